@@ -1,0 +1,95 @@
+/**
+ * Assets and their immutable versions.
+ *
+ * An asset is one uploaded title. What viewers play is a *version* of it: a set of files under
+ * `/<assetId>/<version>/…` that never change once the manifest (`asset.json`) is written, because the manifest is the
+ * commit. Media bytes are addressed by what made them: the version id is derived from the source's SHA-256 and the
+ * packaging recipe, so that a job which is taken up again lands in the same place.
+ */
+
+/** The life of an asset, in order. `failed` and `deleted` are final for a version, not for the asset's id. */
+export const assetStates = ['uploaded', 'transcoding', 'published', 'failed', 'deleted'] as const;
+export type AssetState = (typeof assetStates)[number];
+
+/** States from which each state may be reached; anything else is a bug in the caller. */
+export const assetTransitions: Readonly<Record<AssetState, readonly AssetState[]>> = {
+  uploaded: ['transcoding', 'failed', 'deleted'],
+  transcoding: ['transcoding', 'published', 'failed', 'deleted'],
+  published: ['transcoding', 'published', 'deleted'],
+  failed: ['transcoding', 'deleted'],
+  deleted: [],
+};
+
+/** What ffprobe said of the uploaded source. */
+export interface SourceInfo {
+  readonly fileName: string;
+  readonly sizeBytes: number;
+  /** Lower-case hex. */
+  readonly sha256: string;
+  readonly container: string;
+  readonly durationS: number;
+  readonly video: SourceVideo | null;
+  readonly audio: SourceAudio | null;
+}
+
+export interface SourceVideo {
+  readonly codec: string;
+  /** Display size in square pixels, after rotation and sample aspect ratio are applied. */
+  readonly width: number;
+  readonly height: number;
+  /** Frames a second, the nominal rate a constant-rate encode uses. */
+  readonly frameRate: number;
+  readonly pixelFormat: string;
+  readonly hdr: boolean;
+}
+
+export interface SourceAudio {
+  readonly codec: string;
+  readonly channels: number;
+  readonly sampleRateHz: number;
+}
+
+/** Why an asset failed: a stable code for machines, a sentence that names the mend for people. */
+export interface AssetFailure {
+  readonly code: string;
+  readonly reason: string;
+}
+
+/** The catalogue's document of one asset (`catalog/<assetId>.json`). */
+export interface Asset {
+  readonly schema: 1;
+  readonly id: string;
+  readonly title: string;
+  readonly tags: readonly string[];
+  readonly state: AssetState;
+  readonly profile: string;
+  readonly source: SourceInfo;
+  /** Object store key of the uploaded bytes while a transcode may still need them; null once they are gone. */
+  readonly sourceKey: string | null;
+  /** The version viewers get; null until the first publication. */
+  readonly version: string | null;
+  readonly durationS: number | null;
+  /** Bytes of all files of the published version. */
+  readonly sizeBytes: number | null;
+  readonly failure: AssetFailure | null;
+  /** ISO 8601, UTC. */
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly publishedAt: string | null;
+}
+
+export type ProgressStage = 'waiting' | 'download' | 'encode' | 'package' | 'upload' | 'publish' | 'done';
+
+/** Live progress of a transcode. Never goes back; `fraction` reaches 1 only when the asset plays. */
+export interface TranscodeProgress {
+  readonly stage: ProgressStage;
+  /** 0 … 1 over the whole job. */
+  readonly fraction: number;
+  /** 0 … 1 for each rendition id. */
+  readonly renditions: Readonly<Record<string, number>>;
+  /** Encoded media seconds per wall-clock second; null before the first reading. */
+  readonly speed: number | null;
+}
+
+/** True when an asset may go from one state to the other. */
+export const canTransition = (from: AssetState, to: AssetState): boolean => assetTransitions[from].includes(to);

@@ -1,0 +1,229 @@
+/** Forecast, fill plan, fill and report: the documents of the nightly loop. Frozen ones are never changed. */
+import type { FillBudget, FillWindow } from './fleet.ts';
+
+/** Expected demand of one asset in one region for one coming day. */
+export interface AssetForecast {
+  readonly assetId: string;
+  readonly expectedViews: number;
+  readonly expectedBytes: number;
+  /** Bounds of `expectedBytes` that hold on 80% of days if the model is right. */
+  readonly lowBytes: number;
+  readonly highBytes: number;
+  /** Days with any demand that the model saw. */
+  readonly observedDays: number;
+}
+
+/** `forecasts/<region>/<date>.json` */
+export interface Forecast {
+  readonly schema: 1;
+  readonly regionId: string;
+  /** The forecast day, on the region's calendar. */
+  readonly date: string;
+  readonly model: string;
+  readonly madeAt: string;
+  /** Last day of history (region's calendar) that the model saw; null without any. */
+  readonly historyUntil: string | null;
+  readonly historyDays: number;
+  readonly expectedViews: number;
+  readonly expectedBytes: number;
+  /** The last rolling back-test of this model on this history; null when the history is too short. */
+  readonly score: ForecastScore | null;
+  /** By expected bytes, largest first. */
+  readonly assets: readonly AssetForecast[];
+}
+
+export interface ForecastScore {
+  /** Weighted absolute percentage error of daily bytes per asset, 0 is perfect. */
+  readonly wape: number;
+  /** (forecast − actual) / actual over all assets and days. */
+  readonly bias: number;
+  /** Share of days and assets whose actual lies in the interval; 0.8 is the aim. */
+  readonly intervalCoverage: number;
+  readonly backtestDays: number;
+  /** WAPE of "tomorrow is like today" on the same days, to compare with. */
+  readonly persistenceWape: number;
+}
+
+/** Why a file is where the plan puts it, or nowhere. */
+export const planReasons = [
+  'expected-demand',
+  'already-held',
+  'no-demand-forecast',
+  'over-capacity',
+  'over-night-budget',
+  'worth-less-than-held',
+  'no-appliance',
+  'asset-deleted',
+] as const;
+export type PlanReason = (typeof planReasons)[number];
+
+/** One file of one asset version on one appliance. */
+export interface PlannedFile {
+  /** `<assetId>/<version>/<path>` */
+  readonly key: string;
+  readonly assetId: string;
+  readonly rendition: string | null;
+  readonly sizeBytes: number;
+  readonly sha256: string;
+  /** Bytes expected to be served from this copy on the forecast day. */
+  readonly expectedBytes: number;
+  /** `expectedBytes / sizeBytes`: what the plan ranks by. */
+  readonly value: number;
+  readonly reason: PlanReason;
+}
+
+export interface AppliancePlan {
+  readonly applianceId: string;
+  readonly capacityBytes: number;
+  /** In the order to push. */
+  readonly fetch: readonly PlannedFile[];
+  /** Held already and to be kept pinned. */
+  readonly keep: readonly PlannedFile[];
+  /** Held, and to make room: least valuable first. */
+  readonly evict: readonly { readonly key: string; readonly sizeBytes: number; readonly value: number }[];
+}
+
+/** An asset, or a part of one, that the plan leaves out, and why. */
+export interface PlanRejection {
+  readonly assetId: string;
+  readonly files: number;
+  readonly sizeBytes: number;
+  readonly expectedBytes: number;
+  readonly reason: PlanReason;
+}
+
+/** `plans/<region>/<date>.json`; with the forecast it names, everything that the decision was made from. */
+export interface FillPlan {
+  readonly schema: 1;
+  /** The same as the id of the fill that carries it out. */
+  readonly id: string;
+  readonly regionId: string;
+  /** The day it prepares for, on the region's calendar. */
+  readonly date: string;
+  /** 1 for the night's own fill; later fills of the same date count on. */
+  readonly run: number;
+  readonly frozenAt: string;
+  readonly window: FillWindow;
+  readonly timeZone: string;
+  readonly budget: FillBudget;
+  readonly forecastKey: string;
+  readonly forecastModel: string;
+  readonly expectedBytes: number;
+  /** Share of `expectedBytes` that the region holds if the plan is carried out wholly. */
+  readonly plannedCoverage: number;
+  readonly fetchBytes: number;
+  readonly fetchFiles: number;
+  readonly appliances: readonly AppliancePlan[];
+  readonly rejected: readonly PlanRejection[];
+}
+
+export const fillStates = [
+  'scheduled',
+  'planning',
+  'running',
+  'paused-window',
+  'completed',
+  'incomplete',
+  'failed',
+  'cancelled',
+] as const;
+export type FillState = (typeof fillStates)[number];
+
+/** Live state of one fill (`GET /v1/fills/:id`). */
+export interface Fill {
+  readonly id: string;
+  readonly regionId: string;
+  readonly date: string;
+  readonly run: number;
+  readonly state: FillState;
+  /** `now` ignores the window (an operator's decision); `window` never leaves it. */
+  readonly start: 'now' | 'window';
+  readonly createdAt: string;
+  readonly startedAt: string | null;
+  readonly finishedAt: string | null;
+  /** Why it is in a state that is not a success, in words that name the mend. */
+  readonly message: string | null;
+  readonly planned: FillCount;
+  readonly pushed: FillCount;
+  readonly skipped: FillCount;
+  readonly failed: FillCount;
+  readonly rateBps: number;
+}
+
+export interface FillCount {
+  readonly files: number;
+  readonly bytes: number;
+}
+
+/** Why a file was not pushed. Each has a mend in the report. */
+export const fillFailureReasons = [
+  'appliance-unreachable',
+  'appliance-full',
+  'appliance-refused',
+  'digest-mismatch',
+  'source-missing',
+  'source-unreachable',
+  'window-ended',
+  'night-budget-spent',
+  'asset-deleted',
+  'cancelled',
+] as const;
+export type FillFailureReason = (typeof fillFailureReasons)[number];
+
+export interface FillFailure {
+  readonly applianceId: string;
+  readonly key: string;
+  readonly sizeBytes: number;
+  readonly reason: FillFailureReason;
+  readonly detail: string;
+}
+
+export interface ApplianceFillResult {
+  readonly applianceId: string;
+  readonly planned: FillCount;
+  readonly pushed: FillCount;
+  /** Held already when its turn came. */
+  readonly skipped: FillCount;
+  readonly failed: FillCount;
+  readonly evicted: FillCount;
+}
+
+/** `reports/<region>/<date>.json`: the fill part is written when the fill ends, the score part a day later. */
+export interface FillReport {
+  readonly schema: 1;
+  readonly fillId: string;
+  readonly regionId: string;
+  readonly date: string;
+  readonly run: number;
+  readonly state: FillState;
+  readonly startedAt: string;
+  readonly finishedAt: string;
+  readonly durationS: number;
+  readonly planned: FillCount;
+  readonly pushed: FillCount;
+  readonly skipped: FillCount;
+  readonly failed: FillCount;
+  /** Mean over the time in which bytes were pushed. */
+  readonly meanRateBps: number;
+  readonly peakRateBps: number;
+  /** Share of the forecast day's expected bytes that the region holds now. */
+  readonly forecastCoverage: number;
+  readonly appliances: readonly ApplianceFillResult[];
+  readonly failures: readonly FillFailure[];
+  /** Failures over the list's cap, by reason; the list itself keeps the first of each. */
+  readonly failureCounts: Readonly<Partial<Record<FillFailureReason, number>>>;
+  readonly score: FillScore | null;
+}
+
+/** How right it was, from the demand log of the day after. */
+export interface FillScore {
+  readonly scoredAt: string;
+  readonly servedBytes: number;
+  readonly hitBytes: number;
+  readonly byteHitRatio: number;
+  readonly forecastBytes: number;
+  readonly actualBytes: number;
+  readonly wape: number | null;
+  /** Pushed bytes of assets that nobody asked for. */
+  readonly wastedBytes: number;
+}

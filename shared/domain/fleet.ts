@@ -1,0 +1,123 @@
+/** Regions and appliances: what the operator configured (documents) and what the fleet says of itself (status). */
+
+/** A nightly span on the region's own clock; `end` earlier than `start` means that it crosses midnight. */
+export interface FillWindow {
+  /** `HH:MM` on the region's clock. */
+  readonly start: string;
+  readonly end: string;
+}
+
+export interface FillBudget {
+  /** Bytes a night may bring into the region, over all its appliances. */
+  readonly bytesPerNight: number;
+  /** Rate that all pushes into the region share. */
+  readonly rateBps: number;
+}
+
+export interface GeoPoint {
+  readonly latitude: number;
+  readonly longitude: number;
+}
+
+/** Where a region's viewers are. */
+export interface Coverage {
+  /** CIDR networks, IPv4 or IPv6; the longest prefix that holds the viewer's address wins. */
+  readonly networks: readonly string[];
+  readonly location: GeoPoint | null;
+}
+
+/** `fleet/regions/<id>.json` */
+export interface Region {
+  readonly id: string;
+  readonly name: string;
+  /** IANA name, e.g. `Europe/Berlin`. */
+  readonly timeZone: string;
+  readonly window: FillWindow;
+  readonly budget: FillBudget;
+  readonly coverage: Coverage;
+  /** False stops the nightly schedule; pull and manual fills go on. */
+  readonly fillEnabled: boolean;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+}
+
+export const applianceRoles = ['edge', 'shield'] as const;
+export type ApplianceRole = (typeof applianceRoles)[number];
+
+/** What the operator wants of an appliance: `active` serves, `draining` gets no new viewers or fills, `disabled` nothing. */
+export const applianceModes = ['active', 'draining', 'disabled'] as const;
+export type ApplianceMode = (typeof applianceModes)[number];
+
+/** `fleet/appliances/<id>.json` */
+export interface Appliance {
+  readonly id: string;
+  readonly regionId: string;
+  readonly role: ApplianceRole;
+  readonly mode: ApplianceMode;
+  /** Base URL that viewers use, without trailing slash. */
+  readonly publicUrl: string;
+  /** Base URL that control, fill workers and other appliances use. */
+  readonly internalUrl: string;
+  /** Disk that may be used for objects; a hard limit. */
+  readonly capacityBytes: number;
+  /** Relative share of the region's load, > 0; 1 is normal. */
+  readonly weight: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+}
+
+/** What an appliance tells control every few seconds. */
+export interface ApplianceStatus {
+  readonly applianceId: string;
+  readonly reportedAt: string;
+  readonly startedAt: string;
+  readonly softwareVersion: string;
+  readonly storedBytes: number;
+  readonly storedObjects: number;
+  readonly pinnedBytes: number;
+  readonly memoryTierBytes: number;
+  readonly servedBps: number;
+  readonly openConnections: number;
+  /** Set when the appliance itself knows that it should not get viewers, e.g. `disk-full`, `shutting-down`. */
+  readonly unfitReason: string | null;
+}
+
+export type ApplianceHealth = 'healthy' | 'unfit' | 'silent' | 'never-seen';
+
+/** An appliance with what is known of its health now. */
+export interface ApplianceView extends Appliance {
+  readonly health: ApplianceHealth;
+  readonly status: ApplianceStatus | null;
+}
+
+/** Heartbeats come every `heartbeatIntervalMs`; after this silence an appliance gets no viewers. */
+export const heartbeatIntervalMs = 2_000;
+export const silentAfterMs = 7_000;
+
+/** Health from the last heartbeat. `nowMs` is Unix milliseconds. */
+export function healthOf(status: ApplianceStatus | null, nowMs: number): ApplianceHealth {
+  if (!status) return 'never-seen';
+  if (nowMs - Date.parse(status.reportedAt) > silentAfterMs) return 'silent';
+  return status.unfitReason ? 'unfit' : 'healthy';
+}
+
+/** True when an appliance may be given viewers. */
+export const mayServe = (appliance: ApplianceView): boolean =>
+  appliance.mode === 'active' && appliance.health === 'healthy';
+
+/** What control tells an appliance in the answer to a heartbeat; kept on its disk for when control is away. */
+export interface ApplianceOrders {
+  readonly region: string;
+  readonly role: ApplianceRole;
+  readonly mode: ApplianceMode;
+  readonly capacityBytes: number;
+  /** In the order to ask: the region's healthy peers, then shields. The object store follows where the appliance has one. */
+  readonly upstreams: readonly Upstream[];
+}
+
+export interface Upstream {
+  readonly kind: 'peer' | 'shield';
+  readonly applianceId: string;
+  readonly url: string;
+  readonly weight: number;
+}

@@ -1,0 +1,81 @@
+/**
+ * Names: object store keys, media paths and ids. The one place that knows how they are spelt.
+ *
+ * Every document that survives a loss of Redis is found through these functions.
+ */
+
+/** Ids of assets, versions, regions and appliances: safe in a path, a Redis key, a BullMQ job id and a file name. */
+export const idPattern = /^[a-z0-9][a-z0-9-]{0,62}$/;
+export const isId = (value: string): boolean => idPattern.test(value);
+
+/** A path below a version: parts of letters, digits, `.`, `_`, `-`; no part starts with a dot. */
+const pathPartPattern = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}$/;
+export const isMediaPath = (path: string): boolean =>
+  path.length <= 500 && path.split('/').every((part) => pathPartPattern.test(part));
+
+export const manifestName = 'asset.json';
+
+export interface ObjectKey {
+  readonly assetId: string;
+  readonly version: string;
+  readonly path: string;
+}
+
+/** `<assetId>/<version>/<path>`: how appliances, plans and fills name an object. */
+export const formatObjectKey = (key: ObjectKey): string => `${key.assetId}/${key.version}/${key.path}`;
+
+/** The parts of `<assetId>/<version>/<path>`, or null when it is not of that form. */
+export function parseObjectKey(text: string): ObjectKey | null {
+  const first = text.indexOf('/');
+  const second = text.indexOf('/', first + 1);
+  if (first < 0 || second < 0) return null;
+  const key = { assetId: text.slice(0, first), version: text.slice(first + 1, second), path: text.slice(second + 1) };
+  return isId(key.assetId) && isId(key.version) && isMediaPath(key.path) ? key : null;
+}
+
+/** A region may be filled more than once for one date: the night's own run is 1, later ones carry their number. */
+const runSuffix = (run: number): string => (run === 1 ? '' : `-${run}`);
+
+/** Id of a fill and of its frozen plan, e.g. `eu-berlin-2026-11-21` and, for a second run, `eu-berlin-2026-11-21-2`. */
+export const fillId = (regionId: string, date: string, run = 1): string => `${regionId}-${date}${runSuffix(run)}`;
+
+/** Keys in the object store. */
+export const storeKeys = {
+  mediaPrefix: (assetId: string, version?: string): string =>
+    version ? `assets/${assetId}/${version}/` : `assets/${assetId}/`,
+  media: (key: ObjectKey): string => `assets/${formatObjectKey(key)}`,
+  manifest: (assetId: string, version: string): string => `assets/${assetId}/${version}/${manifestName}`,
+  catalogPrefix: 'catalog/',
+  catalog: (assetId: string): string => `catalog/${assetId}.json`,
+  regionsPrefix: 'fleet/regions/',
+  region: (id: string): string => `fleet/regions/${id}.json`,
+  appliancesPrefix: 'fleet/appliances/',
+  appliance: (id: string): string => `fleet/appliances/${id}.json`,
+  demandPrefix: (regionId?: string): string => (regionId ? `demand/${regionId}/` : 'demand/'),
+  demand: (regionId: string, day: string): string => `demand/${regionId}/${day}.json.gz`,
+  forecast: (regionId: string, date: string): string => `forecasts/${regionId}/${date}.json`,
+  plansPrefix: (regionId: string): string => `plans/${regionId}/`,
+  plan: (regionId: string, date: string, run = 1): string => `plans/${regionId}/${date}${runSuffix(run)}.json`,
+  reportsPrefix: (regionId: string): string => `reports/${regionId}/`,
+  report: (regionId: string, date: string, run = 1): string => `reports/${regionId}/${date}${runSuffix(run)}.json`,
+  fillsPrefix: 'fills/',
+  fill: (id: string): string => `fills/${id}.json`,
+  upload: (id: string): string => `uploads/${id}`,
+  uploadsPrefix: 'uploads/',
+} as const;
+
+const contentTypes: Readonly<Record<string, string>> = {
+  m3u8: 'application/vnd.apple.mpegurl',
+  mpd: 'application/dash+xml',
+  m4s: 'video/iso.segment',
+  mp4: 'video/mp4',
+  m4a: 'audio/mp4',
+  vtt: 'text/vtt',
+  jpg: 'image/jpeg',
+  json: 'application/json',
+  gz: 'application/gzip',
+};
+
+/** Content type by the key's ending; `application/octet-stream` where it says nothing. */
+export const contentTypeOf = (key: string): string =>
+  contentTypes[key.slice(key.lastIndexOf('.') + 1).toLowerCase()] ?? 'application/octet-stream';

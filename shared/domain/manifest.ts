@@ -1,0 +1,97 @@
+/**
+ * The manifest of one asset version (`asset.json`): every file with size, digest and place in time.
+ *
+ * It is written last and makes the version exist. Appliances refuse bytes whose digest is not in it, so it is also the
+ * root of the promise that a byte served is the byte published.
+ */
+
+/** Objects are stored and checked in slices of this size; a file no larger is one slice. */
+export const sliceSizeBytes = 4 * 1024 * 1024;
+
+export type Packaging = 'segments' | 'single-file';
+export type RenditionKind = 'video' | 'audio';
+export type FileRole = 'playlist' | 'init' | 'segment' | 'media';
+
+export interface Rendition {
+  /** Stable within a version and readable: `video-720p`, `audio-128k`. */
+  readonly id: string;
+  readonly kind: RenditionKind;
+  /** RFC 6381 codec string read from the init segment. */
+  readonly codecs: string;
+  /** Peak bit rate over any segment, measured (RFC 8216 §4.3.4.2 BANDWIDTH). */
+  readonly bandwidthBps: number;
+  /** Mean bit rate over the rendition, measured. */
+  readonly averageBandwidthBps: number;
+  readonly width: number | null;
+  readonly height: number | null;
+  readonly frameRate: number | null;
+  readonly channels: number | null;
+  readonly sampleRateHz: number | null;
+  /** Path of the rendition's own media playlist, relative to the version. */
+  readonly playlist: string;
+}
+
+export interface ManifestFile {
+  /** Relative to the version, normalised: no leading slash, no `.`/`..`, no empty part. */
+  readonly path: string;
+  readonly role: FileRole;
+  readonly sizeBytes: number;
+  /** Lower-case hex SHA-256 of the whole file. */
+  readonly sha256: string;
+  /** SHA-256 of each slice, in order; present only where the file is larger than one slice. */
+  readonly sliceSha256?: readonly string[];
+  readonly contentType: string;
+  readonly rendition: string | null;
+  /** Segment number from 0 within the rendition; null for playlists and init segments. */
+  readonly index: number | null;
+  readonly startS: number | null;
+  readonly durationS: number | null;
+}
+
+export interface Manifest {
+  readonly schema: 1;
+  readonly assetId: string;
+  readonly version: string;
+  readonly title: string;
+  readonly createdAt: string;
+  readonly durationS: number;
+  readonly packaging: Packaging;
+  readonly sliceSizeBytes: number;
+  /** Sum of all files' sizes. */
+  readonly sizeBytes: number;
+  readonly source: { readonly sha256: string; readonly sizeBytes: number };
+  /** What made the bytes: profile name, packager and encoder with their versions. */
+  readonly recipe: { readonly profile: string; readonly packager: string; readonly encoder: string };
+  readonly playlists: { readonly hls: string; readonly dash: string };
+  readonly renditions: readonly Rendition[];
+  readonly files: readonly ManifestFile[];
+}
+
+/** One slice of an object: its place and the digest that its bytes must have. */
+export interface SliceSpec {
+  readonly index: number;
+  /** First byte within the object. */
+  readonly offset: number;
+  readonly sizeBytes: number;
+  readonly sha256: string;
+}
+
+/** How many slices a file of this size has; at least one, also for an empty file. */
+export const sliceCount = (sizeBytes: number): number => Math.max(1, Math.ceil(sizeBytes / sliceSizeBytes));
+
+/**
+ * The slices of a file in order.
+ *
+ * @throws RangeError when the manifest lacks the digests that a file of that size needs.
+ */
+export function slicesOf(file: Pick<ManifestFile, 'path' | 'sizeBytes' | 'sha256' | 'sliceSha256'>): SliceSpec[] {
+  const count = sliceCount(file.sizeBytes);
+  const digests = count === 1 ? [file.sha256] : file.sliceSha256;
+  if (digests?.length !== count) throw new RangeError(`${file.path}: ${count} slices, ${digests?.length ?? 0} digests`);
+  return digests.map((sha256, index) => ({
+    index,
+    offset: index * sliceSizeBytes,
+    sizeBytes: Math.min(sliceSizeBytes, file.sizeBytes - index * sliceSizeBytes),
+    sha256,
+  }));
+}

@@ -1,0 +1,102 @@
+/**
+ * The one map of jobs: name → payload, result, id, queue, retry policy.
+ *
+ * The id says what the work is, so that adding it twice is one job. BullMQ forbids `:` in ids and ids of digits only.
+ */
+
+import type { FillPlan, FillState, Forecast } from '../domain/fill.ts';
+
+export interface JobPayloads {
+  /** Make a published version of an uploaded asset. */
+  'transcode-asset': { readonly assetId: string };
+  /** Forecast a region's day and, unless `dry`, freeze the plan and start the fill. */
+  'plan-region': PlanRegionPayload;
+  /** Carry out a frozen plan. */
+  'fill-region': { readonly fillId: string };
+  /** Write yesterday's score into its report. */
+  'score-region': { readonly regionId: string; readonly date?: string };
+  /** Delete an asset's objects everywhere and then its document. */
+  'delete-asset': { readonly assetId: string };
+}
+
+export interface PlanRegionPayload {
+  readonly regionId: string;
+  /** The day to prepare for, on the region's calendar; absent for a schedule: the day that the coming window prepares. */
+  readonly date?: string;
+  /** The fill to plan for; absent for a schedule, which creates its own, and for a dry run. */
+  readonly fillId?: string;
+  /** Compute and return, write nothing. */
+  readonly dry?: boolean;
+  /** Makes dry runs distinct from each other. */
+  readonly nonce?: string;
+}
+
+export interface JobResults {
+  'transcode-asset': { readonly version: string };
+  /** A dry run returns its documents; a frozen plan is found under the fill's id. */
+  'plan-region':
+    | { readonly kind: 'dry'; readonly forecast: Forecast; readonly plan: FillPlan }
+    | { readonly kind: 'frozen'; readonly fillId: string };
+  'fill-region': { readonly state: FillState };
+  'score-region': { readonly scored: boolean };
+  'delete-asset': { readonly objects: number };
+}
+
+export type JobName = keyof JobPayloads;
+
+export interface JobPolicy<N extends JobName> {
+  readonly queue: string;
+  /** Meaningful id of the job for a payload. */
+  id(payload: JobPayloads[N]): string;
+  readonly attempts: number;
+  /** First pause between attempts; doubles each time. */
+  readonly backoffMs: number;
+  /** A worker that is silent for so long has lost the job. */
+  readonly lockMs: number;
+  /** How long an ended job can be looked up. */
+  readonly keepEndedS: number;
+}
+
+export const jobMap: { readonly [N in JobName]: JobPolicy<N> } = {
+  'transcode-asset': {
+    queue: 'transcode',
+    id: ({ assetId }) => `transcode-${assetId}`,
+    attempts: 3,
+    backoffMs: 2_000,
+    lockMs: 30_000,
+    keepEndedS: 7 * 86_400,
+  },
+  'plan-region': {
+    queue: 'forecast',
+    id: ({ regionId, date, fillId, nonce }) =>
+      `plan-${fillId ?? `${regionId}-${date ?? 'next'}${nonce ? `-${nonce}` : ''}`}`,
+    attempts: 5,
+    backoffMs: 5_000,
+    lockMs: 60_000,
+    keepEndedS: 86_400,
+  },
+  'fill-region': {
+    queue: 'fill',
+    id: ({ fillId }) => `fill-${fillId}`,
+    attempts: 10,
+    backoffMs: 5_000,
+    lockMs: 30_000,
+    keepEndedS: 7 * 86_400,
+  },
+  'score-region': {
+    queue: 'score',
+    id: ({ regionId, date }) => `score-${regionId}-${date ?? 'next'}`,
+    attempts: 5,
+    backoffMs: 60_000,
+    lockMs: 60_000,
+    keepEndedS: 86_400,
+  },
+  'delete-asset': {
+    queue: 'delete',
+    id: ({ assetId }) => `delete-${assetId}`,
+    attempts: 20,
+    backoffMs: 5_000,
+    lockMs: 30_000,
+    keepEndedS: 86_400,
+  },
+};

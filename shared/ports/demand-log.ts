@@ -1,0 +1,49 @@
+import type { DemandRow, TelemetryBatch } from '../domain/demand.ts';
+
+/**
+ * What was watched, by region, asset and hour.
+ *
+ * Live days are counters in Redis; `flush` writes every changed day to the object store as one document, and a day that
+ * Redis no longer holds is read from there. A loss of Redis costs at most what came after the last flush.
+ */
+export interface DemandLog {
+  /**
+   * Adds an appliance's batch to its region's counters, once: a batch id seen before changes nothing.
+   *
+   * @returns false for a repeated batch.
+   */
+  add(regionId: string, batch: TelemetryBatch): Promise<boolean>;
+
+  /**
+   * Sets cells to the given values, replacing what they held: importing the same rows again changes nothing. Rows of
+   * one region, asset, day and hour are summed first.
+   */
+  set(rows: readonly DemandRow[]): Promise<void>;
+
+  /** Rows of the days `from … to` (UTC, inclusive), ordered by day, then asset, then hour. */
+  read(query: DemandQuery): AsyncIterable<DemandRow>;
+
+  /** Bytes and requests by outcome on one UTC day, for scores; empty when nothing was reported. */
+  outcomes(regionId: string, day: string): Promise<readonly OutcomeTotal[]>;
+
+  /** Writes changed days to durable storage; returns how many. */
+  flush(): Promise<number>;
+
+  /** Loads the days of durable storage into the live counters; returns how many. */
+  rebuild(): Promise<number>;
+}
+
+export interface DemandQuery {
+  readonly regionId: string;
+  /** `YYYY-MM-DD`, UTC. */
+  readonly from: string;
+  readonly to: string;
+  readonly assetId?: string;
+}
+
+export interface OutcomeTotal {
+  readonly assetId: string;
+  readonly outcome: string;
+  readonly requests: number;
+  readonly bytes: number;
+}

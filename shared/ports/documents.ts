@@ -1,0 +1,37 @@
+import type { Fill, FillPlan, FillReport, Forecast } from '../domain/fill.ts';
+import type { Manifest } from '../domain/manifest.ts';
+
+/**
+ * The frozen documents of the product: manifests, forecasts, plans, reports, and the fills that tie them together.
+ *
+ * A thin, typed view of the object store. Plans and manifests are written once (`already-exists` otherwise); a report
+ * is written when its fill ends and once more with its score.
+ */
+export interface Documents {
+  getManifest(assetId: string, version: string): Promise<Manifest | null>;
+  /** Returns false when the version was committed before; the stored manifest then stands. */
+  putManifest(manifest: Manifest): Promise<boolean>;
+
+  getForecast(regionId: string, date: string): Promise<Forecast | null>;
+  putForecast(forecast: Forecast): Promise<void>;
+
+  getPlan(regionId: string, date: string, run?: number): Promise<FillPlan | null>;
+  putPlan(plan: FillPlan): Promise<boolean>;
+
+  getFill(id: string): Promise<Fill | null>;
+  /** Creates the fill unless its id is taken; returns false then. */
+  createFill(fill: Fill): Promise<boolean>;
+  putFill(fill: Fill): Promise<void>;
+  /** Newest first; at most `limit`. */
+  listFills(filter?: {
+    readonly regionId?: string;
+    readonly date?: string;
+    readonly limit?: number;
+  }): Promise<readonly Fill[]>;
+
+  /** Without `run`, the report of the date's last run that has one. */
+  getReport(regionId: string, date: string, run?: number): Promise<FillReport | null>;
+  putReport(report: FillReport): Promise<void>;
+  /** Dates that have a report, newest first. */
+  listReportDates(regionId: string, limit?: number): Promise<readonly string[]>;
+}

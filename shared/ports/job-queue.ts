@@ -1,0 +1,103 @@
+import type { JobName, JobPayloads, JobResults } from '../jobs/map.ts';
+
+/**
+ * Work that outlives a process. Ids are meaningful (`jobs/map.ts`), so enqueuing the same work twice is one job.
+ *
+ * Promised: a job whose worker dies is taken up by another after its lock runs out; a handler may therefore run more
+ * than once and must be idempotent. A handler that throws is retried by the map's policy unless the error is
+ * `UnrecoverableJobError`. Jobs outlive a restart of Redis with persistence.
+ */
+export interface JobQueue {
+  /** Adds a job; where one of the same id waits, runs or is kept, that one is returned. */
+  add<N extends JobName>(name: N, payload: JobPayloads[N], options?: AddJobOptions): Promise<JobView<N>>;
+
+  get<N extends JobName>(name: N, id: string): Promise<JobView<N> | null>;
+
+  /** Resolves with the finished job, or with its present state after `timeoutMs`. Null when there is no such job. */
+  waitFor<N extends JobName>(name: N, id: string, timeoutMs: number): Promise<JobView<N> | null>;
+
+  /** Removes a job that waits or has ended; asks a running one to stop through its signal. */
+  cancel<N extends JobName>(name: N, id: string): Promise<void>;
+
+  /** Creates or changes a schedule; the job's payload is `payload`, its id the scheduler's own. */
+  putSchedule<N extends JobName>(id: string, schedule: JobSchedule, name: N, payload: JobPayloads[N]): Promise<void>;
+  removeSchedule(name: JobName, id: string): Promise<void>;
+  listSchedules(name: JobName): Promise<readonly ScheduleView[]>;
+
+  /** Starts handling jobs of one name. */
+  work<N extends JobName>(name: N, handler: JobHandler<N>, options?: WorkOptions): Promise<JobWorker>;
+
+  counts(name: JobName): Promise<JobCounts>;
+
+  close(): Promise<void>;
+}
+
+export interface AddJobOptions {
+  readonly delayMs?: number;
+  /** Replace a job of the same id that has ended; one that waits or runs is returned as it is. */
+  readonly replaceEnded?: boolean;
+}
+
+export interface JobSchedule {
+  /** Cron, five fields, on the clock of `timeZone`. */
+  readonly pattern: string;
+  readonly timeZone: string;
+}
+
+export interface ScheduleView extends JobSchedule {
+  readonly id: string;
+  readonly nextAt: string | null;
+}
+
+export type JobState = 'waiting' | 'delayed' | 'active' | 'completed' | 'failed';
+
+export interface JobView<N extends JobName = JobName> {
+  readonly id: string;
+  readonly name: N;
+  readonly state: JobState;
+  readonly payload: JobPayloads[N];
+  readonly result: JobResults[N] | null;
+  /** Message of the last failure. */
+  readonly failure: string | null;
+  /** Attempts begun. */
+  readonly attempts: number;
+}
+
+export interface JobContext<N extends JobName> {
+  readonly id: string;
+  readonly payload: JobPayloads[N];
+  /** From 1. */
+  readonly attempt: number;
+  /** True on the last attempt of the policy. */
+  readonly lastAttempt: boolean;
+  /** Aborts when the job is cancelled, its lock is lost or the worker closes. */
+  readonly signal: AbortSignal;
+  progress(value: number): Promise<void>;
+}
+
+export type JobHandler<N extends JobName> = (job: JobContext<N>) => Promise<JobResults[N]>;
+
+export interface WorkOptions {
+  /** Jobs at once in this process, 1 by default. */
+  readonly concurrency?: number;
+}
+
+export interface JobWorker {
+  /** Takes no more jobs, aborts the signals of running ones with `worker-closing` after `graceMs`, and waits for them. */
+  close(graceMs?: number): Promise<void>;
+}
+
+export interface JobCounts {
+  readonly waiting: number;
+  readonly active: number;
+  readonly delayed: number;
+  readonly failed: number;
+}
+
+/** Thrown by a handler: trying again cannot help. */
+export class UnrecoverableJobError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'UnrecoverableJobError';
+  }
+}

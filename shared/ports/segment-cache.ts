@@ -1,0 +1,67 @@
+import type { SliceSpec } from '../domain/manifest.ts';
+
+/**
+ * An appliance's own storage: verified slices of objects on disk, the hot ones in memory as well.
+ *
+ * Promised: what `read` returns matched its digest when it was committed; a slice is visible whole or not at all, also
+ * after `kill -9`; `storedBytes` never exceeds the capacity. Keys are `<assetId>/<version>/<path>`.
+ * Deliberately absent: expiry. Versions are immutable, so a slice is right for ever and leaves only by eviction or
+ * deletion.
+ */
+export interface SegmentCache {
+  /** The slice's bytes and the tier they came from; null when it is not held. The buffer must not be changed. */
+  read(key: string, sliceIndex: number): Promise<CachedSlice | null>;
+
+  has(key: string, sliceIndex: number): boolean;
+
+  /**
+   * Stores one slice so that readers see all of it or none of it.
+   *
+   * Checks the digest first; what is held already is kept and reported as `already-held`. Pulled slices make room by
+   * evicting other pulled ones; pinned slices make room only by what the plan evicts.
+   */
+  write(key: string, slice: SliceSpec, bytes: Uint8Array, options: WriteOptions): Promise<WriteOutcome>;
+
+  /** Deletes all slices of the key, or of all keys below a prefix that ends in `/`; returns the freed bytes. */
+  remove(keyOrPrefix: string): Promise<number>;
+
+  /** Makes `keys` the pinned set: held ones are pinned now, others when they are written; all else becomes evictable. */
+  setPinned(keys: ReadonlySet<string>): Promise<void>;
+
+  /** What is held, in key order. */
+  inventory(): Iterable<InventoryEntry>;
+
+  stats(): CacheStats;
+
+  setCapacity(bytes: number): Promise<void>;
+
+  close(): Promise<void>;
+}
+
+export interface CachedSlice {
+  readonly bytes: Buffer;
+  readonly tier: 'memory' | 'disk';
+}
+
+export interface WriteOptions {
+  /** True for bytes that a fill brought. */
+  readonly pinned: boolean;
+}
+
+export type WriteOutcome = 'stored' | 'already-held' | 'digest-mismatch' | 'no-room' | 'disk-failed';
+
+export interface InventoryEntry {
+  readonly key: string;
+  readonly heldBytes: number;
+  readonly slices: number;
+  readonly pinned: boolean;
+}
+
+export interface CacheStats {
+  readonly capacityBytes: number;
+  readonly storedBytes: number;
+  readonly pinnedBytes: number;
+  readonly storedObjects: number;
+  readonly memoryBytes: number;
+  readonly evictedBytes: number;
+}
