@@ -105,12 +105,30 @@ export function healthOf(status: ApplianceStatus | null, nowMs: number): Applian
 export const mayServe = (appliance: ApplianceView): boolean =>
   appliance.mode === 'active' && appliance.health === 'healthy';
 
+/** A symmetric or public key with which playback tokens are checked (RFC 7517). */
+export interface TokenKey {
+  readonly kid: string;
+  readonly alg: 'HS256' | 'ES256';
+  readonly kty: 'oct' | 'EC';
+  /** `oct`: the secret, base64url. */
+  readonly k?: string;
+  /** `EC`: curve and public point, base64url. */
+  readonly crv?: 'P-256';
+  readonly x?: string;
+  readonly y?: string;
+}
+
 /** What control tells an appliance in the answer to a heartbeat; kept on its disk for when control is away. */
 export interface ApplianceOrders {
-  readonly region: string;
+  readonly applianceId: string;
+  readonly regionId: string;
   readonly role: ApplianceRole;
   readonly mode: ApplianceMode;
   readonly capacityBytes: number;
+  /** All keys whose tokens are accepted now; several while keys rotate. */
+  readonly tokenKeys: readonly TokenKey[];
+  /** What other appliances must present to pull from this one. */
+  readonly pullCredential: string;
   /** In the order to ask: the region's healthy peers, then shields. The object store follows where the appliance has one. */
   readonly upstreams: readonly Upstream[];
 }
@@ -118,6 +136,9 @@ export interface ApplianceOrders {
 export interface Upstream {
   readonly kind: 'peer' | 'shield';
   readonly applianceId: string;
+  /** Its internal base URL. */
   readonly url: string;
+  /** What it asks of pullers. */
+  readonly credential: string;
   readonly weight: number;
 }
