@@ -1,0 +1,206 @@
+/**
+ * The one table of settings. Every process reads its part once at start; `docs/configuration.md` is made from it and a
+ * test holds the two together.
+ */
+import { readFileSync } from 'node:fs';
+import { boolean, durationMs, integer, oneOf, type Setting, secret, sizeBytes, text, url } from './setting-kinds.ts';
+
+export const settings = {
+  // every process
+  host: text('NIGHTFILL_HOST', { doc: 'Address to listen on.', fallback: '127.0.0.1' }),
+  port: integer(
+    'NIGHTFILL_PORT',
+    { min: 0, max: 65_535, unit: 'TCP port' },
+    { doc: 'Port to listen on; workers answer only health and metrics there. 0 takes a free one.', fallback: '8080' },
+  ),
+  logLevel: oneOf('NIGHTFILL_LOG_LEVEL', ['trace', 'debug', 'info', 'warn', 'error', 'silent'], {
+    doc: 'Least severe log line that is written.',
+    fallback: 'info',
+  }),
+  shutdownGraceMs: durationMs('NIGHTFILL_SHUTDOWN_GRACE', {
+    doc: 'How long a stopping process waits for open requests and jobs before it drops them.',
+    fallback: '10s',
+  }),
+
+  // what the parts share
+  redisUrl: text('NIGHTFILL_REDIS_URL', {
+    doc: 'Redis: `redis://host:6379`, `rediss://…`, or the path of a unix socket. A password belongs into NIGHTFILL_REDIS_PASSWORD.',
+    fallback: 'redis://127.0.0.1:6379',
+  }),
+  redisPassword: secret('NIGHTFILL_REDIS_PASSWORD', { doc: 'Password of Redis.', fallback: '', minLength: 1 }),
+  storeUrl: text('NIGHTFILL_STORE_URL', {
+    doc: 'Object store: `folder:<path>`, or `s3:<endpoint>/<bucket>`, e.g. `s3:http://garage:3900/nightfill`. An appliance with one becomes able to pull from the origin.',
+    fallback: '',
+  }),
+  s3Region: text('NIGHTFILL_S3_REGION', { doc: 'Region of the bucket.', fallback: 'us-east-1' }),
+  s3AccessKeyId: text('NIGHTFILL_S3_ACCESS_KEY_ID', { doc: 'Access key of the bucket.', fallback: '' }),
+  s3SecretAccessKey: secret('NIGHTFILL_S3_SECRET_ACCESS_KEY', { doc: 'Secret key of the bucket.', fallback: '' }),
+  s3PathStyle: boolean('NIGHTFILL_S3_PATH_STYLE', {
+    doc: 'Bucket in the path instead of the host name, as most self-hosted stores need it.',
+    fallback: 'true',
+  }),
+  fleetSecret: secret('NIGHTFILL_FLEET_SECRET', {
+    doc: 'Secret that all appliance credentials are derived from; known to control and workers, never to an appliance.',
+    minLength: 32,
+  }),
+  apiKey: secret('NIGHTFILL_API_KEY', { doc: 'Bearer key of the public API.', minLength: 16 }),
+  tokenKeys: secret('NIGHTFILL_TOKEN_KEYS', {
+    doc: 'JSON Web Key Set of the keys that sign playback tokens; the first signs, all are accepted.',
+    minLength: 2,
+  }),
+
+  // ingest
+  maxUploadBytes: sizeBytes('NIGHTFILL_MAX_UPLOAD', { doc: 'Largest upload that is taken.', fallback: '50GiB' }),
+  uploadExpiryMs: durationMs('NIGHTFILL_UPLOAD_EXPIRY', {
+    doc: 'An upload that is not finished after so long is deleted.',
+    fallback: '24h',
+  }),
+  scratchDir: text('NIGHTFILL_SCRATCH_DIR', {
+    doc: 'Folder for work in progress of ingest and transcode; emptied of leftovers at start.',
+    fallback: 'var/scratch',
+  }),
+
+  // transcode
+  segmentMs: durationMs('NIGHTFILL_SEGMENT', { doc: 'Target duration of a segment.', fallback: '6s' }),
+  encodeThreads: integer(
+    'NIGHTFILL_ENCODE_THREADS',
+    { min: 1, max: 64, unit: 'threads' },
+    { doc: 'Threads of each video encoder; part of the recipe, because it changes the bytes.', fallback: '2' },
+  ),
+  transcodeConcurrency: integer(
+    'NIGHTFILL_TRANSCODE_CONCURRENCY',
+    { min: 1, max: 64, unit: 'jobs' },
+    { doc: 'Transcodes at once in one worker.', fallback: '1' },
+  ),
+
+  // control and console
+  controlUrl: url('NIGHTFILL_CONTROL_URL', ['http', 'https'], {
+    doc: 'Base URL of control, for the console and for appliances.',
+    fallback: 'http://127.0.0.1:8081',
+  }),
+  ingestUrl: url('NIGHTFILL_INGEST_URL', ['http', 'https'], {
+    doc: 'Base URL of ingest, for the console.',
+    fallback: 'http://127.0.0.1:8082',
+  }),
+  publicUrl: url('NIGHTFILL_PUBLIC_URL', ['http', 'https'], {
+    doc: 'Base URL under which people reach the console; empty: as the request says.',
+    fallback: '',
+  }),
+  defaultRegion: text('NIGHTFILL_DEFAULT_REGION', {
+    doc: 'Region of viewers whom neither coverage nor distance places; empty: the first by id.',
+    fallback: '',
+  }),
+  playbackTtlMs: durationMs('NIGHTFILL_PLAYBACK_TTL', {
+    doc: 'How long a playback URL works when the caller does not say.',
+    fallback: '6h',
+  }),
+  openWatchPage: boolean('NIGHTFILL_OPEN_WATCH_PAGE', {
+    doc: 'Whether /watch/<asset> plays for everybody who can reach the console; otherwise it needs the API key.',
+    fallback: 'false',
+  }),
+  trustProxy: text('NIGHTFILL_TRUST_PROXY', {
+    doc: 'Networks (comma separated) of proxies whose X-Forwarded-For and -Proto are believed; empty: none.',
+    fallback: '',
+  }),
+
+  // appliance
+  applianceId: text('NIGHTFILL_APPLIANCE_ID', { doc: 'Id under which control knows this appliance.' }),
+  applianceCredential: secret('NIGHTFILL_APPLIANCE_CREDENTIAL', {
+    doc: 'Credential of this appliance, as `nightfill appliances add` prints it.',
+    minLength: 32,
+  }),
+  applianceDir: text('NIGHTFILL_APPLIANCE_DIR', { doc: 'Folder of stored objects.', fallback: 'var/appliance' }),
+  memoryTierBytes: sizeBytes('NIGHTFILL_MEMORY_TIER', {
+    doc: 'Memory for hot slices, besides what the process itself takes.',
+    fallback: '256MiB',
+  }),
+  upstreamTimeoutMs: durationMs('NIGHTFILL_UPSTREAM_TIMEOUT', {
+    doc: 'How long an upstream may be silent during a pull before the next one is asked.',
+    fallback: '5s',
+  }),
+
+  // forecast and fill
+  planLeadMs: durationMs('NIGHTFILL_PLAN_LEAD', {
+    doc: 'How long before a fill window opens its plan is frozen.',
+    fallback: '10m',
+  }),
+  historyDays: integer(
+    'NIGHTFILL_HISTORY_DAYS',
+    { min: 1, max: 400, unit: 'days' },
+    { doc: 'Days of demand that the forecast looks at.', fallback: '56' },
+  ),
+  fillConcurrency: integer(
+    'NIGHTFILL_FILL_CONCURRENCY',
+    { min: 1, max: 64, unit: 'pushes' },
+    { doc: 'Objects pushed at once into one region.', fallback: '4' },
+  ),
+
+  // command line
+  api: url('NIGHTFILL_API', ['http', 'https'], {
+    doc: 'Base URL of the public API for the command line; empty: the installation in this folder.',
+    fallback: '',
+  }),
+} satisfies Record<string, Setting<unknown>>;
+
+export type Settings = {
+  readonly [K in keyof typeof settings]: (typeof settings)[K] extends Setting<infer T> ? T : never;
+};
+export type SettingName = keyof Settings;
+
+/** Every mistake in the configuration at once, each with the variable's name and what it should be. */
+export class SettingsError extends Error {
+  readonly mistakes: readonly string[];
+
+  constructor(mistakes: readonly string[]) {
+    super(`configuration: ${mistakes.join('; ')}`);
+    this.name = 'SettingsError';
+    this.mistakes = mistakes;
+  }
+}
+
+/**
+ * Reads the named settings from an environment.
+ *
+ * A secret may come from a file named by `<VARIABLE>_FILE`, whose trailing line break is dropped. A variable that is
+ * set to the empty text counts as not set.
+ *
+ * @throws SettingsError with all mistakes, never just the first.
+ */
+export function readSettings<const N extends SettingName>(
+  env: Readonly<Record<string, string | undefined>>,
+  names: readonly N[],
+): Pick<Settings, N> {
+  const values: Record<string, unknown> = {};
+  const mistakes: string[] = [];
+  for (const name of names) {
+    const setting: Setting<unknown> = settings[name];
+    try {
+      const given = env[setting.env] || (setting.secret ? readSecretFile(env[`${setting.env}_FILE`]) : undefined);
+      if (given === undefined && setting.fallback === undefined) throw new Error(`must be set (${setting.range})`);
+      values[name] = given === undefined ? setting.fallback : setting.parse(given);
+    } catch (error) {
+      mistakes.push(`${setting.env} ${(error as Error).message}`);
+    }
+  }
+  if (mistakes.length > 0) throw new SettingsError(mistakes);
+  return values as Pick<Settings, N>;
+}
+
+function readSecretFile(path: string | undefined): string | undefined {
+  if (!path) return undefined;
+  try {
+    return readFileSync(path, 'utf8').replace(/\r?\n$/, '');
+  } catch (error) {
+    throw new Error(`_FILE cannot be read: ${(error as Error).message}`);
+  }
+}
+
+/** NIGHTFILL_ variables that no process reads: usually a spelling mistake, worth a warning. */
+export function unknownSettings(env: Readonly<Record<string, string | undefined>>): string[] {
+  const known = new Set<string>();
+  for (const setting of Object.values(settings)) {
+    known.add(setting.env);
+    if (setting.secret) known.add(`${setting.env}_FILE`);
+  }
+  return Object.keys(env).filter((key) => /^NIGHTFILL_(?!TEST_)/.test(key) && !known.has(key));
+}
