@@ -1,0 +1,172 @@
+/**
+ * Playback tokens: signed JWTs as in RFC 9246 (URI Signing).
+ *
+ * | claim     | here |
+ * |-----------|------|
+ * | `cdniv`   | always 1 (§2.1.9) |
+ * | `cdniuc`  | `regex:` over the URI without its token (§2.1.15); matched from end to end |
+ * | `exp`     | required, although the RFC leaves it open: a playback URL that works for ever cannot be taken back |
+ * | `nbf`     | obeyed where present |
+ * | `jti`     | names the session; one token is one playback in the demand log |
+ * | `aud`     | must be `nightfill` where present |
+ * | `cdniip`  | refused: a bound address that nobody checks would be a false promise |
+ * | `cdnicrit`| refused where it names a claim that is not obeyed here (§2.1.11) |
+ */
+import { randomUUID } from 'node:crypto';
+import { type CryptoKey, errors, importJWK, type JWTPayload, jwtVerify, SignJWT } from 'jose';
+import { LRUCache } from 'lru-cache';
+import type { TokenKey } from '../domain/fleet.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { SigningKey } from './keys.ts';
+
+const audience = 'nightfill';
+const obeyedClaims: ReadonlySet<string> = new Set(['cdniv', 'cdnicrit', 'cdniuc', 'exp', 'nbf', 'iat', 'aud', 'jti']);
+const maxTokenLength = 4_096;
+const maxContainerLength = 1_000;
+
+export interface PlaybackTokenRequest {
+  readonly key: SigningKey;
+  readonly assetId: string;
+  readonly version: string;
+  /** Unix seconds. */
+  readonly expiresAtS: number;
+  /** Unix seconds; absent: valid at once. */
+  readonly notBeforeS?: number;
+  /** Names the session; random by default. */
+  readonly sessionId?: string;
+}
+
+/** Ids hold nothing that a regular expression would read otherwise (`idPattern`). */
+const containerOf = (assetId: string, version: string): string => `regex:https?://[^/]+/v/${assetId}/${version}/.*`;
+
+/** Signs a token that covers one version of one asset, on any appliance. */
+export async function signPlaybackToken(request: PlaybackTokenRequest): Promise<string> {
+  const { key, assetId, version, expiresAtS, notBeforeS } = request;
+  const jwt = new SignJWT({ cdniv: 1, cdniuc: containerOf(assetId, version) })
+    .setProtectedHeader({ alg: key.alg, kid: key.kid, typ: 'JWT' })
+    .setAudience(audience)
+    .setJti(request.sessionId ?? randomUUID())
+    .setExpirationTime(expiresAtS);
+  if (notBeforeS !== undefined) jwt.setNotBefore(notBeforeS);
+  return jwt.sign(await importJWK({ ...key }, key.alg));
+}
+
+export type TokenDenial = 'denied-no-token' | 'denied-bad-token' | 'denied-expired' | 'denied-not-covered';
+
+export type TokenVerdict =
+  | { readonly outcome: 'ok'; readonly sessionId: string; readonly expiresAtS: number }
+  /** `detail` is for logs and problems; it never holds the token. */
+  | { readonly outcome: TokenDenial; readonly detail: string };
+
+export interface TokenVerifier {
+  /** Replaces the accepted keys. Tokens of a key that is no longer among them are refused from now on. */
+  setKeys(keys: readonly TokenKey[]): Promise<void>;
+  /** `uri` is the absolute URI of the request, normalised and without the token. */
+  verify(token: string | null, uri: string): Promise<TokenVerdict>;
+}
+
+/** What a valid signature said, remembered so that the next request of the session costs no cryptography. */
+interface VerifiedToken {
+  readonly kid: string;
+  readonly sessionId: string;
+  readonly expiresAtS: number;
+  readonly container: RegExp;
+}
+
+export interface TokenVerifierOptions {
+  readonly clock: Clock;
+  /** Verified tokens remembered at most. */
+  readonly maxRemembered?: number;
+}
+
+const deny = (outcome: TokenDenial, detail: string): TokenVerdict => ({ outcome, detail });
+
+export function makeTokenVerifier({ clock, maxRemembered = 50_000 }: TokenVerifierOptions): TokenVerifier {
+  const remembered = new LRUCache<string, VerifiedToken>({ max: maxRemembered });
+  let keys = new Map<string, { readonly key: TokenKey; readonly material: CryptoKey | Uint8Array }>();
+
+  async function checkSignature(token: string): Promise<VerifiedToken | TokenVerdict> {
+    let kid = '';
+    try {
+      const { payload } = await jwtVerify(
+        token,
+        (header) => {
+          const entry = keys.get(header.kid ?? '');
+          // The key says which algorithm it is for; the token has no say (RFC 8725 §3.1).
+          if (!entry || entry.key.alg !== header.alg) throw new errors.JOSENotSupported('no such key');
+          kid = entry.key.kid;
+          return entry.material;
+        },
+        { algorithms: ['HS256', 'ES256'], requiredClaims: ['exp', 'cdniuc'], currentDate: new Date(clock.now()) },
+      );
+      return readClaims(payload, kid);
+    } catch (error) {
+      if (error instanceof errors.JWTExpired) return deny('denied-expired', 'The token has expired.');
+      return deny('denied-bad-token', `The token is refused: ${reasonOf(error)}.`);
+    }
+  }
+
+  return {
+    async setKeys(next) {
+      const entries = await Promise.all(
+        next.map(async (key) => [key.kid, { key, material: await importJWK({ ...key }, key.alg) }] as const),
+      );
+      const changed = new Map(entries);
+      for (const [token, { kid }] of remembered.entries()) {
+        if (JSON.stringify(changed.get(kid)?.key) !== JSON.stringify(keys.get(kid)?.key)) remembered.delete(token);
+      }
+      keys = changed;
+    },
+
+    async verify(token, uri) {
+      if (!token) return deny('denied-no-token', 'The request has no playback token.');
+      if (token.length > maxTokenLength) return deny('denied-bad-token', 'The token is longer than any of ours.');
+      let verified = remembered.get(token);
+      if (!verified) {
+        const checked = await checkSignature(token);
+        if ('outcome' in checked) return checked;
+        verified = checked;
+        remembered.set(token, verified);
+      }
+      if (verified.expiresAtS * 1_000 <= clock.now()) {
+        remembered.delete(token);
+        return deny('denied-expired', 'The token has expired.');
+      }
+      if (!verified.container.test(uri)) return deny('denied-not-covered', 'The token is for another address.');
+      return { outcome: 'ok', sessionId: verified.sessionId, expiresAtS: verified.expiresAtS };
+    },
+  };
+}
+
+function readClaims(payload: JWTPayload, kid: string): VerifiedToken | TokenVerdict {
+  const bad = (detail: string): TokenVerdict => deny('denied-bad-token', `The token is refused: ${detail}.`);
+  const { exp, jti, aud, cdniv, cdniuc, cdnicrit } = payload;
+  if (cdniv !== undefined && cdniv !== 1) return bad('its version of URI signing is not 1');
+  if (aud !== undefined && ![aud].flat().includes(audience)) return bad('it is for somebody else');
+  if (payload.cdniip !== undefined) return bad('it is bound to an address, which is not checked here');
+  if (cdnicrit !== undefined && !(typeof cdnicrit === 'string' && areObeyed(cdnicrit)))
+    return bad('it asks for claims that are not obeyed here');
+  const container = typeof cdniuc === 'string' ? containerPattern(cdniuc) : null;
+  if (!container || typeof exp !== 'number') return bad('it names no address that can be matched');
+  return { kid, expiresAtS: exp, sessionId: typeof jti === 'string' ? jti : '', container };
+}
+
+/** §2.1.11: a comma-separated list of claims that must be understood. */
+const areObeyed = (critical: string): boolean => critical.split(',').every((claim) => obeyedClaims.has(claim.trim()));
+
+/** Matched from end to end, the narrow reading: a pattern found somewhere inside a longer URI covers nothing. */
+function containerPattern(container: string): RegExp | null {
+  if (!container.startsWith('regex:') || container.length > maxContainerLength) return null;
+  try {
+    return new RegExp(`^(?:${container.slice('regex:'.length)})$`);
+  } catch {
+    return null;
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof errors.JWTClaimValidationFailed) return `claim ${error.claim} does not hold`;
+  if (error instanceof errors.JWSSignatureVerificationFailed) return 'its signature does not hold';
+  if (error instanceof errors.JOSENotSupported) return 'it is signed by no key that is known here';
+  return 'it is not a token of ours';
+}
