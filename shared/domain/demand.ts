@@ -22,12 +22,23 @@ export interface DailyDemand {
   readonly bytes: number;
 }
 
+/** What one region's appliances answered for one asset on one UTC day. */
+export interface OutcomeTotal {
+  readonly assetId: string;
+  readonly outcome: string;
+  readonly requests: number;
+  readonly bytes: number;
+}
+
 /** `demand/<region>/<date>.json.gz`: one UTC day of one region. */
 export interface DemandDayDocument {
   readonly schema: 1;
   readonly regionId: string;
   readonly day: string;
+  /** Counts the changes of the day: of two states of one day, the higher revision is the later. */
+  readonly revision: number;
   readonly rows: readonly DemandRow[];
+  readonly outcomes: readonly OutcomeTotal[];
 }
 
 /** The named reason of every answer an appliance gives. */

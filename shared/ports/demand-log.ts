@@ -1,4 +1,4 @@
-import type { DemandRow, TelemetryBatch } from '../domain/demand.ts';
+import type { DemandRow, OutcomeTotal, TelemetryBatch } from '../domain/demand.ts';
 
 /**
  * What was watched, by region, asset and hour.
@@ -16,20 +16,25 @@ export interface DemandLog {
 
   /**
    * Sets cells to the given values, replacing what they held: importing the same rows again changes nothing. Rows of
-   * one region, asset, day and hour are summed first.
+   * one region, asset, day and hour are summed first, and a row without hour is a cell of its own beside the hours.
+   *
+   * @throws when a count is not a whole number ≥ 0; no cell is changed then.
    */
   set(rows: readonly DemandRow[]): Promise<void>;
 
-  /** Rows of the days `from … to` (UTC, inclusive), ordered by day, then asset, then hour. */
+  /**
+   * Rows of the days `from … to` (UTC, inclusive), ordered by day, then asset, then hour, that without an hour first. A
+   * cell without views and bytes is no row.
+   */
   read(query: DemandQuery): AsyncIterable<DemandRow>;
 
-  /** Bytes and requests by outcome on one UTC day, for scores; empty when nothing was reported. */
+  /** Bytes and requests by asset and outcome on one UTC day, in this order, for scores; empty when nothing was reported. */
   outcomes(regionId: string, day: string): Promise<readonly OutcomeTotal[]>;
 
   /** Writes changed days to durable storage; returns how many. */
   flush(): Promise<number>;
 
-  /** Loads the days of durable storage into the live counters; returns how many. */
+  /** Loads the recent days of durable storage into the live counters; returns how many. */
   rebuild(): Promise<number>;
 }
 
@@ -39,11 +44,4 @@ export interface DemandQuery {
   readonly from: string;
   readonly to: string;
   readonly assetId?: string;
-}
-
-export interface OutcomeTotal {
-  readonly assetId: string;
-  readonly outcome: string;
-  readonly requests: number;
-  readonly bytes: number;
 }

@@ -1,0 +1,112 @@
+import { promisify } from 'node:util';
+import { gunzip, gzip } from 'node:zlib';
+import type { DemandDayDocument, DemandRow, OutcomeTotal } from '../../domain/demand.ts';
+import { parseJson } from './store-json.ts';
+
+/**
+ * One UTC day of one region, in its two forms: fields of a Redis hash and a document of the object store.
+ *
+ * Fields: `v:<hour>:<asset>` views and `b:<hour>:<asset>` bytes, where the hour is `-` when it is not known;
+ * `q:<outcome>:<asset>` requests and `z:<outcome>:<asset>` bytes of an outcome; `revision`; `runId`.
+ */
+export interface DemandDay {
+  readonly regionId: string;
+  /** `YYYY-MM-DD`, UTC. */
+  readonly day: string;
+}
+
+export const formatDay = ({ regionId, day }: DemandDay): string => `${regionId}/${day}`;
+
+export function parseDay(text: string): DemandDay {
+  const slash = text.indexOf('/');
+  return { regionId: text.slice(0, slash), day: text.slice(slash + 1) };
+}
+
+const hourText = (hour: number | null): string => (hour === null ? '-' : String(hour));
+
+export const fieldsOf = {
+  views: (assetId: string, hour: number | null): string => `v:${hourText(hour)}:${assetId}`,
+  bytes: (assetId: string, hour: number | null): string => `b:${hourText(hour)}:${assetId}`,
+  outcomeRequests: (assetId: string, outcome: string): string => `q:${outcome}:${assetId}`,
+  outcomeBytes: (assetId: string, outcome: string): string => `z:${outcome}:${assetId}`,
+} as const;
+
+/** Every hour of an asset's day: what one asset's rows are read from. */
+export const fieldsOfAsset = (assetId: string): readonly string[] =>
+  [null, ...Array(24).keys()].flatMap((hour) => [fieldsOf.views(assetId, hour), fieldsOf.bytes(assetId, hour)]);
+
+export function documentOf(day: DemandDay, fields: Iterable<readonly [string, string]>): DemandDayDocument {
+  const cells = new Map<string, { assetId: string; hour: number | null; views: number; bytes: number }>();
+  const totals = new Map<string, { assetId: string; outcome: string; requests: number; bytes: number }>();
+  let revision = 0;
+  for (const [field, text] of fields) {
+    const [kind = '', middle = '', assetId = ''] = field.split(':');
+    const value = Number(text);
+    if (field === 'revision') revision = value;
+    else if (kind === 'v' || kind === 'b') {
+      const hour = middle === '-' ? null : Number(middle);
+      const cell = getOrAdd(cells, `${middle}:${assetId}`, () => ({ assetId, hour, views: 0, bytes: 0 }));
+      if (kind === 'v') cell.views = value;
+      else cell.bytes = value;
+    } else if (kind === 'q' || kind === 'z') {
+      const total = getOrAdd(totals, `${middle}:${assetId}`, () => ({
+        assetId,
+        outcome: middle,
+        requests: 0,
+        bytes: 0,
+      }));
+      if (kind === 'q') total.requests = value;
+      else total.bytes = value;
+    }
+  }
+  return {
+    schema: 1,
+    ...day,
+    revision,
+    rows: [...cells.values()]
+      .filter(({ views, bytes }) => views > 0 || bytes > 0)
+      .map((cell) => ({ ...day, ...cell }))
+      .sort(compareRows),
+    outcomes: [...totals.values()].sort(
+      (a, b) => compareText(a.assetId, b.assetId) || compareText(a.outcome, b.outcome),
+    ),
+  };
+}
+
+/** The inverse of `documentOf`, without `runId`. */
+export function fieldsOfDocument(document: DemandDayDocument): readonly (readonly [string, number])[] {
+  return [
+    ...document.rows.flatMap(fieldsOfRow),
+    ...document.outcomes.flatMap(fieldsOfOutcome),
+    ['revision', document.revision] as const,
+  ];
+}
+
+export const fieldsOfRow = ({ assetId, hour, views, bytes }: DemandRow): [string, number][] => [
+  [fieldsOf.views(assetId, hour), views],
+  [fieldsOf.bytes(assetId, hour), bytes],
+];
+
+const fieldsOfOutcome = ({ assetId, outcome, requests, bytes }: OutcomeTotal): [string, number][] => [
+  [fieldsOf.outcomeRequests(assetId, outcome), requests],
+  [fieldsOf.outcomeBytes(assetId, outcome), bytes],
+];
+
+export const encodeDay = (document: DemandDayDocument): Promise<Buffer> =>
+  promisify(gzip)(Buffer.from(JSON.stringify(document)));
+
+export const decodeDay = async (key: string, bytes: Buffer): Promise<DemandDayDocument> =>
+  parseJson<DemandDayDocument>(key, (await promisify(gunzip)(bytes)).toString('utf8'));
+
+const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+const compareRows = (a: DemandRow, b: DemandRow): number =>
+  compareText(a.assetId, b.assetId) || (a.hour ?? -1) - (b.hour ?? -1);
+
+function getOrAdd<T>(map: Map<string, T>, key: string, make: () => T): T {
+  const found = map.get(key);
+  if (found !== undefined) return found;
+  const made = make();
+  map.set(key, made);
+  return made;
+}

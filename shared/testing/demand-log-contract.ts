@@ -1,0 +1,216 @@
+import { buffer } from 'node:stream/consumers';
+import { gunzipSync } from 'node:zlib';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { DemandDayDocument, DemandRow, Outcome, TelemetryBatch, TelemetryRow } from '../domain/demand.ts';
+import { storeKeys } from '../domain/keys.ts';
+import type { DemandLog, DemandQuery } from '../ports/demand-log.ts';
+import type { ObjectStore } from '../ports/object-store.ts';
+
+export interface DemandLogSetup {
+  readonly log: DemandLog;
+  /** A second user of the same log, as another process would have it. */
+  readonly other: DemandLog;
+  readonly store: ObjectStore;
+  /** Sets the clock of both to Unix milliseconds. */
+  setTime(nowMs: number): void;
+  loseLiveData(): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+const day = '2026-11-20';
+
+const served = (
+  assetId: string,
+  hour: number,
+  views: number,
+  bytes: number,
+  outcome: Outcome = 'hit-disk',
+): TelemetryRow => ({ assetId, day, hour, outcome, requests: 1, views, bytes });
+
+const makeBatch = (batchId: string, ...rows: readonly TelemetryRow[]): TelemetryBatch => ({
+  batchId,
+  applianceId: 'e1',
+  rows,
+});
+
+const cell = (assetId: string, hour: number | null, views: number, bytes: number, on = day): DemandRow => ({
+  regionId: 'berlin',
+  assetId,
+  day: on,
+  hour,
+  views,
+  bytes,
+});
+
+export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}
+
+export function describeDemandLog(name: string, setUp: () => Promise<DemandLogSetup>): void {
+  describe(`demand log contract: ${name}`, () => {
+    let setup: DemandLogSetup;
+    let log: DemandLog;
+    let other: DemandLog;
+
+    beforeEach(async () => {
+      setup = await setUp();
+      ({ log, other } = setup);
+      setup.setTime(Date.parse(`${day}T12:00:00Z`));
+    });
+    afterEach(() => setup.dispose());
+
+    const read = (query: Partial<DemandQuery> = {}, from = log): Promise<DemandRow[]> =>
+      collect(from.read({ regionId: 'berlin', from: day, to: day, ...query }));
+
+    const storedDay = async (regionId = 'berlin', on = day): Promise<DemandDayDocument | null> => {
+      const object = await setup.store.get(storeKeys.demand(regionId, on));
+      return object && JSON.parse(gunzipSync(await buffer(object.body)).toString());
+    };
+
+    it('sums batches by asset and hour', async () => {
+      await log.add('berlin', makeBatch('b1', served('a', 9, 1, 100), served('a', 9, 0, 50, 'pull-origin')));
+      await other.add('berlin', makeBatch('b2', served('a', 9, 2, 10), served('b', 8, 1, 5)));
+      await log.add('tokyo', makeBatch('b3', served('a', 9, 7, 7)));
+      expect(await read()).toEqual([cell('a', 9, 3, 160), cell('b', 8, 1, 5)]);
+      expect(await read({ regionId: 'tokyo' })).toHaveLength(1);
+      expect(await read({ regionId: 'nowhere' })).toEqual([]);
+    });
+
+    it('counts a batch once', async () => {
+      const batch = makeBatch('b1', served('a', 9, 1, 100));
+      expect(await log.add('berlin', batch)).toBe(true);
+      expect(await other.add('berlin', batch)).toBe(false);
+      expect(await Promise.all([log.add('berlin', batch), other.add('berlin', batch)])).toEqual([false, false]);
+      expect(await read()).toEqual([cell('a', 9, 1, 100)]);
+    });
+
+    it('counts every one of many batches that come at once', async () => {
+      const batches = Array.from({ length: 40 }, (_, i) => makeBatch(`b${i}`, served('a', 9, 1, 10)));
+      await Promise.all(batches.map((batch, i) => (i % 2 ? log : other).add('berlin', batch)));
+      expect(await read()).toEqual([cell('a', 9, 40, 400)]);
+    });
+
+    it('spreads a batch over the days it tells of', async () => {
+      await log.add('berlin', makeBatch('b1', served('a', 23, 1, 1), { ...served('a', 0, 2, 2), day: '2026-11-21' }));
+      expect(await read({ to: '2026-11-21' })).toEqual([cell('a', 23, 1, 1), cell('a', 0, 2, 2, '2026-11-21')]);
+    });
+
+    it('replaces cells by set, summing repeated rows, and keeps the cell of the day beside the hours', async () => {
+      const rows = [cell('a', 9, 1, 10), cell('a', 9, 2, 20), cell('a', null, 5, 50), cell('b', 1, 1, 1)];
+      await log.set(rows);
+      await other.set(rows);
+      const expected = [cell('a', null, 5, 50), cell('a', 9, 3, 30), cell('b', 1, 1, 1)];
+      expect(await read()).toEqual(expected);
+      await log.set([cell('a', null, 6, 60), cell('b', 1, 0, 0)]);
+      expect(await read()).toEqual([cell('a', null, 6, 60), cell('a', 9, 3, 30)]);
+    });
+
+    it('refuses counts that are not whole numbers and changes nothing then', async () => {
+      await expect(log.set([cell('a', 9, 1, 1), cell('b', 9, 0.5, 1)])).rejects.toThrow(RangeError);
+      await expect(log.set([cell('a', 9, 1, -1)])).rejects.toThrow(RangeError);
+      await expect(log.add('berlin', makeBatch('b1', served('a', 9, 1, Number.NaN)))).rejects.toThrow(RangeError);
+      expect(await read()).toEqual([]);
+    });
+
+    it('reads in order of day, asset and hour, from Redis and the store alike', async () => {
+      const days = ['2026-07-01', '2026-11-18', '2026-11-19', day];
+      const rows = days.flatMap((on) => [cell('b', 10, 1, 1, on), cell('a', 10, 1, 1, on), cell('a', 9, 1, 1, on)]);
+      await log.set(rows);
+      await log.flush();
+      const ordered = rows.toSorted((a, b) => (`${a.day}${a.assetId}` < `${b.day}${b.assetId}` ? -1 : 1));
+      ordered.sort((a, b) => (a.day === b.day && a.assetId === b.assetId ? (a.hour ?? -1) - (b.hour ?? -1) : 0));
+      expect(await read({ from: '2026-01-01' })).toEqual(ordered);
+      expect(await read({ from: '2026-07-02', to: '2026-11-19', assetId: 'b' })).toEqual([
+        cell('b', 10, 1, 1, '2026-11-18'),
+        cell('b', 10, 1, 1, '2026-11-19'),
+      ]);
+      await setup.loseLiveData();
+      expect(await read({ from: '2026-01-01' })).toEqual(ordered);
+      expect(await read({ from: '2026-01-01', assetId: 'a' })).toEqual(
+        ordered.filter(({ assetId }) => assetId === 'a'),
+      );
+    });
+
+    it('totals outcomes by asset, and keeps them with the day', async () => {
+      await log.add('berlin', makeBatch('b1', served('a', 9, 1, 100), served('a', 10, 0, 100)));
+      await log.add(
+        'berlin',
+        makeBatch('b2', served('a', 9, 0, 0, 'denied-expired'), served('Z', 9, 0, 7, 'pull-origin')),
+      );
+      const totals = [
+        { assetId: 'Z', outcome: 'pull-origin', requests: 1, bytes: 7 },
+        { assetId: 'a', outcome: 'denied-expired', requests: 1, bytes: 0 },
+        { assetId: 'a', outcome: 'hit-disk', requests: 2, bytes: 200 },
+      ];
+      expect(await log.outcomes('berlin', day)).toEqual(totals);
+      await log.flush();
+      await setup.loseLiveData();
+      expect(await other.outcomes('berlin', day)).toEqual(totals);
+      expect(await other.outcomes('berlin', '2026-01-01')).toEqual([]);
+    });
+
+    it('writes changed days only, each as one document', async () => {
+      await log.add('berlin', makeBatch('b1', served('a', 9, 1, 100)));
+      await log.add('tokyo', makeBatch('b2', served('a', 9, 1, 100)));
+      expect(await log.flush()).toBe(2);
+      expect(await storedDay()).toMatchObject({ schema: 1, regionId: 'berlin', day, rows: [cell('a', 9, 1, 100)] });
+      expect(await other.flush()).toBe(0);
+      await other.add('berlin', makeBatch('b3', served('a', 9, 1, 1)));
+      expect(await log.flush()).toBe(1);
+      expect((await storedDay())?.rows).toEqual([cell('a', 9, 2, 101)]);
+    });
+
+    it('loses no increment that comes while it flushes', async () => {
+      let sent = 0;
+      const sending = (async () => {
+        for (; sent < 60; sent++) await other.add('berlin', makeBatch(`b${sent}`, served('a', 9, 1, 10)));
+      })();
+      while (sent < 60) await Promise.all([log.flush(), other.flush()]);
+      await sending;
+      await log.flush();
+      expect((await storedDay())?.rows).toEqual([cell('a', 9, 60, 600)]);
+      expect(await read()).toEqual([cell('a', 9, 60, 600)]);
+    });
+
+    it('adds to the stored day after the live data was lost', async () => {
+      await log.add('berlin', makeBatch('b1', served('a', 9, 1, 100), served('b', 9, 1, 100)));
+      await log.flush();
+      await setup.loseLiveData();
+      await Promise.all([
+        log.add('berlin', makeBatch('b2', served('a', 9, 1, 1))),
+        other.add('berlin', makeBatch('b3', served('a', 9, 1, 1))),
+        log.set([cell('c', 1, 1, 1)]),
+      ]);
+      await log.flush();
+      const expected = [cell('a', 9, 3, 102), cell('b', 9, 1, 100), cell('c', 1, 1, 1)];
+      expect(await read()).toEqual(expected);
+      expect((await storedDay())?.rows).toEqual(expected);
+    });
+
+    it('rebuilds the recent days without touching what came since', async () => {
+      await log.set([cell('a', 9, 1, 10), cell('a', 9, 1, 10, '2026-01-01')]);
+      await log.flush();
+      await log.add('berlin', makeBatch('b1', served('a', 9, 1, 1)));
+      expect(await other.rebuild()).toBe(1);
+      expect(await read()).toEqual([cell('a', 9, 2, 11)]);
+      await log.flush();
+      await setup.loseLiveData();
+      expect(await other.rebuild()).toBe(1);
+      expect(await read()).toEqual([cell('a', 9, 2, 11)]);
+    });
+
+    it('takes 100,000 rows in seconds', async () => {
+      const rows = Array.from({ length: 100_000 }, (_, i) =>
+        cell(`asset-${i % 2_000}`, Math.floor(i / 2_000) % 24, 1, i, `2026-11-${10 + Math.floor(i / 48_000)}`),
+      );
+      const startedMs = performance.now();
+      await log.set(rows);
+      await log.flush();
+      expect(performance.now() - startedMs).toBeLessThan(20_000);
+      const bytes = (await read({ from: '2026-11-10' })).reduce((sum, row) => sum + row.bytes, 0);
+      expect(bytes).toBe(rows.reduce((sum, row) => sum + row.bytes, 0));
+    });
+  });
+}
