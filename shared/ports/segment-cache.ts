@@ -28,8 +28,8 @@ export interface SegmentCache {
   /** Makes `keys` the pinned set: held ones are pinned now, others when they are written; all else becomes evictable. */
   setPinned(keys: ReadonlySet<string>): Promise<void>;
 
-  /** What is held, in key order. */
-  inventory(): Iterable<InventoryEntry>;
+  /** What is held, in key order; with `after`, what comes behind that key. */
+  inventory(after?: string): Iterable<InventoryEntry>;
 
   stats(): CacheStats;
 

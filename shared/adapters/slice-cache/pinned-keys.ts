@@ -1,0 +1,49 @@
+import fs from 'node:fs';
+import { join } from 'node:path';
+
+/** The pinned set, durable. Each set has a number, so that the journal's additions to an older one are not mistaken. */
+export interface PinnedKeys {
+  readonly setNumber: number;
+  has(key: string): boolean;
+  /** Adds a key to the present set in memory; the journal makes it durable. False when it is in it already. */
+  add(key: string): boolean;
+  /** What was added since the set was made: the part that lives in the journal. */
+  added(): Iterable<string>;
+  replace(keys: ReadonlySet<string>): Promise<void>;
+}
+
+export function openPinnedKeys(dir: string): PinnedKeys {
+  const path = join(dir, 'pinned');
+  const lines = fs.existsSync(path) ? fs.readFileSync(path, 'utf8').split('\n') : [];
+  let setNumber = Number(lines[0] ?? 0);
+  let keys = new Set(lines.slice(1).filter((line) => line !== ''));
+  let added = new Set<string>();
+
+  return {
+    get setNumber() {
+      return setNumber;
+    },
+    has: (key) => keys.has(key),
+    add(key) {
+      if (keys.has(key)) return false;
+      keys.add(key);
+      added.add(key);
+      return true;
+    },
+    added: () => added,
+    async replace(next) {
+      const number = setNumber + 1;
+      const file = await fs.promises.open(`${path}.tmp`, 'w', 0o600);
+      try {
+        await file.writeFile([number, ...next].join('\n'));
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await fs.promises.rename(`${path}.tmp`, path);
+      setNumber = number;
+      keys = new Set(next);
+      added = new Set();
+    },
+  };
+}

@@ -1,0 +1,222 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { SegmentCache } from '../../ports/segment-cache.ts';
+import { makeSlice, segmentCacheContract } from '../../testing/segment-cache-contract.ts';
+import { openSliceCache } from './slice-cache.ts';
+
+for (const memoryBytes of [0, 4_000, 1_000_000]) {
+  segmentCacheContract(`disk with ${memoryBytes} bytes of memory`, async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'nightfill-cache-'));
+    return {
+      open: ({ capacityBytes }) => openSliceCache({ dir, capacityBytes, memoryBytes }),
+      cleanUp: () => rm(dir, { recursive: true, force: true }),
+    };
+  });
+}
+
+describe('slices on disk', () => {
+  let dir: string;
+  let cache: SegmentCache | undefined;
+  const errors: Error[] = [];
+  const openCache = async (
+    options: { capacityBytes?: number; memoryBytes?: number; dir?: string; compactAfterLines?: number } = {},
+  ) => {
+    const onDiskError = (error: Error) => errors.push(error);
+    cache = await openSliceCache({ dir, capacityBytes: 50_000_000, memoryBytes: 0, onDiskError, ...options });
+    return cache;
+  };
+  const put = async (to: SegmentCache, key: string, sizeBytes = 10_000) => {
+    const { slice, bytes } = makeSlice(key, sizeBytes);
+    return to.write(key, slice, bytes, { pinned: false });
+  };
+  const sliceFiles = async () => {
+    const entries = await readdir(join(dir, 'slices'), { recursive: true, withFileTypes: true });
+    return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  };
+
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'nightfill-cache-'));
+    errors.length = 0;
+  });
+  afterEach(async () => {
+    await cache?.close();
+    cache = undefined;
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  it('reads from disk once and from memory afterwards, within the bounds of the memory', async () => {
+    const it = await openCache({ memoryBytes: 25_000 });
+    for (const key of ['a/v/1', 'a/v/2', 'a/v/3']) await put(it, key);
+    expect((await it.read('a/v/1', 0))?.tier).toBe('disk');
+    expect((await it.read('a/v/1', 0))?.tier).toBe('memory');
+    for (let i = 0; i < 10; i += 1) {
+      for (const key of ['a/v/1', 'a/v/2', 'a/v/3']) await it.read(key, 0);
+      expect(it.stats().memoryBytes).toBeLessThanOrEqual(25_000);
+    }
+  });
+
+  it.each([
+    ['is cut short', (path: string) => fs.truncateSync(path, 5_000)],
+    ['has a changed byte', (path: string) => flipByte(path, 5_000)],
+    ['is gone', (path: string) => fs.rmSync(path)],
+  ])('a slice whose file %s is a miss and can be stored again', async (_what, damage) => {
+    const it = await openCache();
+    await put(it, 'a/v/f');
+    for (const path of await sliceFiles()) damage(path);
+    expect(await it.read('a/v/f', 0)).toBeNull();
+    expect(it.has('a/v/f', 0)).toBe(false);
+    expect(it.stats().storedBytes).toBe(0);
+    expect(errors).toHaveLength(1);
+    expect(await put(it, 'a/v/f')).toBe('stored');
+    expect(await it.read('a/v/f', 0)).not.toBeNull();
+  });
+
+  it('starts with what is whole: leftovers, strangers, short and missing files are dropped', async () => {
+    const first = await openCache();
+    for (const key of ['a/v/whole', 'a/v/short', 'a/v/missing']) await put(first, key);
+    await first.close();
+    const [, short = '', missing = ''] = (await sliceFiles()).sort();
+    fs.truncateSync(short, 10);
+    fs.rmSync(missing);
+    fs.writeFileSync(join(dir, 'tmp', '99'), 'half');
+    fs.writeFileSync(join(dir, 'slices', short.split('/').at(-2) ?? '', '12345678'), 'nobody knows me');
+    const again = await openCache();
+    expect([...again.inventory()].map(({ key }) => key)).toEqual(['a/v/whole']);
+    expect(again.stats().storedBytes).toBe(10_000);
+    expect(await readdir(join(dir, 'tmp'))).toEqual([]);
+    await expect.poll(async () => (await sliceFiles()).length).toBe(1);
+    expect(await put(again, 'a/v/short')).toBe('stored');
+  });
+
+  it('passes over torn and damaged journal lines', async () => {
+    const first = await openCache();
+    for (const key of ['a/v/1', 'a/v/2', 'a/v/3']) await put(first, key);
+    await first.close();
+    const [name = ''] = await readdir(join(dir, 'journal'));
+    const path = join(dir, 'journal', name);
+    const lines = (await readFile(path, 'utf8')).split('\n');
+    await writeFile(path, [lines[0], `x${lines[1]?.slice(1)}`, lines[2], '12345678 ["+",'].join('\n'));
+    const again = await openCache();
+    expect([...again.inventory()].map(({ key }) => key)).toEqual(['a/v/1', 'a/v/3']);
+  });
+
+  it('keeps its journal short, and what it says', async () => {
+    const options = { capacityBytes: 500, compactAfterLines: 300 };
+    const it = await openCache(options);
+    const { slice, bytes } = makeSlice('x', 10);
+    await it.write('pinned/v/f', slice, bytes, { pinned: true });
+    for (let i = 0; i < 2_000; i += 1) await it.write(`a/v/${i}`, slice, bytes, { pinned: false });
+    const names = async () => (await readdir(join(dir, 'journal'))).sort();
+    await expect.poll(async () => (await names()).map((name) => name.split('-')[0])).toEqual(['journal', 'snapshot']);
+    const texts = await Promise.all((await names()).map((name) => readFile(join(dir, 'journal', name), 'utf8')));
+    expect(texts.join('').split('\n').length).toBeLessThan(600);
+    const before = [...it.inventory()];
+    await it.close();
+    const again = await openCache(options);
+    expect([...again.inventory()]).toEqual(before);
+    expect(again.stats()).toMatchObject({ pinnedBytes: 10, storedBytes: 500 });
+  });
+
+  it('lets no second process into its folder, and forgives a killed one', async () => {
+    await openCache();
+    const child = spawnWriter(dir);
+    const [code] = await once(child, 'exit');
+    expect(code).toBe(1);
+    fs.writeFileSync(join(dir, 'lock'), `${child.pid} 1 another-boot\n`);
+    await cache?.close();
+    await expect(openCache()).resolves.toBeDefined();
+  });
+
+  it('survives kill -9 in the middle of writing, again and again, with every visible slice whole', async () => {
+    let held = 0;
+    for (let round = 0; round < 5; round += 1) {
+      const child = spawnWriter(dir);
+      await once(child, 'message');
+      await delay(50 + round * 60);
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+      const it = await openCache();
+      const entries = [...it.inventory()];
+      for (const { key } of entries) {
+        const found = await it.read(key, 0);
+        expect(
+          createHash('sha256')
+            .update(found?.bytes ?? '')
+            .digest('hex'),
+        ).toBe(key.split('/')[2]);
+      }
+      expect(await readdir(join(dir, 'tmp'))).toEqual([]);
+      await expect.poll(async () => (await sliceFiles()).length).toBe(entries.length);
+      expect(entries.length).toBeGreaterThan(held);
+      held = entries.length;
+      await it.close();
+    }
+  });
+
+  it.skipIf(!canMount())('says disk-failed when the disk is full, and goes on', async () => {
+    const small = join(dir, 'small');
+    fs.mkdirSync(small);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'none', small]);
+    try {
+      const it = await openCache({ dir: small });
+      expect(await put(it, 'a/v/fits', 600_000)).toBe('stored');
+      expect(await put(it, 'a/v/does-not', 600_000)).toBe('disk-failed');
+      expect(errors.at(-1)).toMatchObject({ code: 'ENOSPC' });
+      expect(it.stats().storedBytes).toBe(600_000);
+      expect(await it.read('a/v/fits', 0)).not.toBeNull();
+      expect(await put(it, 'a/v/small', 100_000)).toBe('stored');
+      await it.remove('a/v/fits');
+      expect(await put(it, 'a/v/does-not', 600_000)).toBe('stored');
+      await it.close();
+      cache = undefined;
+    } finally {
+      execFileSync('umount', [small]);
+    }
+  });
+});
+
+function flipByte(path: string, at: number): void {
+  const bytes = fs.readFileSync(path);
+  bytes[at] = (bytes[at] ?? 0) ^ 0xff;
+  fs.writeFileSync(path, bytes);
+}
+
+/** A real process that writes slices whose key holds their digest, four at a time, until it is killed. */
+function spawnWriter(dir: string) {
+  const program = `
+    import { createHash, randomBytes } from 'node:crypto';
+    import { openSliceCache } from '${import.meta.dirname}/slice-cache.ts';
+    const cache = await openSliceCache({ dir: '${dir}', capacityBytes: 1e9, memoryBytes: 0 });
+    process.send('ready');
+    const loop = async () => {
+      for (;;) {
+        const bytes = randomBytes(1 + Math.floor(Math.random() * 200_000));
+        const sha256 = createHash('sha256').update(bytes).digest('hex');
+        await cache.write('a/v/' + sha256, { index: 0, offset: 0, sizeBytes: bytes.length, sha256 }, bytes, { pinned: false });
+      }
+    };
+    await Promise.all([loop(), loop(), loop(), loop()]);`;
+  return spawn(process.execPath, ['--input-type=module', '--eval', program], {
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+  });
+}
+
+function canMount(): boolean {
+  const dir = fs.mkdtempSync(join(tmpdir(), 'nightfill-mount-'));
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'none', dir], { stdio: 'ignore' });
+    execFileSync('umount', [dir]);
+    return true;
+  } catch {
+    return false;
+  } finally {
+    fs.rmdirSync(dir);
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * Slices as files: `slices/<number mod 4096, hex>/<number>`, one file a slice, numbered in the order of writing.
+ *
+ * A number is never used again, so a file that is being deleted can never be taken for its successor. A million slices
+ * are about 250 files a folder. Bytes are written under `tmp/`, synced, then renamed: a name in `slices/` means a whole
+ * file.
+ */
+import fs from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const open = promisify(fs.open);
+const close = promisify(fs.close);
+const datasync = promisify(fs.fdatasync);
+const rename = promisify(fs.rename);
+const unlink = promisify(fs.unlink);
+const mkdir = promisify(fs.mkdir);
+
+const shardCount = 4_096;
+
+export interface FoundFile {
+  readonly fileId: number;
+  readonly sizeBytes: number;
+}
+
+export interface SliceFiles {
+  /** Resolves when the bytes are on the disk under their final name; leaves nothing behind when it throws. */
+  write(fileId: number, bytes: Uint8Array): Promise<void>;
+  /** The first `sizeBytes` of the file in a buffer of its own; shorter when the file is. */
+  read(fileId: number, sizeBytes: number): Promise<Buffer>;
+  /** Removing what is not there is success. */
+  remove(fileId: number): Promise<void>;
+  /** Deletes every file that `keep` does not want; blocks, because nothing else can be done before a start anyway. */
+  sweep(keep: (file: FoundFile) => boolean): void;
+  /** Deletes what an interrupted process left half-written. */
+  clearTemporary(): void;
+}
+
+export function makeSliceFiles(dir: string): SliceFiles {
+  const tmp = join(dir, 'tmp');
+  const slices = join(dir, 'slices');
+  fs.mkdirSync(tmp, { recursive: true });
+  fs.mkdirSync(slices, { recursive: true });
+  const made = new Set<string>();
+
+  const shardOf = (fileId: number): string => join(slices, (fileId % shardCount).toString(16).padStart(3, '0'));
+  const pathOf = (fileId: number): string => join(shardOf(fileId), String(fileId));
+
+  return {
+    async write(fileId, bytes) {
+      const temporary = join(tmp, String(fileId));
+      const shard = shardOf(fileId);
+      try {
+        const fd = await open(temporary, 'wx', 0o600);
+        try {
+          await writeAll(fd, bytes);
+          await datasync(fd);
+        } finally {
+          await close(fd);
+        }
+        if (!made.has(shard)) {
+          await mkdir(shard, { recursive: true });
+          made.add(shard);
+        }
+        await rename(temporary, pathOf(fileId));
+      } catch (error) {
+        await unlink(temporary).catch(() => {});
+        throw error;
+      }
+    },
+
+    async read(fileId, sizeBytes) {
+      const fd = await open(pathOf(fileId), 'r');
+      try {
+        return await readUpTo(fd, sizeBytes);
+      } finally {
+        await close(fd);
+      }
+    },
+
+    async remove(fileId) {
+      await unlink(pathOf(fileId)).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error;
+      });
+    },
+
+    sweep(keep) {
+      for (const shard of fs.readdirSync(slices)) {
+        for (const name of fs.readdirSync(join(slices, shard))) {
+          const path = join(slices, shard, name);
+          const fileId = Number(name);
+          if (path !== pathOf(fileId) || !keep({ fileId, sizeBytes: fs.statSync(path).size }))
+            fs.rmSync(path, { recursive: true, force: true });
+        }
+      }
+    },
+
+    clearTemporary() {
+      for (const name of fs.readdirSync(tmp)) fs.rmSync(join(tmp, name), { recursive: true, force: true });
+    },
+  };
+}
+
+const write = (fd: number, bytes: Uint8Array, offset: number): Promise<number> =>
+  new Promise((resolve, reject) => {
+    fs.write(fd, bytes, offset, bytes.length - offset, null, (error, written) =>
+      error ? reject(error) : resolve(written),
+    );
+  });
+
+/** A disk that runs full writes a part first and fails at the next call. */
+async function writeAll(fd: number, bytes: Uint8Array): Promise<void> {
+  for (let offset = 0; offset < bytes.length; ) offset += await write(fd, bytes, offset);
+}
+
+const read = (fd: number, buffer: Buffer, offset: number): Promise<number> =>
+  new Promise((resolve, reject) => {
+    fs.read(fd, buffer, offset, buffer.length - offset, offset, (error, count) =>
+      error ? reject(error) : resolve(count),
+    );
+  });
+
+/** One large read, as a rule: streams of 64 KiB halve the throughput. */
+async function readUpTo(fd: number, sizeBytes: number): Promise<Buffer> {
+  const buffer = Buffer.allocUnsafeSlow(sizeBytes);
+  let offset = 0;
+  while (offset < sizeBytes) {
+    const count = await read(fd, buffer, offset);
+    if (count === 0) return buffer.subarray(0, offset);
+    offset += count;
+  }
+  return buffer;
+}
