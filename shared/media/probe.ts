@@ -1,0 +1,163 @@
+/**
+ * What an uploaded file is: the one door through which ingest and the transcode worker look at bytes of strangers.
+ *
+ * The room `shared/media` runs ffprobe and ffmpeg (`process.ts`), keeps them inside the file they are given
+ * (`containment.ts`) and says in the words of the domain what came out. It imports the domain and Node only; it knows
+ * no store and no queue. Nothing here trusts a file name or a declared content type.
+ */
+import { stat } from 'node:fs/promises';
+import type { SourceAudio, SourceInfo, SourceVideo } from '../domain/asset.ts';
+import { allowedContainersText, containedInput } from './containment.ts';
+import {
+  type ProbedStream,
+  type ProbeOutput,
+  parseFraction,
+  parseProbeOutput,
+  streamDurationS,
+} from './ffprobe-output.ts';
+import { fps, nominalRate } from './frame-rate.ts';
+import { ProcessError, runProcess } from './process.ts';
+import { isCutShort } from './truncation.ts';
+import { UnplayableSourceError } from './unplayable.ts';
+
+/** Everything of `SourceInfo` that the bytes themselves tell. */
+export interface ProbedSource extends Omit<SourceInfo, 'fileName' | 'sizeBytes' | 'sha256'> {
+  readonly video: SourceVideo;
+}
+
+export interface ProbeOptions {
+  readonly signal?: AbortSignal;
+  readonly ffprobePath?: string;
+  /** 30 s by default. */
+  readonly timeoutMs?: number;
+}
+
+/** Display size in pixels, on either side. */
+export const maxFramePx = 8192;
+const minFramePx = 16;
+
+/**
+ * Looks at a local file and says what it holds, or why it cannot be played.
+ *
+ * @throws UnplayableSourceError for anything that is the file's fault; ProcessError `not-started` where ffprobe is missing.
+ */
+export async function probeSource(path: string, options: ProbeOptions = {}): Promise<ProbedSource> {
+  const { size } = await stat(path);
+  if (size === 0)
+    throw new UnplayableSourceError('empty-file', 'The file is empty; the upload brought no bytes. Upload it again.');
+  const output = await runFfprobe(path, options);
+  const container = output.format.format_name;
+  if (await isCutShort(path, container)) throw truncated();
+
+  const video = output.streams.find(
+    ({ codec_type, disposition }) => codec_type === 'video' && !disposition?.attached_pic,
+  );
+  const audio = output.streams.find(({ codec_type }) => codec_type === 'audio');
+  if (!video) throw noVideo(audio !== undefined);
+  const durationS = durationOf(output, [video, audio]);
+  return { container, durationS, video: videoOf(video), audio: audio ? audioOf(audio) : null };
+}
+
+async function runFfprobe(path: string, options: ProbeOptions): Promise<ProbeOutput> {
+  const { signal, ffprobePath = 'ffprobe', timeoutMs = 30_000 } = options;
+  const args = ['-v', 'error', '-show_format', '-show_streams', '-of', 'json', ...containedInput(path)];
+  try {
+    const limits = { timeoutMs, maxOutputBytes: 4 * 1024 * 1024 };
+    return parseProbeOutput(await runProcess(ffprobePath, args, signal ? { ...limits, signal } : limits));
+  } catch (error) {
+    throw error instanceof ProcessError ? refusalOf(error) : error;
+  }
+}
+
+function refusalOf(error: ProcessError): Error {
+  if (error.code === 'not-started') return error;
+  if (error.code === 'timed-out')
+    return new UnplayableSourceError(
+      'probe-timed-out',
+      'The file could not be read in time; it is damaged or extremely fragmented. Remux it (ffmpeg -i in -c copy out.mp4) and upload that.',
+      { cause: error },
+    );
+  if (/moov atom not found/.test(error.stderr)) return truncated(error);
+  if (/not on whitelist/i.test(error.stderr))
+    return new UnplayableSourceError(
+      'container-not-allowed',
+      `The file is not a video in a container that is taken: ${allowedContainersText}. Convert it to MP4 and upload that.`,
+      { cause: error },
+    );
+  return new UnplayableSourceError(
+    'not-a-media-file',
+    'The file is not a video: no known container was found in its bytes. Upload the video file itself.',
+    { cause: error },
+  );
+}
+
+const truncated = (cause?: Error): UnplayableSourceError =>
+  new UnplayableSourceError(
+    'truncated',
+    'The file ends before its own index says it should; it was cut off while it was copied or recorded. Upload the whole file.',
+    cause ? { cause } : {},
+  );
+
+const noVideo = (hasAudio: boolean): UnplayableSourceError =>
+  new UnplayableSourceError(
+    'no-video-stream',
+    hasAudio
+      ? 'The file has sound but no moving picture, and sound alone is not served yet. Upload a file with a video track.'
+      : 'The file has no video track. Upload a file with one.',
+  );
+
+/** The longest of the streams that are used; a subtitle track may outlast them all. */
+function durationOf(output: ProbeOutput, streams: readonly (ProbedStream | undefined)[]): number {
+  const known = streams.flatMap((stream) => (stream ? [streamDurationS(stream) ?? 0] : []));
+  const durationS = Math.max(0, ...known) || Number(output.format.duration ?? 0);
+  if (durationS > 0) return durationS;
+  throw new UnplayableSourceError(
+    'no-duration',
+    'The file does not say how long it is, as recordings straight from a browser do not. Remux it (ffmpeg -i in -c copy out.mkv) and upload that.',
+  );
+}
+
+function videoOf(stream: ProbedStream): SourceVideo {
+  const codec = knownCodec(stream);
+  const { width, height } = displaySize(stream);
+  if (Math.max(width, height) > maxFramePx)
+    throw new UnplayableSourceError(
+      'too-large-frame',
+      `The picture is ${width}×${height}; at most ${maxFramePx} on either side is taken. Scale it down and upload that.`,
+    );
+  if (Math.min(width, height) < minFramePx)
+    throw new UnplayableSourceError(
+      'too-small-frame',
+      `The picture is ${width}×${height}; at least ${minFramePx} on either side is needed. Upload the video, not a thumbnail.`,
+    );
+  const rate = nominalRate(parseFraction(stream.r_frame_rate), parseFraction(stream.avg_frame_rate));
+  return {
+    codec,
+    width,
+    height,
+    frameRate: fps(rate),
+    pixelFormat: stream.pix_fmt ?? 'unknown',
+    hdr: ['smpte2084', 'arib-std-b67'].includes(stream.color_transfer ?? ''),
+  };
+}
+
+function displaySize(stream: ProbedStream): { readonly width: number; readonly height: number } {
+  const aspect = parseFraction(stream.sample_aspect_ratio, ':') ?? 1;
+  const width = Math.round((stream.width ?? 0) * aspect);
+  const height = stream.height ?? 0;
+  const rotation = stream.side_data_list?.find((data) => data.rotation !== undefined)?.rotation ?? 0;
+  return Math.round(Math.abs(rotation) / 90) % 2 === 1 ? { width: height, height: width } : { width, height };
+}
+
+function audioOf(stream: ProbedStream): SourceAudio {
+  const codec = knownCodec(stream);
+  return { codec, channels: stream.channels ?? 0, sampleRateHz: Number(stream.sample_rate ?? 0) };
+}
+
+function knownCodec({ codec_name, codec_type }: ProbedStream): string {
+  if (codec_name && codec_name !== 'unknown' && codec_name !== 'none') return codec_name;
+  throw new UnplayableSourceError(
+    'unknown-codec',
+    `The ${codec_type} track is in a format that ffmpeg does not know. Convert it to H.264 and AAC and upload that.`,
+  );
+}

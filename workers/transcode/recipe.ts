@@ -1,0 +1,39 @@
+import { createHash } from 'node:crypto';
+import { runProcess } from '../../shared/media/process.ts';
+import type { Profile } from '../../shared/media/profiles.ts';
+
+/** Everything besides the source that decides the bytes of a version. */
+export interface Recipe {
+  readonly profileName: string;
+  readonly profile: Profile;
+  /** Raised whenever the same inputs give other bytes. */
+  readonly packager: string;
+  /** ffmpeg's own version. */
+  readonly encoder: string;
+  /** Target duration of a segment. */
+  readonly segmentS: number;
+  /** Distance of keyframes; segments are cut at them. */
+  readonly gopS: number;
+  /** Of each video encoder: x264 gives other bytes with other threads. */
+  readonly threads: number;
+}
+
+export const packager = 'nightfill 1';
+
+/** Keyframes every 2 s, or oftener where segments are shorter; always a whole number to a segment. */
+export const gopSecondsFor = (segmentS: number): number => segmentS / Math.max(1, Math.round(segmentS / 2));
+
+/** 16 hex digits that say what made the bytes, so that a job which is taken up again lands in the same place. */
+export function versionIdOf(sourceSha256: string, recipe: Recipe): string {
+  const { profileName, profile, packager, encoder, segmentS, gopS, threads } = recipe;
+  const words = [sourceSha256, profileName, profile, packager, encoder, segmentS, gopS, threads];
+  return createHash('sha256').update(JSON.stringify(words)).digest('hex').slice(0, 16);
+}
+
+/** For example `ffmpeg 5.1.9-0+deb12u1`. */
+export async function encoderVersion(ffmpegPath: string): Promise<string> {
+  const output = await runProcess(ffmpegPath, ['-hide_banner', '-version'], { timeoutMs: 10_000 });
+  const version = /^ffmpeg version (\S+)/.exec(output)?.[1];
+  if (!version) throw new Error(`${ffmpegPath} does not say its version`);
+  return `ffmpeg ${version}`;
+}
