@@ -33,8 +33,12 @@ export const settings = {
     fallback: '',
   }),
   s3Region: text('NIGHTFILL_S3_REGION', { doc: 'Region of the bucket.', fallback: 'us-east-1' }),
-  s3AccessKeyId: text('NIGHTFILL_S3_ACCESS_KEY_ID', { doc: 'Access key of the bucket.', fallback: '' }),
-  s3SecretAccessKey: secret('NIGHTFILL_S3_SECRET_ACCESS_KEY', { doc: 'Secret key of the bucket.', fallback: '' }),
+  s3AccessKeyId: secret('NIGHTFILL_S3_ACCESS_KEY_ID', { doc: 'Access key of the bucket.', fallback: '', minLength: 1 }),
+  s3SecretAccessKey: secret('NIGHTFILL_S3_SECRET_ACCESS_KEY', {
+    doc: 'Secret key of the bucket.',
+    fallback: '',
+    minLength: 1,
+  }),
   s3PathStyle: boolean('NIGHTFILL_S3_PATH_STYLE', {
     doc: 'Bucket in the path instead of the host name, as most self-hosted stores need it.',
     fallback: 'true',
