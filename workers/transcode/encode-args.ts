@@ -45,12 +45,16 @@ export function encodeArgs(plan: EncodePlan): string[] {
     ...(isOgg(plan) ? ['-copyts', '-start_at_zero'] : []),
     ...containedInput(inputPath),
     ...['-filter_complex_threads', '1', '-filter_complex', filterGraph(plan)],
-    ...ladder.rungs.flatMap((rung, index) =>
-      videoArgs(rung, ladder.frameRate, recipe, index, video[index]?.path ?? ''),
-    ),
-    ...(audio ? audioArgs(recipe, audio.path) : []),
+    ...ladder.rungs.flatMap((rung, index) => [...limit, ...videoArgs(plan, rung, index)]),
+    ...(audio ? [...limit, ...audioArgs(recipe, audio.path)] : []),
   ];
 }
+
+/**
+ * ffmpeg 5.1 gives Vorbis packets of some Ogg files times that run away and then shifts the picture after them. So Ogg's
+ * own clock is kept for the picture, and its sound, which has no gaps by definition, is counted in samples.
+ */
+const isOgg = ({ source }: EncodePlan): boolean => source.container === 'ogg';
 
 function filterGraph(plan: EncodePlan): string {
   const { source, ladder, audio } = plan;
