@@ -368,6 +368,11 @@ export function objectStoreContract(name: string, makeStore: () => Promise<Store
         '!',
         '.dot/..two/...',
         'c:\\d',
+        ' lead',
+        'trail ',
+        '007',
+        'x&amp;y',
+        'line\u2028',
         `"quo'ted"<&>`,
       ].map((key) => `list/nasty/${key}`);
 
