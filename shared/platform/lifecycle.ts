@@ -103,9 +103,14 @@ export async function runProcess<const N extends SettingName>(definition: Proces
       },
     });
   } catch (error) {
-    logger.fatal({ err: error }, 'could not start');
-    await stop('could not start', 1);
+    if (error instanceof SettingsError) printMistakes(error);
+    else logger.fatal({ err: error }, 'could not start');
+    await stop('could not start', error instanceof SettingsError ? exitConfiguration : 1);
   }
+}
+
+function printMistakes({ mistakes }: SettingsError): void {
+  for (const mistake of mistakes) process.stderr.write(`configuration: ${mistake}\n`);
 }
 
 function settingsOrExit<const N extends SettingName>(names: readonly N[]): Pick<Settings, N | CommonSetting> {
@@ -113,7 +118,7 @@ function settingsOrExit<const N extends SettingName>(names: readonly N[]): Pick<
     return readSettings(process.env, [...commonSettings, ...names]);
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
-    for (const mistake of error.mistakes) process.stderr.write(`configuration: ${mistake}\n`);
+    printMistakes(error);
     process.exit(exitConfiguration);
   }
 }

@@ -76,6 +76,10 @@ export const settings = {
     { min: 1, max: 64, unit: 'jobs' },
     { doc: 'Transcodes at once in one worker.', fallback: '1' },
   ),
+  keepSource: boolean('NIGHTFILL_KEEP_SOURCE', {
+    doc: 'Whether an upload stays in the object store after its publication, for a later transcode with another recipe.',
+    fallback: 'false',
+  }),
 
   // control and console
   controlUrl: url('NIGHTFILL_CONTROL_URL', ['http', 'https'], {
