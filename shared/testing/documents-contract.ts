@@ -1,0 +1,256 @@
+/** What every keeper of the nightly loop's documents must do. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Fill, FillPlan, FillReport, Forecast } from '../domain/fill.ts';
+import { fillId } from '../domain/keys.ts';
+import type { Manifest } from '../domain/manifest.ts';
+import type { Documents } from '../ports/documents.ts';
+
+export interface DocumentsUnderTest {
+  /** Empty. */
+  readonly documents: Documents;
+  /** The same documents as another process sees them. */
+  readonly other: Documents;
+  /** Documents read so far, by both. */
+  countReads(): number;
+  dispose(): Promise<void>;
+}
+
+const at = '2026-11-20T22:00:00.000Z';
+const none = { files: 0, bytes: 0 };
+
+const manifest = (assetId: string, version: string, title = 'Night train'): Manifest => ({
+  schema: 1,
+  assetId,
+  version,
+  title,
+  createdAt: at,
+  durationS: 4.004,
+  packaging: 'segments',
+  sliceSizeBytes: 4_194_304,
+  sizeBytes: 10,
+  source: { sha256: 'ab'.repeat(32), sizeBytes: 20 },
+  recipe: { profile: 'default', packager: 'nightfill 1', encoder: 'ffmpeg 5.1' },
+  playlists: { hls: 'master.m3u8', dash: 'manifest.mpd' },
+  renditions: [],
+  files: [],
+});
+
+const forecast = (regionId: string, date: string, expectedBytes = 1000): Forecast => ({
+  schema: 1,
+  regionId,
+  date,
+  model: 'weekday-mean',
+  madeAt: at,
+  historyUntil: null,
+  historyDays: 0,
+  expectedViews: 1,
+  expectedBytes,
+  score: null,
+  assets: [],
+});
+
+const plan = (regionId: string, date: string, run: number, fetchBytes = 5): FillPlan => ({
+  schema: 1,
+  id: fillId(regionId, date, run),
+  regionId,
+  date,
+  run,
+  frozenAt: at,
+  window: { start: '01:00', end: '05:00' },
+  timeZone: 'Europe/Berlin',
+  budget: { bytesPerNight: 1000, rateBps: 1000 },
+  forecastKey: `forecasts/${regionId}/${date}.json`,
+  forecastModel: 'weekday-mean',
+  expectedBytes: 1000,
+  plannedCoverage: 0.5,
+  fetchBytes,
+  fetchFiles: 1,
+  appliances: [],
+  rejected: [],
+});
+
+const fill = (regionId: string, date: string, run = 1): Fill => ({
+  id: fillId(regionId, date, run),
+  regionId,
+  date,
+  run,
+  state: 'scheduled',
+  start: 'window',
+  createdAt: at,
+  startedAt: null,
+  finishedAt: null,
+  message: null,
+  planned: none,
+  pushed: none,
+  skipped: none,
+  failed: none,
+  rateBps: 0,
+});
+
+const report = (regionId: string, date: string, run = 1): FillReport => ({
+  schema: 1,
+  fillId: fillId(regionId, date, run),
+  regionId,
+  date,
+  run,
+  state: 'completed',
+  startedAt: at,
+  finishedAt: at,
+  durationS: 0,
+  planned: none,
+  pushed: none,
+  skipped: none,
+  failed: none,
+  meanRateBps: 0,
+  peakRateBps: 0,
+  forecastCoverage: 1,
+  appliances: [],
+  failures: [],
+  failureCounts: {},
+  score: null,
+});
+
+/** `count` days from 1 January 2020 on. */
+const days = (count: number): string[] =>
+  Array.from({ length: count }, (_, day) => new Date(Date.UTC(2020, 0, 1 + day)).toISOString().slice(0, 10));
+
+export function documentsContract(name: string, make: () => Promise<DocumentsUnderTest>): void {
+  describe(`documents contract: ${name}`, () => {
+    let under: DocumentsUnderTest;
+    let documents: Documents;
+    beforeAll(async () => {
+      under = await make();
+      documents = under.documents;
+    });
+    afterAll(() => under?.dispose());
+
+    it('has null and empty lists for what was never written', async () => {
+      expect(await documents.getManifest('none', 'v1')).toBeNull();
+      expect(await documents.getForecast('none', '2026-11-21')).toBeNull();
+      expect(await documents.getPlan('none', '2026-11-21')).toBeNull();
+      expect(await documents.getFill('none-2026-11-21')).toBeNull();
+      expect(await documents.getReport('none', '2026-11-21')).toBeNull();
+      expect(await documents.getReport('none', '2026-11-21', 2)).toBeNull();
+      expect(await documents.listFills()).toEqual([]);
+      expect(await documents.listReportDates('none')).toEqual([]);
+    });
+
+    it('commits a version once, whoever tries', async () => {
+      const first = manifest('film', 'v1');
+      const tries = Array.from({ length: 8 }, (_, index) =>
+        (index % 2 ? documents : under.other).putManifest(index === 0 ? first : manifest('film', 'v1', `try ${index}`)),
+      );
+      expect((await Promise.all(tries)).filter(Boolean)).toHaveLength(1);
+      const kept = await documents.getManifest('film', 'v1');
+      expect(await documents.putManifest(manifest('film', 'v1', 'late'))).toBe(false);
+      expect(await under.other.getManifest('film', 'v1')).toEqual(kept);
+      expect(await documents.putManifest(manifest('film', 'v2'))).toBe(true);
+      expect(await documents.getManifest('film', 'v2')).toEqual(manifest('film', 'v2'));
+    });
+
+    it('replaces a forecast', async () => {
+      await documents.putForecast(forecast('eu', '2026-11-21', 1));
+      await documents.putForecast(forecast('eu', '2026-11-21', 2));
+      expect(await under.other.getForecast('eu', '2026-11-21')).toEqual(forecast('eu', '2026-11-21', 2));
+    });
+
+    it('freezes one plan for each run', async () => {
+      expect(await documents.putPlan(plan('eu', '2026-11-21', 1))).toBe(true);
+      expect(await under.other.putPlan(plan('eu', '2026-11-21', 1, 99))).toBe(false);
+      expect(await documents.putPlan(plan('eu', '2026-11-21', 2))).toBe(true);
+      expect(await documents.getPlan('eu', '2026-11-21')).toEqual(plan('eu', '2026-11-21', 1));
+      expect(await documents.getPlan('eu', '2026-11-21', 2)).toEqual(plan('eu', '2026-11-21', 2));
+      expect(await documents.getPlan('eu', '2026-11-21', 3)).toBeNull();
+    });
+
+    it('creates a fill once and then changes it', async () => {
+      const planned = fill('eu', '2026-11-21');
+      expect(await documents.createFill(planned)).toBe(true);
+      expect(await under.other.createFill({ ...planned, start: 'now' })).toBe(false);
+      expect(await documents.getFill(planned.id)).toEqual(planned);
+      await documents.putFill({ ...planned, state: 'running', startedAt: at });
+      expect(await under.other.getFill(planned.id)).toEqual({ ...planned, state: 'running', startedAt: at });
+    });
+
+    it('lists fills newest first, by region and date', async () => {
+      const fills = [
+        fill('list', '2026-11-19'),
+        fill('list', '2026-11-20'),
+        fill('list', '2026-11-20', 2),
+        fill('list', '2026-11-20', 10),
+        fill('list-b', '2026-11-20'),
+        fill('list-b-2026-01-01', '2026-11-22'),
+      ];
+      await Promise.all(fills.map((one) => documents.createFill(one)));
+      const ids = async (filter: Parameters<Documents['listFills']>[0]) =>
+        (await under.other.listFills(filter)).map(({ id }) => id);
+      expect(await ids({ regionId: 'list' })).toEqual([
+        'list-2026-11-20-10',
+        'list-2026-11-20-2',
+        'list-2026-11-20',
+        'list-2026-11-19',
+      ]);
+      expect(await ids({ regionId: 'list', date: '2026-11-19' })).toEqual(['list-2026-11-19']);
+      expect(await ids({ regionId: 'list', limit: 1 })).toEqual(['list-2026-11-20-10']);
+      expect(await ids({ regionId: 'list-b' })).toEqual(['list-b-2026-11-20']);
+      expect(await ids({ regionId: 'list-b-2026-01-01' })).toEqual(['list-b-2026-01-01-2026-11-22']);
+      expect(await ids({ regionId: 'lis' })).toEqual([]);
+      expect(await ids({ date: '2026-11-20' })).toEqual([
+        'list-2026-11-20-10',
+        'list-2026-11-20-2',
+        'list-2026-11-20',
+        'list-b-2026-11-20',
+      ]);
+      expect(await ids({ limit: 2 })).toEqual(['list-b-2026-01-01-2026-11-22', 'eu-2026-11-21']);
+      expect(await ids({ limit: 0 })).toEqual([]);
+    });
+
+    it('reads no more fills than it returns', async () => {
+      const dates = days(300);
+      for (const region of ['many', 'most']) {
+        await Promise.all(dates.map((date) => documents.createFill(fill(region, date))));
+      }
+      const before = under.countReads();
+      const listed = await documents.listFills({ regionId: 'many', limit: 3 });
+      expect(listed.map(({ date }) => date)).toEqual(dates.slice(-3).reverse());
+      expect(under.countReads() - before).toBe(3);
+    });
+
+    it('gives the last run that has a report, and lists dates once', async () => {
+      const reports = [
+        report('rep', '2026-11-20'),
+        report('rep', '2026-11-21'),
+        report('rep', '2026-11-21', 2),
+        report('rep', '2026-11-21', 10),
+        report('rep', '2026-11-22', 3),
+      ];
+      await Promise.all(reports.map((one) => documents.putReport(one)));
+      const seen = under.other;
+      expect(await seen.getReport('rep', '2026-11-21')).toEqual(report('rep', '2026-11-21', 10));
+      expect(await seen.getReport('rep', '2026-11-21', 1)).toEqual(report('rep', '2026-11-21'));
+      expect(await seen.getReport('rep', '2026-11-22')).toEqual(report('rep', '2026-11-22', 3));
+      expect(await seen.getReport('rep', '2026-11-22', 1)).toBeNull();
+      expect(await seen.listReportDates('rep')).toEqual(['2026-11-22', '2026-11-21', '2026-11-20']);
+      expect(await seen.listReportDates('rep', 2)).toEqual(['2026-11-22', '2026-11-21']);
+      expect(await seen.listReportDates('re')).toEqual([]);
+    });
+
+    it('replaces a report by the one with its score', async () => {
+      const scored: FillReport = {
+        ...report('rep', '2026-11-20'),
+        score: {
+          scoredAt: at,
+          servedBytes: 10,
+          hitBytes: 9,
+          byteHitRatio: 0.9,
+          forecastBytes: 11,
+          actualBytes: 10,
+          wape: 0.1,
+          wastedBytes: 0,
+        },
+      };
+      await documents.putReport(scored);
+      expect(await under.other.getReport('rep', '2026-11-20')).toEqual(scored);
+    });
+  });
+}
