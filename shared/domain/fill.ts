@@ -148,6 +148,10 @@ export interface Fill {
   readonly skipped: FillCount;
   readonly failed: FillCount;
   readonly rateBps: number;
+  /** Bytes sent into the region, repeated ones included: what counts against the night. Absent before anything ran. */
+  readonly sentBytes?: number;
+  /** The same counts for each appliance, once the fill has begun. */
+  readonly appliances?: readonly ApplianceFillResult[];
 }
 
 export interface FillCount {
@@ -212,6 +216,8 @@ export interface FillReport {
   readonly failures: readonly FillFailure[];
   /** Failures over the list's cap, by reason; the list itself keeps the first of each. */
   readonly failureCounts: Readonly<Partial<Record<FillFailureReason, number>>>;
+  /** Bytes pushed of each asset over all appliances; what `score.wastedBytes` is computed from. */
+  readonly pushedByAsset?: Readonly<Record<string, number>>;
   readonly score: FillScore | null;
 }
 

@@ -1,0 +1,171 @@
+/** The fill API of an appliance over HTTP (docs/internal-api.md). */
+import type { Readable } from 'node:stream';
+import { Agent, type Dispatcher } from 'undici';
+import {
+  type ApplianceApi,
+  ApplianceApiError,
+  type ApplianceApiErrorCode,
+  type ApplianceTarget,
+  type HeldEntry,
+  type HeldKey,
+} from '../../ports/appliance-api.ts';
+import { type ProblemBody, readJson, readProblem } from './answers.ts';
+
+export interface ApplianceHttpOptions {
+  /** The credential of each appliance's fill API. */
+  readonly credentialOf: (applianceId: string) => string;
+  /** Silence after which a call is given up. While a body is sent, every chunk that leaves counts as a sign of life. */
+  readonly silenceMs?: number;
+  readonly connectMs?: number;
+  /** Objects a page of the inventory. */
+  readonly pageSize?: number;
+}
+
+/** Answers that are worth another try as they are. */
+const passing = new Set([408, 429, 502, 503, 504]);
+
+const codes: Readonly<Record<number, ApplianceApiErrorCode>> = {
+  409: 'manifest-missing',
+  410: 'version-gone',
+  422: 'digest-mismatch',
+  507: 'no-room',
+};
+
+export function makeApplianceHttpApi(options: ApplianceHttpOptions): ApplianceApi {
+  const { credentialOf, silenceMs = 15_000, connectMs = 3_000, pageSize = 1_000 } = options;
+  const agent = new Agent({
+    connect: { timeout: connectMs },
+    headersTimeout: silenceMs,
+    bodyTimeout: silenceMs,
+    keepAliveTimeout: 10_000,
+    pipelining: 1,
+  });
+
+  async function call(
+    target: ApplianceTarget,
+    method: Dispatcher.HttpMethod,
+    path: string,
+    request: {
+      readonly body?: Readable | string;
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly signal?: AbortSignal | undefined;
+    } = {},
+  ): Promise<Dispatcher.ResponseData> {
+    try {
+      return await agent.request({
+        origin: new URL(target.internalUrl).origin,
+        path: `${new URL(target.internalUrl).pathname.replace(/\/$/, '')}${path}`,
+        method,
+        headers: { authorization: `Bearer ${credentialOf(target.id)}`, ...request.headers },
+        ...(request.body === undefined ? {} : { body: request.body }),
+        ...(request.signal ? { signal: request.signal } : {}),
+      });
+    } catch (error) {
+      request.signal?.throwIfAborted();
+      throw unreachable(target, error);
+    }
+  }
+
+  /** The JSON of an answer of status 200; anything else becomes the error that it stands for. */
+  async function callJson<T>(
+    target: ApplianceTarget,
+    method: Dispatcher.HttpMethod,
+    path: string,
+    body?: unknown,
+    signal?: AbortSignal,
+  ): Promise<T> {
+    const answer = await call(target, method, path, {
+      signal,
+      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    });
+    if (answer.statusCode !== 200) throw await refusal(target, answer);
+    try {
+      return await readJson<T>(answer.body);
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw unreachable(target, error);
+    }
+  }
+
+  return {
+    async *inventory(target, signal) {
+      let after: string | null = null;
+      do {
+        const query: string = after === null ? '' : `&after=${encodeURIComponent(after)}`;
+        const page: { items: HeldEntry[]; next: string | null } = await callJson(
+          target,
+          'GET',
+          `/inventory?limit=${pageSize}${query}`,
+          undefined,
+          signal,
+        );
+        yield* page.items;
+        after = page.next;
+      } while (after !== null);
+    },
+
+    async applyPlan(target, { pinned, evict }, signal) {
+      const answer = await callJson<{ held: HeldKey[] }>(target, 'POST', '/fill/plan', { pinned, evict }, signal);
+      return answer.held;
+    },
+
+    async heldBytes(target, key, signal) {
+      const answer = await call(target, 'HEAD', `/fill/objects/${key}`, { signal });
+      await answer.body.dump();
+      if (answer.statusCode === 404) return 0;
+      if (answer.statusCode !== 200) throw errorOf(target, answer.statusCode, null);
+      const offset = Number(answer.headers['upload-offset']);
+      return Number.isSafeInteger(offset) && offset >= 0 ? offset : 0;
+    },
+
+    async put(target, key, { body, sizeBytes, sha256, part }, signal) {
+      const range = part && `bytes ${part.offset}-${part.offset + sizeBytes - 1}/${part.objectBytes}`;
+      try {
+        const answer = await call(target, 'PUT', `/fill/objects/${key}`, {
+          body,
+          signal,
+          headers: {
+            'content-type': 'application/octet-stream',
+            'content-length': String(sizeBytes),
+            // RFC 9530 §2: a structured-fields byte sequence.
+            'content-digest': `sha-256=:${Buffer.from(sha256, 'hex').toString('base64')}:`,
+            ...(range ? { 'content-range': range } : {}),
+          },
+        });
+        if (answer.statusCode !== 200 && answer.statusCode !== 201) throw await refusal(target, answer);
+        await answer.body.dump();
+        return answer.statusCode === 201 ? 'stored' : 'already-held';
+      } finally {
+        body.destroy();
+      }
+    },
+
+    async remove(target, keyOrPrefix, signal) {
+      const answer = await callJson<{ freedBytes: number }>(
+        target,
+        'DELETE',
+        `/objects/${keyOrPrefix}`,
+        undefined,
+        signal,
+      );
+      return answer.freedBytes;
+    },
+
+    close: () => agent.destroy(),
+  };
+}
+
+const unreachable = (target: ApplianceTarget, cause: unknown): ApplianceApiError => {
+  const words = cause instanceof Error ? cause.message : String(cause);
+  return new ApplianceApiError('unreachable', target.id, `${target.id} at ${target.internalUrl}: ${words}`, { cause });
+};
+
+async function refusal(target: ApplianceTarget, answer: Dispatcher.ResponseData): Promise<ApplianceApiError> {
+  return errorOf(target, answer.statusCode, await readProblem(answer.body));
+}
+
+function errorOf(target: ApplianceTarget, status: number, problem: ProblemBody | null): ApplianceApiError {
+  const words = problem ? `${problem.code ?? status}: ${problem.detail ?? problem.title ?? ''}` : `status ${status}`;
+  const code = passing.has(status) ? 'unreachable' : codes[status];
+  return new ApplianceApiError(code ?? 'refused', target.id, `${target.id} answered ${words}`);
+}

@@ -1,0 +1,109 @@
+/**
+ * The fill report: what a run did, from its frozen plan and what happened to each file. Pure, so that every number can
+ * be computed again from stored documents.
+ */
+import type {
+  ApplianceFillResult,
+  FillCount,
+  FillFailure,
+  FillFailureReason,
+  FillPlan,
+  FillReport,
+  FillState,
+  PlannedFile,
+} from '../fill.ts';
+import { coverageShare } from '../planning/plan-fill.ts';
+
+/** Failures that a report lists one by one; the rest is counted by reason. */
+export const listedFailures = 500;
+
+export const noCount: FillCount = { files: 0, bytes: 0 };
+
+export const addCounts = (a: FillCount, b: FillCount): FillCount => ({
+  files: a.files + b.files,
+  bytes: a.bytes + b.bytes,
+});
+
+export const countFiles = (files: readonly { readonly sizeBytes: number }[]): FillCount => ({
+  files: files.length,
+  bytes: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+});
+
+export type FillTotals = Pick<FillReport, 'planned' | 'pushed' | 'skipped' | 'failed'>;
+
+export const totalsOf = (appliances: readonly ApplianceFillResult[]): FillTotals => {
+  const sum = (pick: (result: ApplianceFillResult) => FillCount): FillCount =>
+    appliances.reduce((total, result) => addCounts(total, pick(result)), noCount);
+  return {
+    planned: sum(({ planned }) => planned),
+    pushed: sum(({ pushed }) => pushed),
+    skipped: sum(({ skipped }) => skipped),
+    failed: sum(({ failed }) => failed),
+  };
+};
+
+export interface FillOutcome {
+  readonly state: FillState;
+  /** ISO 8601, UTC. */
+  readonly startedAt: string;
+  readonly finishedAt: string;
+  readonly appliances: readonly ApplianceFillResult[];
+  readonly failures: readonly FillFailure[];
+  /** Planned keys that each appliance holds wholly now. */
+  readonly held: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly pushedByAsset: Readonly<Record<string, number>>;
+  readonly meanRateBps: number;
+  readonly peakRateBps: number;
+}
+
+export function buildFillReport(plan: FillPlan, outcome: FillOutcome): FillReport {
+  const { listed, counts } = capFailures(outcome.failures);
+  return {
+    schema: 1,
+    fillId: plan.id,
+    regionId: plan.regionId,
+    date: plan.date,
+    run: plan.run,
+    state: outcome.state,
+    startedAt: outcome.startedAt,
+    finishedAt: outcome.finishedAt,
+    durationS: Math.max(0, Date.parse(outcome.finishedAt) - Date.parse(outcome.startedAt)) / 1_000,
+    ...totalsOf(outcome.appliances),
+    meanRateBps: Math.round(outcome.meanRateBps),
+    peakRateBps: Math.round(outcome.peakRateBps),
+    forecastCoverage: forecastCoverage(plan, outcome.held),
+    appliances: outcome.appliances,
+    failures: listed,
+    failureCounts: counts,
+    pushedByAsset: outcome.pushedByAsset,
+    score: null,
+  };
+}
+
+/** Share of the day's expected bytes that can be served where the plan wanted them. */
+export function forecastCoverage(plan: FillPlan, held: ReadonlyMap<string, ReadonlySet<string>>): number {
+  const covered = plan.appliances.reduce(
+    (sum, { applianceId, keep, fetch }) => sum + expectedOf([...keep, ...fetch], held.get(applianceId)),
+    0,
+  );
+  return coverageShare(covered, plan.expectedBytes);
+}
+
+const expectedOf = (files: readonly PlannedFile[], held: ReadonlySet<string> | undefined): number =>
+  files.reduce((sum, file) => sum + (held?.has(file.key) ? file.expectedBytes : 0), 0);
+
+/** The first failure of each reason is always listed. */
+function capFailures(failures: readonly FillFailure[]): {
+  readonly listed: readonly FillFailure[];
+  readonly counts: Readonly<Partial<Record<FillFailureReason, number>>>;
+} {
+  const seen = new Set<FillFailureReason>();
+  const firsts = failures.filter(({ reason }) => !seen.has(reason) && seen.add(reason));
+  const rest = failures.filter((failure) => !firsts.includes(failure));
+  const listed = [...firsts, ...rest.slice(0, Math.max(0, listedFailures - firsts.length))];
+  const counts: Partial<Record<FillFailureReason, number>> = {};
+  for (const { reason } of rest.slice(Math.max(0, listedFailures - firsts.length))) {
+    counts[reason] = (counts[reason] ?? 0) + 1;
+  }
+  return { listed, counts };
+}
