@@ -1,0 +1,72 @@
+import { type Command, Option } from 'commander';
+import type { ForecastScore } from '../../../shared/domain/fill.ts';
+import { openCli } from '../cli.ts';
+import { formatBytes, formatCount, formatPercent, formatTime } from '../format.ts';
+import { withExamples } from '../help.ts';
+import { countOption, dateOption } from '../parse.ts';
+
+interface ForecastFlags {
+  readonly region: string;
+  readonly date?: string;
+  readonly limit: number;
+}
+
+export function addForecast(program: Command): void {
+  const command = program
+    .command('forecast')
+    .description('show the expected demand of a region, the model and how good it was')
+    .requiredOption('--region <id>', 'region')
+    .option('--date <date>', 'day on its calendar; by default the one that the coming window prepares', dateOption)
+    .addOption(new Option('--limit <n>', 'show at most so many assets').argParser(countOption).default(20))
+    .action(async (flags: ForecastFlags, self: Command) => {
+      const cli = openCli(self);
+      const client = await cli.client();
+      const forecast = await client.forecast(flags.region, flags.date);
+      if (cli.json) return cli.document(forecast);
+      const { assets, score } = forecast;
+      cli.facts([
+        ['region', forecast.regionId],
+        ['day', forecast.date],
+        [
+          'expected',
+          `${formatBytes(forecast.expectedBytes)} in ${formatCount(forecast.expectedViews)} views of ${formatCount(assets.length)} assets`,
+        ],
+        ['model', `${forecast.model}, made ${formatTime(forecast.madeAt)}`],
+        ['history', forecast.historyUntil ? `${forecast.historyDays} days, until ${forecast.historyUntil}` : 'none'],
+        ['last score', score ? scoreText(score) : 'not yet: the history is too short for a back-test'],
+      ]);
+      if (assets.length === 0) return;
+      cli.say();
+      cli.table(
+        [
+          { head: 'ASSET', shrink: true },
+          { head: 'VIEWS', align: 'right' },
+          { head: 'BYTES', align: 'right' },
+          { head: 'FROM', align: 'right' },
+          { head: 'TO', align: 'right' },
+          { head: 'DAYS SEEN', align: 'right' },
+        ],
+        assets
+          .slice(0, flags.limit)
+          .map((asset) => [
+            asset.assetId,
+            formatCount(asset.expectedViews),
+            formatBytes(asset.expectedBytes),
+            formatBytes(asset.lowBytes),
+            formatBytes(asset.highBytes),
+            formatCount(asset.observedDays),
+          ]),
+      );
+      if (assets.length > flags.limit)
+        cli.note(`${formatCount(assets.length - flags.limit)} more; see them with --limit`);
+    });
+  withExamples(command, 'forecast --region eu-berlin', 'forecast --region eu-berlin --date 2026-11-21 --json');
+}
+
+const scoreText = (score: ForecastScore): string =>
+  [
+    `WAPE ${formatPercent(score.wape)} (tomorrow like today: ${formatPercent(score.persistenceWape)})`,
+    `bias ${score.bias > 0 ? '+' : ''}${formatPercent(score.bias)}`,
+    `${formatPercent(score.intervalCoverage)} inside the interval (aim 80%)`,
+    `over ${score.backtestDays} days`,
+  ].join(', ');

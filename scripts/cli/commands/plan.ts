@@ -1,0 +1,153 @@
+import type { Command } from 'commander';
+import type { PlanReason } from '../../../shared/domain/fill.ts';
+import { type Cli, openCli } from '../cli.ts';
+import type { PlanAnswer } from '../client.ts';
+import { formatBitRate, formatBytes, formatCount, formatPercent } from '../format.ts';
+import { withExamples } from '../help.ts';
+import { dateOption } from '../parse.ts';
+
+interface PlanFlags {
+  readonly region: string;
+  readonly date?: string;
+  readonly explain?: string;
+}
+
+export function addPlan(program: Command): void {
+  const command = program
+    .command('plan')
+    .description('show what a fill would bring, keep and evict, and why; changes nothing')
+    .requiredOption('--region <id>', 'region')
+    .option('--date <date>', 'day on its calendar; by default the one that the coming window prepares', dateOption)
+    .option('--explain <asset>', 'say why the files of this asset are or are not in the plan')
+    .action(async (flags: PlanFlags, self: Command) => {
+      const cli = openCli(self);
+      const client = await cli.client();
+      const plan = await client.plan(flags.region, flags.date, flags.explain);
+      if (cli.json) return cli.document(plan);
+      if (flags.explain === undefined) showPlan(cli, plan);
+      else explain(cli, plan, flags.explain);
+    });
+  withExamples(command, 'plan --region eu-berlin', 'plan --region eu-berlin --explain big-buck-bunny-7f3a');
+}
+
+const meanings: Readonly<Record<PlanReason, string>> = {
+  'expected-demand': 'to be brought: it is expected to be watched',
+  'already-held': 'held already, and kept',
+  'no-demand-forecast': 'left out: nobody is expected to watch it',
+  'over-capacity': 'left out: the disk is full of what is worth more',
+  'over-night-budget': 'left out: the bytes or the rate of a night do not reach so far',
+  'worth-less-than-held': 'left out: what it would displace is worth more',
+  'no-appliance': 'left out: the region has no appliance that can take it',
+  'asset-deleted': 'left out: the asset is deleted',
+};
+
+function showPlan(cli: Cli, plan: PlanAnswer): void {
+  cli.facts([
+    ['plan', `${plan.id} for ${plan.date}${plan.frozen ? ', frozen' : ', dry: nothing is done by it'}`],
+    ['window', `${plan.window.start}-${plan.window.end} ${plan.timeZone}`],
+    ['budget', `${formatBytes(plan.budget.bytesPerNight)} a night at ${formatBitRate(plan.budget.rateBps)}`],
+    ['brings', `${formatBytes(plan.fetchBytes)} in ${formatCount(plan.fetchFiles)} files`],
+    [
+      'covers',
+      `${formatPercent(plan.plannedCoverage)} of ${formatBytes(plan.expectedBytes)} expected (${plan.forecastModel})`,
+    ],
+  ]);
+  cli.say();
+  cli.table(
+    [
+      { head: 'APPLIANCE' },
+      { head: 'CAPACITY', align: 'right' },
+      { head: 'BRING', align: 'right' },
+      { head: 'FILES', align: 'right' },
+      { head: 'KEEP', align: 'right' },
+      { head: 'FILES', align: 'right' },
+      { head: 'EVICT', align: 'right' },
+      { head: 'FILES', align: 'right' },
+    ],
+    plan.appliances.map(({ applianceId, capacityBytes, fetch, keep, evict }) => [
+      applianceId,
+      formatBytes(capacityBytes),
+      ...[fetch, keep, evict].flatMap((files) => [formatBytes(sizeOf(files)), formatCount(files.length)]),
+    ]),
+  );
+  if (plan.rejected.length === 0) return;
+  cli.say();
+  cli.table(
+    [
+      { head: 'LEFT OUT', shrink: true },
+      { head: 'FILES', align: 'right' },
+      { head: 'SIZE', align: 'right' },
+      { head: 'EXPECTED', align: 'right' },
+      { head: 'REASON' },
+    ],
+    plan.rejected.map((line) => [
+      line.assetId,
+      formatCount(line.files),
+      formatBytes(line.sizeBytes),
+      formatBytes(line.expectedBytes),
+      line.reason,
+    ]),
+  );
+}
+
+function explain(cli: Cli, plan: PlanAnswer, assetId: string): void {
+  const rows = plan.appliances.flatMap(({ applianceId, fetch, keep, evict }) => {
+    const groups = Map.groupBy([...fetch, ...keep], (file) => `${file.rendition ?? 'playlists'}\n${file.reason}`);
+    return [
+      ...[...groups.values()].flatMap((files) => {
+        const [first] = files;
+        if (!first) return [];
+        const expected = files.reduce((sum, file) => sum + file.expectedBytes, 0);
+        return [
+          [
+            applianceId,
+            first.rendition ?? 'playlists',
+            formatCount(files.length),
+            formatBytes(sizeOf(files)),
+            formatBytes(expected),
+            meanings[first.reason],
+          ],
+        ];
+      }),
+      ...(evict.length > 0
+        ? [
+            [
+              applianceId,
+              '',
+              formatCount(evict.length),
+              formatBytes(sizeOf(evict)),
+              '',
+              'to be evicted: the room is worth more',
+            ],
+          ]
+        : []),
+    ];
+  });
+  const left = plan.rejected.map((line) => [
+    '',
+    '',
+    formatCount(line.files),
+    formatBytes(line.sizeBytes),
+    formatBytes(line.expectedBytes),
+    meanings[line.reason],
+  ]);
+  cli.say(`${assetId} in ${plan.regionId} on ${plan.date}${plan.frozen ? '' : ' (dry)'}`);
+  if (rows.length + left.length === 0) {
+    cli.say('not in the plan: no forecast, appliance or disk knows of it');
+    return;
+  }
+  cli.table(
+    [
+      { head: 'APPLIANCE' },
+      { head: 'RENDITION' },
+      { head: 'FILES', align: 'right' },
+      { head: 'SIZE', align: 'right' },
+      { head: 'EXPECTED', align: 'right' },
+      { head: 'WHY', shrink: true },
+    ],
+    [...rows, ...left],
+  );
+}
+
+const sizeOf = (files: readonly { readonly sizeBytes: number }[]): number =>
+  files.reduce((sum, file) => sum + file.sizeBytes, 0);

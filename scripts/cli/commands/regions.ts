@@ -1,0 +1,164 @@
+import { type Command, Option } from 'commander';
+import type { FillWindow, GeoPoint } from '../../../shared/domain/fleet.ts';
+import { type Cli, openCli } from '../cli.ts';
+import type { RegionDetail, RegionPatch } from '../client.ts';
+import { usageError } from '../exit.ts';
+import { formatBitRate, formatBytes, formatTime, printable } from '../format.ts';
+import { withExamples } from '../help.ts';
+import { idOption, listOption, locationOption, rateOption, sizeOption, windowOption } from '../parse.ts';
+import { take } from '../take.ts';
+
+interface RegionFlags {
+  readonly name?: string;
+  readonly timeZone?: string;
+  readonly window?: FillWindow;
+  readonly nightBytes?: number;
+  readonly rate?: number;
+  readonly network?: readonly string[];
+  readonly location?: GeoPoint;
+  readonly fill?: boolean;
+}
+
+export function addRegions(program: Command): void {
+  const regions = program
+    .command('regions')
+    .description('list regions, or show one; add, set, rm change them')
+    .argument('[id]', 'id of a region')
+    .action(async (id: string | undefined, _flags: object, self: Command) => {
+      const cli = openCli(self);
+      const client = await cli.client();
+      if (id !== undefined) return answer(cli, await client.region(id));
+      const { items } = await take(client.regions());
+      if (cli.json) return cli.document(items);
+      if (items.length === 0) return cli.say('no regions; add one with nightfill regions add');
+      cli.table(
+        [
+          { head: 'ID' },
+          { head: 'TIME ZONE' },
+          { head: 'WINDOW' },
+          { head: 'A NIGHT', align: 'right' },
+          { head: 'RATE', align: 'right' },
+          { head: 'NEXT FILL (THERE)' },
+          { head: 'NAME', shrink: true },
+        ],
+        items.map((region) => [
+          region.id,
+          region.timeZone,
+          windowText(region.window),
+          formatBytes(region.budget.bytesPerNight),
+          formatBitRate(region.budget.rateBps),
+          region.fillEnabled ? formatTime(region.nextWindow.startsAt, region.timeZone) : 'off',
+          printable(region.name),
+        ]),
+      );
+    });
+  withExamples(regions, 'regions', 'regions eu-berlin');
+
+  const add = withRegionOptions(regions.command('add'))
+    .description('add a region')
+    .argument('<id>', 'lower-case letters, digits and hyphens', idOption)
+    .action(async (id: string, flags: RegionFlags, self: Command) => {
+      const { timeZone, window, nightBytes, rate } = flags;
+      if (!timeZone || !window || !nightBytes || !rate)
+        throw usageError('regions add needs --time-zone, --window, --night-bytes and --rate');
+      const cli = openCli(self);
+      const client = await cli.client();
+      const budget = { bytesPerNight: nightBytes, rateBps: rate };
+      answer(cli, await client.addRegion({ ...changeOf(flags), id, timeZone, window, budget }));
+    });
+  withExamples(
+    add,
+    'regions add eu-berlin --time-zone Europe/Berlin --window 01:00-05:00 --night-bytes 200GB --rate 400Mbit/s --network 192.0.2.0/24 --location 52.5,13.4',
+  );
+
+  const set = withRegionOptions(regions.command('set'))
+    .description('change a region; what is not named stays')
+    .argument('<id>', 'id of a region')
+    .action(async (id: string, flags: RegionFlags, self: Command) => {
+      const change = changeOf(flags);
+      if (Object.keys(change).length === 0)
+        throw usageError('regions set needs something to change, e.g. --rate 200Mbit/s');
+      const cli = openCli(self);
+      const client = await cli.client();
+      answer(cli, await client.changeRegion(id, change));
+    });
+  withExamples(set, 'regions set eu-berlin --window 00:30-06:00 --rate 1Gbit/s', 'regions set eu-berlin --no-fill');
+
+  const rm = regions
+    .command('rm')
+    .description('remove a region that has no appliances')
+    .argument('<id>', 'id of a region')
+    .action(async (id: string, _flags: object, self: Command) => {
+      const cli = openCli(self);
+      const client = await cli.client();
+      await client.removeRegion(id);
+      if (cli.json) cli.document({ id, removed: true });
+      cli.say(`removed ${id}`);
+    });
+  withExamples(rm, 'regions rm eu-berlin');
+}
+
+const withRegionOptions = (command: Command): Command =>
+  command
+    .option('--name <text>', 'name for people')
+    .option('--time-zone <name>', 'IANA name, e.g. Europe/Berlin')
+    .addOption(
+      new Option('--window <from-to>', 'nightly fill window on its clock, e.g. 01:00-05:00').argParser(windowOption),
+    )
+    .addOption(new Option('--night-bytes <size>', 'most bytes a night may bring, e.g. 200GB').argParser(sizeOption))
+    .addOption(new Option('--rate <rate>', 'rate that all pushes share, e.g. 400Mbit/s').argParser(rateOption))
+    .addOption(
+      new Option('--network <cidr>', 'network of its viewers; repeat for more, replaces those before').argParser(
+        listOption,
+      ),
+    )
+    .addOption(new Option('--location <lat,lon>', 'where its viewers are, e.g. 52.5,13.4').argParser(locationOption))
+    .option('--fill', 'fill it every night (default for a new region)')
+    .option('--no-fill', 'stop the nightly fill; pull and fill --now go on');
+
+function changeOf({ name, timeZone, window, nightBytes, rate, network, location, fill }: RegionFlags): RegionPatch {
+  return {
+    ...(name === undefined ? {} : { name }),
+    ...(timeZone === undefined ? {} : { timeZone }),
+    ...(window === undefined ? {} : { window }),
+    ...(nightBytes === undefined && rate === undefined
+      ? {}
+      : {
+          budget: {
+            ...(nightBytes === undefined ? {} : { bytesPerNight: nightBytes }),
+            ...(rate === undefined ? {} : { rateBps: rate }),
+          },
+        }),
+    ...(network === undefined && location === undefined
+      ? {}
+      : {
+          coverage: {
+            ...(network === undefined ? {} : { networks: network }),
+            ...(location === undefined ? {} : { location }),
+          },
+        }),
+    ...(fill === undefined ? {} : { fillEnabled: fill }),
+  };
+}
+
+const windowText = (window: FillWindow): string => `${window.start}-${window.end}`;
+
+function answer(cli: Cli, region: RegionDetail): void {
+  if (cli.json) cli.document(region);
+  const { coverage, nextWindow, timeZone } = region;
+  cli.facts([
+    ['id', region.id],
+    ['name', printable(region.name)],
+    ['time zone', timeZone],
+    ['window', windowText(region.window)],
+    ['a night', formatBytes(region.budget.bytesPerNight)],
+    ['rate', formatBitRate(region.budget.rateBps)],
+    ['networks', coverage.networks.length > 0 ? coverage.networks.join(', ') : 'none'],
+    ['location', coverage.location ? `${coverage.location.latitude}, ${coverage.location.longitude}` : null],
+    ['nightly fill', region.fillEnabled ? 'on' : 'off'],
+    [
+      'next window',
+      `${formatTime(nextWindow.startsAt, timeZone)} to ${formatTime(nextWindow.endsAt, timeZone)} there, for ${nextWindow.date}`,
+    ],
+  ]);
+}

@@ -1,0 +1,162 @@
+import type { Command } from 'commander';
+import { type Cli, openCli } from '../cli.ts';
+import type { AssetDetail, Client } from '../client.ts';
+import { CliError, type ExitCode, exitCodes, failure, usageError } from '../exit.ts';
+import { formatByteRate, formatBytes, formatDuration, formatPercent, printable } from '../format.ts';
+import { withExamples } from '../help.ts';
+import { interruptible } from '../interrupt.ts';
+import { listOption } from '../parse.ts';
+import { bar, leftText, makeEstimator } from '../progress.ts';
+import { forgetOld, resumeFolder } from '../resume-store.ts';
+import { checkFile, sendFile } from '../send-file.ts';
+import { watchAsset } from '../watch-asset.ts';
+
+interface UploadFlags {
+  readonly title?: string;
+  readonly tag: readonly string[];
+  readonly profile?: string;
+  readonly wait?: boolean;
+}
+
+interface Sent {
+  readonly file: string;
+  readonly assetId: string | null;
+  /** With `--wait`: the asset in its final state. */
+  readonly asset?: AssetDetail;
+  readonly error?: { readonly code: string; readonly message: string };
+}
+
+export function addUpload(program: Command): void {
+  const command = program
+    .command('upload')
+    .description('upload videos, resumably; prints the id of each asset')
+    .argument('<file...>', 'video files')
+    .option('--title <text>', 'title, for a single file; by default from the file’s name')
+    .option('--tag <tag>', 'tag; repeat for more', listOption, [])
+    .option('--profile <name>', 'transcode profile')
+    .option('--wait', 'wait until it plays, with progress for each rendition')
+    .action(async (files: readonly string[], flags: UploadFlags, self: Command) => {
+      if (flags.title !== undefined && files.length > 1) throw usageError('--title is for a single file');
+      for (const file of files) await checkFile(file);
+      const cli = openCli(self);
+      const client = await cli.client();
+      const results: { readonly sent: Sent; readonly exitCode: ExitCode }[] = [];
+      for (const file of files) {
+        const result = await sendOne(cli, client, file, flags);
+        if (cli.json) cli.document(result.sent);
+        if (result.sent.error) cli.note(`nightfill: ${file}: ${result.sent.error.message}`);
+        results.push(result);
+      }
+      process.exitCode = results.find(({ exitCode }) => exitCode !== exitCodes.ok)?.exitCode ?? exitCodes.ok;
+    });
+  withExamples(command, 'upload talk.mp4 --title "Opening talk" --tag 2026 --wait', 'upload *.mkv');
+}
+
+/** One file to its end. A refusal is a result, so that the other files have their turn; an interruption is not. */
+async function sendOne(
+  cli: Cli,
+  client: Client,
+  file: string,
+  flags: UploadFlags,
+): Promise<{ sent: Sent; exitCode: ExitCode }> {
+  let assetId: string | null = null;
+  try {
+    assetId = await sendWithProgress(cli, client, file, flags);
+    cli.say(assetId);
+    if (!flags.wait) return { sent: { file, assetId }, exitCode: exitCodes.ok };
+    const asset = await waitWithProgress(cli, client, assetId);
+    if (asset.state === 'published') return { sent: { file, assetId, asset }, exitCode: exitCodes.ok };
+    const { code, message } = notPublished(asset);
+    return { sent: { file, assetId, asset, error: { code, message } }, exitCode: exitCodes.failed };
+  } catch (error) {
+    if (!(error instanceof CliError) || error.exitCode === exitCodes.interrupted) throw error;
+    return { sent: { file, assetId, error: { code: error.code, message: error.message } }, exitCode: error.exitCode };
+  }
+}
+
+async function sendWithProgress(cli: Cli, client: Client, file: string, flags: UploadFlags): Promise<string> {
+  const line = cli.progress();
+  const folder = resumeFolder(process.env);
+  const estimate = makeEstimator();
+  const name = printable(file);
+  const startedMs = Date.now();
+  let firstBytes: number | null = null;
+  let total = 0;
+  await forgetOld(folder, startedMs);
+  try {
+    const assetId = await interruptible(
+      () => 'interrupted; the same command resumes the upload',
+      (signal) =>
+        sendFile(
+          { path: file, title: flags.title, tags: flags.tag, profile: flags.profile },
+          {
+            client,
+            folder,
+            signal,
+            onNote: (text) => line.keep(`${name}: ${text}`),
+            onProgress: (sentBytes, totalBytes) => {
+              firstBytes ??= sentBytes;
+              total = totalBytes;
+              const { ratePerS, remainingMs } = estimate(Date.now(), sentBytes, totalBytes);
+              const share = sentBytes / totalBytes;
+              const rate = ratePerS === null ? '' : `, ${formatByteRate(ratePerS)}`;
+              line.show(
+                sentBytes === totalBytes
+                  ? `${name}: all ${formatBytes(totalBytes)} sent, being checked`
+                  : `${bar(share)} ${formatPercent(share)}  ${formatBytes(sentBytes)} of ${formatBytes(totalBytes)}${rate}${leftText(remainingMs)}  ${name}`,
+              );
+            },
+          },
+        ),
+    );
+    const elapsedMs = Date.now() - startedMs;
+    const rate = elapsedMs > 0 ? formatByteRate(((total - (firstBytes ?? 0)) * 1_000) / elapsedMs) : '';
+    line.keep(`${name}: uploaded${total > 0 ? ` ${formatBytes(total)} in ${formatDuration(elapsedMs)}, ${rate}` : ''}`);
+    return assetId;
+  } finally {
+    line.clear();
+  }
+}
+
+async function waitWithProgress(cli: Cli, client: Client, id: string): Promise<AssetDetail> {
+  const line = cli.progress();
+  const estimate = makeEstimator(30_000);
+  const startedMs = Date.now();
+  try {
+    return await interruptible(
+      () => `interrupted; ${id} goes on being made, see nightfill assets ${id}`,
+      async (signal) => {
+        let last: AssetDetail | null = null;
+        for await (const asset of watchAsset(client, id, signal)) {
+          last = asset;
+          line.show(`${id}: ${progressText(asset, estimate)}`);
+        }
+        if (!last) throw failure('no-answer', `${id}: nothing was heard of its progress`);
+        if (last.state === 'published')
+          line.keep(`${id}: ${publishedText(last)}, after ${formatDuration(Date.now() - startedMs)}`);
+        return last;
+      },
+    );
+  } finally {
+    line.clear();
+  }
+}
+
+function progressText({ state, progress }: AssetDetail, estimate: ReturnType<typeof makeEstimator>): string {
+  if (!progress || progress.stage === 'waiting') return state === 'uploaded' ? 'waiting for a transcode worker' : state;
+  const { remainingMs } = estimate(Date.now(), progress.fraction, 1);
+  const renditions = Object.entries(progress.renditions).map(
+    ([name, share]) => `${name} ${formatPercent(Math.floor(share * 100) / 100)}`,
+  );
+  const speed = progress.speed === null ? '' : `, ${progress.speed.toFixed(1)}× real time`;
+  const each = renditions.length > 0 ? `  ${renditions.join('  ')}` : '';
+  return `${progress.stage} ${formatPercent(progress.fraction)}${speed}${leftText(remainingMs)}${each}`;
+}
+
+const publishedText = ({ renditions, sizeBytes }: AssetDetail): string =>
+  `published, ${renditions.length} renditions, ${formatBytes(sizeBytes ?? 0)}`;
+
+const notPublished = ({ id, state, failure: why }: AssetDetail): CliError =>
+  why
+    ? failure(why.code, `${id} failed: ${printable(why.reason)} (${why.code})`)
+    : failure('not-published', `${id} was not published: it is ${state}`);

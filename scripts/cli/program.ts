@@ -1,0 +1,64 @@
+/** The command line as a whole: every command in one file each, and the options that all of them take. */
+import { Command } from 'commander';
+import { addAppliances } from './commands/appliances.ts';
+import { addAssets } from './commands/assets.ts';
+import { addDemand } from './commands/demand.ts';
+import { addDoctor } from './commands/doctor.ts';
+import { addFill } from './commands/fill.ts';
+import { addFills } from './commands/fills.ts';
+import { addForecast } from './commands/forecast.ts';
+import { addPlan } from './commands/plan.ts';
+import { addPlay } from './commands/play.ts';
+import { addRebuild } from './commands/rebuild.ts';
+import { addRegions } from './commands/regions.ts';
+import { addReport } from './commands/report.ts';
+import { addRm } from './commands/rm.ts';
+import { addUp } from './commands/up.ts';
+import { addUpload } from './commands/upload.ts';
+
+const groups: readonly (readonly [heading: string, readonly ((program: Command) => void)[]])[] = [
+  ['Installation:', [addUp, addDoctor, addRebuild]],
+  ['Media:', [addUpload, addAssets, addRm, addPlay]],
+  ['Fleet:', [addRegions, addAppliances]],
+  ['Nightly loop:', [addDemand, addForecast, addPlan, addFill, addFills, addReport]],
+];
+
+/** A program that never ends the process itself: usage errors and `--help` are thrown as CommanderError. */
+export function makeProgram(version: string): Command {
+  const program = new Command('nightfill')
+    .description('A content delivery network for video that fills its edges before the viewers come.')
+    .version(version, '--version', 'print the version')
+    .option('--json', 'print JSON and nothing else on standard output')
+    .option('--api <url>', 'address of the API (NIGHTFILL_API)')
+    .option('--key <key>', 'API key (NIGHTFILL_API_KEY, which other users of this machine cannot see)')
+    .option('--data <folder>', 'data folder of an installation on this machine')
+    .helpOption('--help', 'show help')
+    .helpCommand(false)
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'nightfill: ')) })
+    .configureHelp({ showGlobalOptions: true })
+    .showHelpAfterError('(nightfill --help shows how)')
+    .exitOverride();
+  for (const [heading, commands] of groups) {
+    program.commandsGroup(heading);
+    for (const add of commands) add(program);
+  }
+  prepare(program);
+  return program;
+}
+
+/** Settings that commander does not hand down to commands which exist already, or phrases without the path. */
+function prepare(command: Command, path = command.name()): void {
+  command.copyInheritedSettings(command.parent ?? command);
+  command.exitOverride();
+  if (command.parent) command.showHelpAfterError(`(${path} --help shows how)`);
+  for (const child of command.commands) prepare(child, `${path} ${child.name()}`);
+}
+
+/** Every command as it is typed, e.g. `appliances add`; those that only hold others are left out. */
+export function commandPaths(command: Command, prefix = ''): string[] {
+  return command.commands.flatMap((child) => {
+    const path = `${prefix}${child.name()}`;
+    const isGroup = child.name() === 'demand';
+    return [...(isGroup ? [] : [path]), ...commandPaths(child, `${path} `)];
+  });
+}
