@@ -1,5 +1,6 @@
 /** Progress of long work: how fast, how long still, and one line that says so. */
 import { formatDuration } from './format.ts';
+import { fitText } from './width.ts';
 
 export interface Estimate {
   /** Units a second over the last seconds; null before there is anything to reckon with. */
@@ -70,7 +71,7 @@ export function makeProgressLine(stream: ProgressStream, now: () => number = Dat
       shownAtMs = nowMs;
       shown = text;
       // One column stays free: a full line makes some terminals wrap.
-      stream.write(live ? clearLine + fit(text, (stream.columns ?? 80) - 1) : `${text}\n`);
+      stream.write(live ? clearLine + fitText(text, (stream.columns ?? 80) - 1) : `${text}\n`);
     },
     keep: (text) => {
       erase();

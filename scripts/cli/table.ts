@@ -1,5 +1,5 @@
 /** Aligned tables that fit the terminal. */
-import { displayWidth } from './width.ts';
+import { displayWidth, fitText } from './width.ts';
 
 export interface Column {
   readonly head: string;
@@ -50,7 +50,7 @@ export function tableLines(
   const line = (cells: readonly string[]): string =>
     columns
       .map((column, index) => {
-        const cell = fit(cells[index] ?? '', widths[index] ?? 0);
+        const cell = fitText(cells[index] ?? '', widths[index] ?? 0);
         const padding = ' '.repeat((widths[index] ?? 0) - displayWidth(cell));
         return column.align === 'right' ? padding + cell : cell + padding;
       })

@@ -20,7 +20,7 @@ export function displayWidth(text: string): number {
 }
 
 /** The text itself, or as much of it as fits, ended by `…`. A text that is cut loses its colours. */
-export function fit(text: string, width: number): string {
+export function fitText(text: string, width: number): string {
   if (displayWidth(text) <= width) return text;
   if (width < 1) return '';
   let taken = '';
