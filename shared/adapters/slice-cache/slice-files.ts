@@ -18,6 +18,8 @@ const mkdir = promisify(fs.mkdir);
 
 const shardCount = 4_096;
 
+const shardName = (fileId: number): string => (fileId % shardCount).toString(16).padStart(3, '0');
+
 export interface FoundFile {
   readonly fileId: number;
   readonly sizeBytes: number;
@@ -43,8 +45,8 @@ export function makeSliceFiles(dir: string): SliceFiles {
   fs.mkdirSync(slices, { recursive: true });
   const made = new Set<string>();
 
-  const shardOf = (fileId: number): string => join(slices, (fileId % shardCount).toString(16).padStart(3, '0'));
-  const pathOf = (fileId: number): string => join(shardOf(fileId), String(fileId));
+  const shardOf = (fileId: number): string => `${slices}/${shardName(fileId)}`;
+  const pathOf = (fileId: number): string => `${shardOf(fileId)}/${fileId}`;
 
   return {
     async write(fileId, bytes) {
@@ -87,9 +89,10 @@ export function makeSliceFiles(dir: string): SliceFiles {
     sweep(keep) {
       for (const shard of fs.readdirSync(slices)) {
         for (const name of fs.readdirSync(join(slices, shard))) {
-          const path = join(slices, shard, name);
+          const path = `${slices}/${shard}/${name}`;
           const fileId = Number(name);
-          if (path !== pathOf(fileId) || !keep({ fileId, sizeBytes: fs.statSync(path).size }))
+          const inPlace = String(fileId) === name && shardName(fileId) === shard;
+          if (!inPlace || !keep({ fileId, sizeBytes: fs.statSync(path).size }))
             fs.rmSync(path, { recursive: true, force: true });
         }
       }
