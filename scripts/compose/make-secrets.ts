@@ -17,11 +17,11 @@ if (!folder) {
 }
 
 /** The file's content; `make` gives it when the file is not there yet. */
-async function once(path: string, make: () => string): Promise<string> {
+async function once(path: string, make: () => string | Promise<string>): Promise<string> {
   const file = join(folder ?? '', path);
   await mkdir(dirname(file), { recursive: true });
   try {
-    await writeFile(file, make(), { flag: 'wx', mode: 0o444 });
+    await writeFile(file, await make(), { flag: 'wx', mode: 0o444 });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
@@ -31,7 +31,7 @@ async function once(path: string, make: () => string): Promise<string> {
 const random = () => randomBytes(32).toString('base64url');
 
 await once('api/api-key', random);
-await once('control/token-keys', () => JSON.stringify({ keys: [generateTokenKey()] }));
+await once('control/token-keys', async () => JSON.stringify({ keys: [await generateTokenKey()] }));
 const fleetSecret = await once('fleet/fleet-secret', random);
 for (const id of applianceIds) await once(`appliance-${id}/credential`, () => applianceCredential(fleetSecret, id));
 

@@ -91,7 +91,7 @@ async function readOrMakeSecrets(file: string): Promise<Secrets> {
     apiKey: random(),
     fleetSecret: random(),
     redisPassword: random(),
-    tokenKeys: { keys: [generateTokenKey()] },
+    tokenKeys: { keys: [await generateTokenKey()] },
   };
   await writePrivate(file, secrets);
   return secrets;
