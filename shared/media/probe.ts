@@ -17,7 +17,7 @@ import {
 } from './ffprobe-output.ts';
 import { fps, nominalRate } from './frame-rate.ts';
 import { ProcessError, runProcess } from './process.ts';
-import { isCutShort } from './truncation.ts';
+import { beginsAsMp4, isCutShort } from './truncation.ts';
 import { UnplayableSourceError } from './unplayable.ts';
 
 /** Everything of `SourceInfo` that the bytes themselves tell. */
@@ -65,11 +65,11 @@ async function runFfprobe(path: string, options: ProbeOptions): Promise<ProbeOut
     const limits = { timeoutMs, maxOutputBytes: 4 * 1024 * 1024 };
     return parseProbeOutput(await runProcess(ffprobePath, args, signal ? { ...limits, signal } : limits));
   } catch (error) {
-    throw error instanceof ProcessError ? refusalOf(error) : error;
+    throw error instanceof ProcessError ? await refusalOf(error, path) : error;
   }
 }
 
-function refusalOf(error: ProcessError): Error {
+async function refusalOf(error: ProcessError, path: string): Promise<Error> {
   if (error.code === 'not-started') return error;
   if (error.code === 'timed-out')
     return new UnplayableSourceError(
@@ -77,7 +77,7 @@ function refusalOf(error: ProcessError): Error {
       'The file could not be read in time; it is damaged or extremely fragmented. Remux it (ffmpeg -i in -c copy out.mp4) and upload that.',
       { cause: error },
     );
-  if (/moov atom not found/.test(error.stderr)) return truncated(error);
+  if (/moov atom not found/.test(error.stderr) && (await beginsAsMp4(path))) return truncated(error);
   if (/not on whitelist/i.test(error.stderr))
     return new UnplayableSourceError(
       'container-not-allowed',

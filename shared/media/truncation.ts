@@ -16,6 +16,14 @@ export async function isCutShort(path: string, container: string): Promise<boole
   return container.includes('matroska') ? isMatroskaCutShort(path) : false;
 }
 
+const firstBoxes = ['ftyp', 'moov', 'mdat', 'free', 'skip', 'wide'];
+
+/** Whether a file begins as MP4 does. ffmpeg goes by the name's ending and misses the index of any text named `.mp4`. */
+export async function beginsAsMp4(path: string): Promise<boolean> {
+  const { boxes } = await listBoxes(path);
+  return firstBoxes.includes(boxes[0]?.type ?? '');
+}
+
 const segmentId = 0x18538067;
 /** A live recording may leave the segment's size open: all value bits set (RFC 8794 §6.2). */
 const unknownSize = 2n ** 56n - 1n;

@@ -37,9 +37,11 @@ export async function encode(plan: EncodePlan, options: EncodeOptions): Promise<
   }
 }
 
-/** A full disk, missing memory or a kill are ours, and worth another attempt. */
+/** A full disk, missing memory, a kill, or an ffmpeg without what we need are ours, and worth another attempt. */
+const ours =
+  /No space left|Disk quota|Cannot allocate memory|Input\/output error|Unknown encoder|No such filter|Unrecognized option/i;
 const isInputsFault = ({ message, stderr }: ProcessError): boolean =>
-  !/SIG[A-Z]+/.test(message) && !/No space left|Cannot allocate memory|Input\/output error/i.test(stderr);
+  !/with SIG[A-Z]+/.test(message) && !ours.test(stderr);
 
 /** Reads `-progress` lines; after each reading counts the fragments that each rendition's file holds by then. */
 function makeProgressWatch(plan: EncodePlan, report: (progress: EncodeProgress) => void): (line: string) => void {

@@ -1,0 +1,56 @@
+import type { AssetFailure } from '../../shared/domain/asset.ts';
+import { ProcessError } from '../../shared/media/process.ts';
+import { UnplayableSourceError } from '../../shared/media/unplayable.ts';
+import { ObjectStoreError } from '../../shared/ports/object-store.ts';
+
+/** Another attempt cannot help, and it is not the file's bytes: what the job was asked for is not there. */
+export class TranscodeRefusedError extends Error {
+  readonly code: 'unknown-profile' | 'source-missing';
+
+  constructor(code: TranscodeRefusedError['code'], message: string) {
+    super(message);
+    this.name = 'TranscodeRefusedError';
+    this.code = code;
+  }
+}
+
+/** The stored source is not what was uploaded: worth another read, and a failure if it stays so. */
+export class SourceDamagedError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'SourceDamagedError';
+  }
+}
+
+/** True when the same input must fail again. */
+export const isPermanent = (error: unknown): boolean =>
+  error instanceof UnplayableSourceError || error instanceof TranscodeRefusedError;
+
+const again = 'then upload the file again.';
+
+/** What the asset's owner is told. */
+export function failureOf(error: unknown): AssetFailure {
+  if (error instanceof UnplayableSourceError || error instanceof TranscodeRefusedError)
+    return { code: error.code, reason: error.message };
+  if (error instanceof SourceDamagedError)
+    return {
+      code: 'source-damaged',
+      reason: 'The stored upload differs from what was uploaded. Check the object store, then upload the file again.',
+    };
+  if (error instanceof ObjectStoreError)
+    return {
+      code: 'store-failed',
+      reason: `The object store failed (${error.code}). Mend it (nightfill doctor says how), ${again}`,
+    };
+  if (error instanceof ProcessError)
+    return {
+      code: 'encoder-failed',
+      reason: `The encoder did not finish (${error.code}). Check ffmpeg, memory and disk of the transcode worker, ${again}`,
+    };
+  if (isDiskFull(error))
+    return { code: 'scratch-full', reason: `The transcode worker's disk is full. Free some space, ${again}` };
+  return { code: 'internal', reason: `The transcode failed; the worker's log says why. Mend it, ${again}` };
+}
+
+const isDiskFull = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');

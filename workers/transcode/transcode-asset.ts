@@ -1,0 +1,146 @@
+/**
+ * The use case of job `transcode-asset`: an uploaded asset becomes a published version.
+ *
+ * The version's id is known before anything is done, so the first question is whether its manifest, the commit, is
+ * there already. Then only the catalogue is brought up to date. Otherwise everything is done from the start, in a
+ * scratch folder of its own, and ends in the same bytes under the same keys. A run that is aborted leaves the asset as
+ * it is, for the next one; only a deleted asset has its half version removed.
+ */
+import type { Asset } from '../../shared/domain/asset.ts';
+import { canTransition } from '../../shared/domain/asset.ts';
+import { storeKeys } from '../../shared/domain/keys.ts';
+import type { Manifest } from '../../shared/domain/manifest.ts';
+import { findProfile, profileNames } from '../../shared/media/profiles.ts';
+import { type Catalogue, CatalogueError } from '../../shared/ports/catalogue.ts';
+import type { Clock } from '../../shared/ports/clock.ts';
+import type { Documents } from '../../shared/ports/documents.ts';
+import { type JobContext, type JobHandler, UnrecoverableJobError } from '../../shared/ports/job-queue.ts';
+import type { ObjectStore } from '../../shared/ports/object-store.ts';
+import { failureOf, isPermanent, TranscodeRefusedError } from './failure.ts';
+import type { MakeVersion } from './make-version.ts';
+import { gopSecondsFor, packager, type Recipe, versionIdOf } from './recipe.ts';
+
+export interface TranscodeDependencies {
+  readonly store: ObjectStore;
+  readonly catalogue: Catalogue;
+  readonly documents: Pick<Documents, 'getManifest'>;
+  readonly clock: Clock;
+  readonly makeVersion: MakeVersion;
+  readonly settings: TranscodeSettings;
+  /** Called with what ended an attempt, for the log. */
+  readonly onFailure: (assetId: string, error: unknown, final: boolean) => void;
+}
+
+export interface TranscodeSettings {
+  /** As ffmpeg names itself. */
+  readonly encoder: string;
+  readonly segmentS: number;
+  readonly threads: number;
+  /** Keep the uploaded bytes after publication. */
+  readonly keepSource: boolean;
+}
+
+type Job = JobContext<'transcode-asset'>;
+
+export function makeTranscodeAsset(dependencies: TranscodeDependencies): JobHandler<'transcode-asset'> {
+  const { store, catalogue, documents, clock, makeVersion, settings, onFailure } = dependencies;
+  const nowIso = (): string => new Date(clock.now()).toISOString();
+
+  return async (job) => {
+    const { assetId } = job.payload;
+    const asset = await catalogue.get(assetId);
+    if (!asset || asset.state === 'deleted') throw new UnrecoverableJobError(`asset ${assetId} was deleted`);
+    // Taken up again after all was done, and the source is gone: what is published stands, whatever the recipe is now.
+    if (asset.state === 'published' && asset.version && asset.sourceKey === null) return { version: asset.version };
+    try {
+      const recipe = recipeOf(asset);
+      const version = versionIdOf(asset.source.sha256, recipe);
+      const manifest = (await documents.getManifest(assetId, version)) ?? (await make(asset, version, recipe, job));
+      await publish(manifest);
+      return { version };
+    } catch (error) {
+      throw await settle(asset, error, job);
+    }
+  };
+
+  function recipeOf({ profile: profileName }: Asset): Recipe {
+    const profile = findProfile(profileName);
+    if (!profile)
+      throw new TranscodeRefusedError(
+        'unknown-profile',
+        `There is no profile "${profileName}". Upload again with one of: ${profileNames.join(', ')}.`,
+      );
+    const { encoder, segmentS, threads } = settings;
+    return { profileName, profile, packager, encoder, segmentS, gopS: gopSecondsFor(segmentS), threads };
+  }
+
+  async function make(asset: Asset, version: string, recipe: Recipe, job: Job): Promise<Manifest> {
+    await changeState(asset.id, { state: 'transcoding', failure: null });
+    await catalogue.clearProgress(asset.id);
+    return makeVersion({ asset, version, recipe, signal: job.signal });
+  }
+
+  /** The catalogue names the version only after its manifest is there; the source goes last. */
+  async function publish({ assetId, version, durationS, sizeBytes, renditions }: Manifest): Promise<void> {
+    const now = nowIso();
+    const asset = await changeState(assetId, {
+      state: 'published',
+      version,
+      durationS,
+      sizeBytes,
+      failure: null,
+      publishedAt: now,
+    });
+    const done = Object.fromEntries(renditions.map(({ id }) => [id, 1]));
+    await catalogue.setProgress(assetId, { stage: 'done', fraction: 1, renditions: done, speed: null }).catch(() => {});
+    if (asset.sourceKey === null || settings.keepSource) return;
+    await store.delete(asset.sourceKey);
+    await catalogue.update(assetId, (present) => ({ ...present, sourceKey: null }));
+  }
+
+  /** @throws AssetGoneError when the asset was deleted meanwhile. */
+  async function changeState(assetId: string, change: Partial<Asset> & Pick<Asset, 'state'>): Promise<Asset> {
+    return catalogue.update(assetId, (asset) => {
+      if (asset.state === 'deleted') throw new AssetGoneError(assetId);
+      if (isPublishedAs(asset, change)) return asset;
+      if (!canTransition(asset.state, change.state))
+        throw new Error(`asset ${assetId} cannot go from ${asset.state} to ${change.state}`);
+      return { ...asset, ...change, updatedAt: nowIso() };
+    });
+  }
+
+  /** What the queue is told, after the catalogue was told. */
+  async function settle(asset: Asset, error: unknown, job: Job): Promise<unknown> {
+    const present = await catalogue.get(asset.id).catch(() => asset);
+    if (!present || present.state === 'deleted') {
+      await removeVersion(asset);
+      return new UnrecoverableJobError(`asset ${asset.id} was deleted`, { cause: error });
+    }
+    if (job.signal.aborted) return job.signal.reason;
+    const permanent = isPermanent(error);
+    const final = permanent || job.lastAttempt;
+    onFailure(asset.id, error, final);
+    if (!final) return error;
+    const failure = failureOf(error);
+    await changeState(asset.id, { state: 'failed', failure }).catch((cause: unknown) =>
+      onFailure(asset.id, cause, false),
+    );
+    return new UnrecoverableJobError(`${failure.code}: ${failure.reason}`, { cause: error });
+  }
+
+  async function removeVersion(asset: Asset): Promise<void> {
+    if (!findProfile(asset.profile)) return;
+    const version = versionIdOf(asset.source.sha256, recipeOf(asset));
+    await store.deletePrefix(storeKeys.mediaPrefix(asset.id, version));
+  }
+}
+
+/** The same publication once more, by a job that was taken up again after it. */
+const isPublishedAs = (asset: Asset, change: Partial<Asset>): boolean =>
+  change.state === 'published' && asset.state === 'published' && asset.version === change.version;
+
+class AssetGoneError extends CatalogueError {
+  constructor(assetId: string) {
+    super('not-found', `asset ${assetId} was deleted`);
+  }
+}
