@@ -16,7 +16,10 @@ export interface JobQueue {
   /** Resolves with the finished job, or with its present state after `timeoutMs`. Null when there is no such job. */
   waitFor<N extends JobName>(name: N, id: string, timeoutMs: number): Promise<JobView<N> | null>;
 
-  /** Removes a job that waits or has ended; asks a running one to stop through its signal. */
+  /**
+   * Removes a job that waits or has ended; asks a running one to stop through its signal. The next run of a schedule
+   * stays, and fails as `cancelled` when it comes.
+   */
   cancel<N extends JobName>(name: N, id: string): Promise<void>;
 
   /** Creates or changes a schedule; the job's payload is `payload`, its id the scheduler's own. */
@@ -70,7 +73,10 @@ export interface JobContext<N extends JobName> {
   readonly attempt: number;
   /** True on the last attempt of the policy. */
   readonly lastAttempt: boolean;
-  /** Aborts when the job is cancelled, its lock is lost or the worker closes. */
+  /**
+   * Aborts with a `JobAbortedError`. A handler that throws after it does not use up an attempt: a cancelled job fails
+   * for good, one whose worker closes waits again, one whose lock was lost belongs to another worker.
+   */
   readonly signal: AbortSignal;
   progress(value: number): Promise<void>;
 }
@@ -92,6 +98,19 @@ export interface JobCounts {
   readonly active: number;
   readonly delayed: number;
   readonly failed: number;
+}
+
+export type JobAbortCode = 'cancelled' | 'lock-lost' | 'worker-closing';
+
+/** Reason of a job's aborted signal. */
+export class JobAbortedError extends Error {
+  readonly code: JobAbortCode;
+
+  constructor(code: JobAbortCode) {
+    super(code);
+    this.name = 'JobAbortedError';
+    this.code = code;
+  }
 }
 
 /** Thrown by a handler: trying again cannot help. */

@@ -43,7 +43,7 @@ export function connectRedis(options: RedisConnectionOptions): RedisConnection {
   function another(overrides: RedisOptions = {}): Redis {
     const client = new Redis({
       ...settings,
-      retryStrategy,
+      retryStrategy: reconnectAfterMs,
       maxRetriesPerRequest: 6,
       ...overrides,
       replyMapping: 'legacy',
@@ -98,7 +98,8 @@ export function redisOptionsOf(url: string): RedisOptions {
   };
 }
 
-const retryStrategy = (times: number): number => Math.min(25 * 2 ** Math.min(times, 10), 2_000);
+/** Pause before the connection is tried again for the `times`-th time. */
+export const reconnectAfterMs = (times: number): number => Math.min(25 * 2 ** Math.min(times, 10), 2_000);
 
 function reportOutages(client: Redis, onError: ((error: Error) => void) | undefined): void {
   let reported = false;
