@@ -1,0 +1,129 @@
+import { createReadStream } from 'node:fs';
+import type { Asset, SourceInfo } from '../../shared/domain/asset.ts';
+import { storeKeys } from '../../shared/domain/keys.ts';
+import { UnplayableSourceError } from '../../shared/media/unplayable.ts';
+import type { Logger } from '../../shared/platform/logger.ts';
+import { Problem } from '../../shared/platform/problem.ts';
+import { type Catalogue, CatalogueError } from '../../shared/ports/catalogue.ts';
+import type { Clock } from '../../shared/ports/clock.ts';
+import type { JobQueue } from '../../shared/ports/job-queue.ts';
+import { type ObjectStore, ObjectStoreError } from '../../shared/ports/object-store.ts';
+import { noRoom } from './scratch.ts';
+import type { UploadDetails } from './upload-details.ts';
+
+/** A whole upload in a local file, however it came. */
+export interface IncomingSource {
+  /** Id of the asset that it becomes. */
+  readonly id: string;
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** What the bytes in the file are known to be, lower-case hex; null when nobody has computed it yet. */
+  readonly sha256: string | null;
+  readonly details: UploadDetails;
+}
+
+/** The facts of a playable file. @throws UnplayableSourceError */
+export type Probe = (path: string) => Promise<Omit<SourceInfo, 'fileName' | 'sizeBytes' | 'sha256'>>;
+
+export interface AdmitDependencies {
+  readonly probe: Probe;
+  readonly store: ObjectStore;
+  readonly catalogue: Catalogue;
+  readonly jobs: Pick<JobQueue, 'add'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export type AdmitSource = (incoming: IncomingSource) => Promise<Asset>;
+
+/**
+ * Makes an asset of an upload: look at it, store it, write it into the catalogue, have it transcoded.
+ *
+ * | step      | if it fails |
+ * |-----------|-------------|
+ * | probe     | nothing was stored |
+ * | store     | the store is as it was before |
+ * | catalogue | the stored bytes stay, because the entry may have been written; the sweep removes them if it was not |
+ * | job       | the asset is accepted; the sweep enqueues the job |
+ *
+ * Doing it again with the same id returns the asset that is there. The local file stays; who made it removes it.
+ */
+export function makeAdmitSource({ probe, store, catalogue, jobs, clock, logger }: AdmitDependencies): AdmitSource {
+  return async ({ id, path, sizeBytes, sha256, details }) => {
+    if (sha256 && details.sha256 && sha256 !== details.sha256) throw digestMismatch(details.sha256);
+    const facts = await probe(path).catch(refuse);
+    const expected = sha256 ?? details.sha256;
+    const stored = await store
+      .put(storeKeys.upload(id), createReadStream(path, { highWaterMark: 1024 * 1024 }), {
+        sizeBytes,
+        ...(expected ? { sha256: expected } : {}),
+      })
+      .catch(refuseStore);
+
+    const now = new Date(clock.now()).toISOString();
+    const asset: Asset = {
+      schema: 1,
+      id,
+      title: details.title,
+      tags: details.tags,
+      state: 'uploaded',
+      profile: details.profile,
+      source: { fileName: details.fileName, sizeBytes, sha256: stored.sha256, ...facts },
+      sourceKey: storeKeys.upload(id),
+      version: null,
+      durationS: null,
+      sizeBytes: null,
+      failure: null,
+      createdAt: now,
+      updatedAt: now,
+      publishedAt: null,
+    };
+    const accepted = await create(catalogue, asset);
+    await jobs.add('transcode-asset', { assetId: id }).catch((error: unknown) => {
+      logger.error({ err: error, assetId: id }, 'the transcode could not be enqueued; the next sweep tries again');
+    });
+    return accepted;
+  };
+}
+
+async function create(catalogue: Catalogue, asset: Asset): Promise<Asset> {
+  try {
+    await catalogue.create(asset);
+    return asset;
+  } catch (error) {
+    const existing =
+      error instanceof CatalogueError && error.code === 'already-exists' ? await catalogue.get(asset.id) : null;
+    if (existing) return existing;
+    throw error;
+  }
+}
+
+function refuse(error: unknown): never {
+  if (!(error instanceof UnplayableSourceError)) throw error;
+  throw new Problem('unplayable-source', error.message, {
+    cause: error,
+    errors: [{ at: 'file', message: error.code }],
+  });
+}
+
+function refuseStore(error: unknown): never {
+  if (!(error instanceof ObjectStoreError)) throw error;
+  if (error.code === 'no-space') throw noRoom('The object store took no more bytes.', error);
+  if (error.code === 'digest-mismatch')
+    throw new Problem(
+      'digest-mismatch',
+      'The bytes that arrived are not those of the announced SHA-256. Upload again.',
+      {
+        cause: error,
+      },
+    );
+  if (error.code === 'unavailable')
+    throw new Problem('not-ready', 'The object store cannot be reached now. Try again in a moment.', { cause: error });
+  throw error;
+}
+
+const digestMismatch = (announced: string): Problem =>
+  new Problem(
+    'digest-mismatch',
+    `The bytes that arrived do not have the announced SHA-256 ${announced}. Upload again.`,
+  );

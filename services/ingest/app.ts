@@ -1,0 +1,133 @@
+import { profileNames } from '../../shared/media/profiles.ts';
+import { requireBearer } from '../../shared/platform/bearer.ts';
+import { type HttpServer, makeHttpServer } from '../../shared/platform/http-server.ts';
+import type { Logger } from '../../shared/platform/logger.ts';
+import type { Metrics } from '../../shared/platform/metrics.ts';
+import { registerOpenApi } from '../../shared/platform/openapi.ts';
+import type { Catalogue } from '../../shared/ports/catalogue.ts';
+import type { Clock } from '../../shared/ports/clock.ts';
+import type { Documents } from '../../shared/ports/documents.ts';
+import type { JobQueue } from '../../shared/ports/job-queue.ts';
+import type { ObjectStore } from '../../shared/ports/object-store.ts';
+import { makeAdmitSource, type Probe } from './admit-source.ts';
+import { makeAssetEvents } from './asset-events.ts';
+import { makeAssetId } from './asset-id.ts';
+import { makeViewAsset } from './asset-view.ts';
+import { makeDeleteAsset, makeRenameAsset } from './change-asset.ts';
+import type { IngestConfig } from './config.ts';
+import { assetEventsRoute } from './routes/asset-events.ts';
+import { assetRoutes } from './routes/assets.ts';
+import { createAssetRoute } from './routes/create-asset.ts';
+import { uploadRoutes } from './routes/uploads.ts';
+import { openScratch } from './scratch.ts';
+import { makeSweep, type Sweep } from './sweep.ts';
+import { makeTusServer } from './tus-server.ts';
+import { makeTusUploads } from './tus-uploads.ts';
+import { makeUploadMetrics } from './upload-metrics.ts';
+
+export interface IngestDependencies {
+  readonly config: IngestConfig;
+  readonly catalogue: Catalogue;
+  readonly documents: Pick<Documents, 'getManifest'>;
+  readonly store: ObjectStore;
+  readonly jobs: JobQueue;
+  readonly probe: Probe;
+  /** Proves that Redis answers. */
+  readonly checkRedis: () => Promise<void>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+export interface IngestApp {
+  readonly server: HttpServer;
+  readonly sweep: Sweep;
+}
+
+const tags = [
+  { name: 'assets', description: 'Uploaded titles, from upload to publication.' },
+  { name: 'uploads', description: 'Resumable uploads by tus 1.0 (https://tus.io).' },
+];
+
+/** The ingest service, ready to listen. Empties the scratch folder of what no restart can use. */
+export async function makeIngestApp(dependencies: IngestDependencies): Promise<IngestApp> {
+  const { config, catalogue, documents, store, jobs, probe, checkRedis, clock, logger, metrics } = dependencies;
+  const { apiKey, maxUploadBytes, uploadExpiryMs, trustProxy } = config;
+  const scratch = await openScratch(config.scratchDir);
+  const newId = () => makeAssetId(clock);
+  const view = makeViewAsset({ catalogue, documents });
+  const admit = makeAdmitSource({ probe, store, catalogue, jobs, clock, logger });
+  const uploads = makeTusUploads({
+    uploadsDir: scratch.uploadsDir,
+    expiryMs: uploadExpiryMs,
+    profileNames,
+    catalogue,
+    admit,
+    clock,
+    logger,
+  });
+  const uploadMetrics = makeUploadMetrics(metrics);
+
+  const server = makeHttpServer({
+    logger,
+    metrics,
+    trustProxy,
+    readiness: { redis: checkRedis, store: () => store.check() },
+  });
+  await registerOpenApi(server, tags);
+
+  const stopping = endWithGrace(server, config.shutdownGraceMs);
+
+  const authenticate = requireBearer(
+    apiKey,
+    'It is the value of NIGHTFILL_API_KEY, sent as "Authorization: Bearer …".',
+  );
+  await server.register(async (api) => {
+    api.addHook('onRequest', async (request) => {
+      // A browser sends no credentials with a preflight, and the answer holds no secret.
+      if (request.method !== 'OPTIONS') await authenticate(request);
+    });
+    await api.register(createAssetRoute, {
+      catalogue,
+      admit,
+      view,
+      scratch,
+      uploadMetrics,
+      newId,
+      maxUploadBytes,
+      profileNames,
+    });
+    await api.register(assetRoutes, {
+      catalogue,
+      view,
+      rename: makeRenameAsset({ catalogue, clock }),
+      remove: makeDeleteAsset({ catalogue, jobs, clock }),
+    });
+    const events = makeAssetEvents({ catalogue, view, clock });
+    await api.register(assetEventsRoute, { catalogue, events, stopping });
+    const tus = makeTusServer({ uploads, scratch, maxUploadBytes, profileNames, newId });
+    await api.register(uploadRoutes, { tus, uploads, catalogue, uploadMetrics });
+  });
+
+  const sweep = makeSweep({ uploads, catalogue, jobs, store, uploadExpiryMs, clock, logger });
+  return { server, sweep };
+}
+
+/**
+ * Lets open requests end when the server closes: uploads get the grace time and are cut then (tus ones are resumed,
+ * others leave nothing behind), event streams end when the returned signal aborts.
+ */
+function endWithGrace(it: HttpServer, graceMs: number): AbortSignal {
+  const stopping = new AbortController();
+  it.addHook('preClose', async () => {
+    stopping.abort();
+    // Connections become idle one by one, and Node closes only those that are idle when closing begins.
+    const closingIdle = setInterval(() => it.server.closeIdleConnections(), 50);
+    const grace = setTimeout(() => it.server.closeAllConnections(), graceMs);
+    it.server.once('close', () => {
+      clearInterval(closingIdle);
+      clearTimeout(grace);
+    });
+  });
+  return stopping.signal;
+}

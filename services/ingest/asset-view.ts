@@ -1,0 +1,49 @@
+import { LRUCache } from 'lru-cache';
+import type { Asset, TranscodeProgress } from '../../shared/domain/asset.ts';
+import type { Rendition } from '../../shared/domain/manifest.ts';
+import type { Catalogue } from '../../shared/ports/catalogue.ts';
+import type { Documents } from '../../shared/ports/documents.ts';
+
+/** An asset as callers see it. */
+export interface AssetView extends Omit<Asset, 'schema' | 'sourceKey'> {
+  /** Null unless a transcode waits or runs. */
+  readonly progress: TranscodeProgress | null;
+  /** Of the published version; empty before the first publication. */
+  readonly renditions: readonly Rendition[];
+}
+
+export type ViewAsset = (asset: Asset) => Promise<AssetView>;
+
+const rememberedVersions = 200;
+
+/** Adds to the catalogue's document what lives elsewhere. Renditions are remembered, since versions never change. */
+export function makeViewAsset({
+  catalogue,
+  documents,
+}: {
+  readonly catalogue: Pick<Catalogue, 'getProgress'>;
+  readonly documents: Pick<Documents, 'getManifest'>;
+}): ViewAsset {
+  const remembered = new LRUCache<string, readonly Rendition[]>({ max: rememberedVersions });
+
+  async function renditionsOf({ id, version }: Asset): Promise<readonly Rendition[]> {
+    if (version === null) return [];
+    const key = `${id}/${version}`;
+    const known = remembered.get(key);
+    if (known) return known;
+    const manifest = await documents.getManifest(id, version);
+    if (!manifest) return [];
+    remembered.set(key, manifest.renditions);
+    return manifest.renditions;
+  }
+
+  return async (asset) => {
+    const { schema: _schema, sourceKey: _sourceKey, ...shown } = asset;
+    const isBeingMade = asset.state === 'uploaded' || asset.state === 'transcoding';
+    return {
+      ...shown,
+      progress: isBeingMade ? await catalogue.getProgress(asset.id) : null,
+      renditions: asset.state === 'deleted' ? [] : await renditionsOf(asset),
+    };
+  };
+}

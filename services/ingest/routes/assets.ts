@@ -1,0 +1,123 @@
+import { Type } from 'typebox';
+import type { Asset } from '../../../shared/domain/asset.ts';
+import { isId } from '../../../shared/domain/keys.ts';
+import type { HttpServer } from '../../../shared/platform/http-server.ts';
+import type { Catalogue } from '../../../shared/ports/catalogue.ts';
+import type { ViewAsset } from '../asset-view.ts';
+import { type AssetChange, assetNotFound } from '../change-asset.ts';
+import { cleanText } from '../upload-details.ts';
+import { assetChangeSchema, assetPageSchema, assetSchema, assetState, idParams, problems } from './schemas.ts';
+
+export interface AssetRoutesDependencies {
+  readonly catalogue: Pick<Catalogue, 'get' | 'list'>;
+  readonly view: ViewAsset;
+  readonly rename: (id: string, change: AssetChange) => Promise<Asset>;
+  readonly remove: (id: string) => Promise<Asset>;
+}
+
+const tags = ['assets'];
+
+/** List, read, rename and delete assets. */
+export async function assetRoutes(server: HttpServer, dependencies: AssetRoutesDependencies): Promise<void> {
+  const { catalogue, view, rename, remove } = dependencies;
+
+  server.get(
+    '/v1/assets',
+    {
+      schema: {
+        tags,
+        summary: 'List assets, newest first',
+        description: 'Deleted assets are listed only when `state=deleted` asks for them.',
+        querystring: Type.Object({
+          state: Type.Optional(assetState),
+          after: Type.Optional(Type.String({ maxLength: 500, description: '`next` of the page before.' })),
+          limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 50 })),
+        }),
+        response: {
+          200: { description: 'One page.', content: { 'application/json': { schema: assetPageSchema } } },
+          ...problems('invalid-request', 'unauthorized'),
+        },
+      },
+    },
+    async ({ query: { state, after, limit } }) => {
+      const page = await catalogue.list({
+        ...(state ? { state } : {}),
+        ...(after ? { after } : {}),
+        ...(limit ? { limit } : {}),
+      });
+      const shown = page.items.filter((asset) => state === 'deleted' || asset.state !== 'deleted');
+      return { items: await Promise.all(shown.map((asset) => view(asset))), next: page.next };
+    },
+  );
+
+  server.get(
+    '/v1/assets/:id',
+    {
+      schema: {
+        tags,
+        summary: 'One asset, with its progress and renditions',
+        params: idParams,
+        response: {
+          200: { description: 'The asset.', content: { 'application/json': { schema: assetSchema } } },
+          ...problems('unauthorized', 'asset-not-found'),
+        },
+      },
+    },
+    async ({ params: { id } }) => {
+      const asset = isId(id) ? await catalogue.get(id) : null;
+      if (!asset) throw assetNotFound(id);
+      return view(asset);
+    },
+  );
+
+  server.patch(
+    '/v1/assets/:id',
+    {
+      schema: {
+        tags,
+        summary: 'Change title or tags',
+        params: idParams,
+        body: assetChangeSchema,
+        response: {
+          200: { description: 'The asset as it is now.', content: { 'application/json': { schema: assetSchema } } },
+          ...problems('invalid-request', 'unauthorized', 'asset-not-found', 'gone', 'overloaded'),
+        },
+      },
+    },
+    async ({ params: { id }, body }) => {
+      if (!isId(id)) throw assetNotFound(id);
+      const title = cleanText(body.title ?? '');
+      return view(
+        await rename(id, {
+          ...(title ? { title } : {}),
+          ...(body.tags ? { tags: [...new Set(body.tags.map(cleanText))].filter((tag) => tag !== '') } : {}),
+        }),
+      );
+    },
+  );
+
+  server.delete(
+    '/v1/assets/:id',
+    {
+      schema: {
+        tags,
+        summary: 'Delete an asset',
+        description: 'Viewers lose it at once; its objects go in the background. A running transcode is stopped.',
+        params: idParams,
+        response: {
+          202: {
+            description: 'The asset in state `deleted`; its address answers 404 once everything is gone.',
+            content: { 'application/json': { schema: assetSchema } },
+          },
+          ...problems('unauthorized', 'asset-not-found', 'overloaded'),
+        },
+      },
+    },
+    async ({ params: { id } }, reply) => {
+      if (!isId(id)) throw assetNotFound(id);
+      const asset = await remove(id);
+      reply.code(202).header('location', `/v1/assets/${id}`);
+      return view(asset);
+    },
+  );
+}

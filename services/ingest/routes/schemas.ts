@@ -1,0 +1,134 @@
+import { type TSchema, Type } from 'typebox';
+import { assetStates } from '../../../shared/domain/asset.ts';
+import { type ProblemCode, problemTypes } from '../../../shared/platform/problem.ts';
+import type { AssetView } from '../asset-view.ts';
+import { maxTagLength, maxTags, maxTitleLength } from '../upload-details.ts';
+
+const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+const text = (description: string) => Type.String({ description });
+const time = (description: string) => Type.String({ format: 'date-time', description });
+const wholeNumber = (description: string) => Type.Integer({ minimum: 0, description });
+const oneOf = <const T extends readonly string[]>(values: T) =>
+  Type.Unsafe<T[number]>({ type: 'string', enum: [...values] });
+
+const source = Type.Object(
+  {
+    fileName: text('As the uploader called it.'),
+    sizeBytes: wholeNumber('Bytes of the uploaded file.'),
+    sha256: text('Lower-case hexadecimal SHA-256 of the uploaded file.'),
+    container: text('Container as ffprobe names it.'),
+    durationS: Type.Number({ description: 'Seconds.' }),
+    video: nullable(
+      Type.Object({
+        codec: Type.String(),
+        width: Type.Integer({ description: 'Display pixels.' }),
+        height: Type.Integer({ description: 'Display pixels.' }),
+        frameRate: Type.Number({ description: 'Frames a second.' }),
+        pixelFormat: Type.String(),
+        hdr: Type.Boolean(),
+      }),
+    ),
+    audio: nullable(Type.Object({ codec: Type.String(), channels: Type.Integer(), sampleRateHz: Type.Integer() })),
+  },
+  { description: 'What the uploaded file is.' },
+);
+
+const progress = nullable(
+  Type.Object(
+    {
+      stage: oneOf(['waiting', 'download', 'encode', 'package', 'upload', 'publish', 'done']),
+      fraction: Type.Number({ minimum: 0, maximum: 1, description: 'Of the whole transcode; never goes back.' }),
+      renditions: Type.Record(Type.String(), Type.Number(), { description: 'Fraction of each rendition, by its id.' }),
+      speed: nullable(Type.Number({ description: 'Media seconds encoded a second.' })),
+    },
+    { description: 'Live progress while a transcode waits or runs.' },
+  ),
+);
+
+const rendition = Type.Object({
+  id: Type.String(),
+  kind: oneOf(['video', 'audio']),
+  codecs: text('RFC 6381.'),
+  bandwidthBps: wholeNumber('Peak bit rate over any segment, measured.'),
+  averageBandwidthBps: wholeNumber('Mean bit rate, measured.'),
+  width: nullable(Type.Integer()),
+  height: nullable(Type.Integer()),
+  frameRate: nullable(Type.Number()),
+  channels: nullable(Type.Integer()),
+  sampleRateHz: nullable(Type.Integer()),
+  playlist: text('Media playlist, relative to the version.'),
+});
+
+export const assetState = oneOf(assetStates);
+
+const listedAsset = {
+  id: Type.String(),
+  title: Type.String(),
+  tags: Type.Array(Type.String()),
+  state: assetState,
+  profile: text('Encoding profile.'),
+  source,
+  version: nullable(text('What viewers get; null until the first publication.')),
+  durationS: nullable(Type.Number({ description: 'Seconds of the published version.' })),
+  sizeBytes: nullable(wholeNumber('Bytes of all files of the published version.')),
+  failure: nullable(Type.Object({ code: Type.String(), reason: text('Names the mend.') })),
+  createdAt: time('When the upload was accepted.'),
+  updatedAt: time('When the document last changed.'),
+  publishedAt: nullable(time('When the present version was published.')),
+  progress,
+};
+
+export const assetSchema = Type.Unsafe<AssetView>(
+  Type.Object({ ...listedAsset, renditions: Type.Array(rendition, { description: 'Of the published version.' }) }),
+);
+
+export const assetPageSchema = Type.Object({
+  items: Type.Array(Type.Unsafe<Omit<AssetView, 'renditions'>>(Type.Object(listedAsset))),
+  next: nullable(text('Goes back as `?after=`; null on the last page.')),
+});
+
+export const assetChangeSchema = Type.Object(
+  {
+    title: Type.Optional(Type.String({ minLength: 1, maxLength: maxTitleLength })),
+    tags: Type.Optional(
+      Type.Array(Type.String({ minLength: 1, maxLength: maxTagLength }), { maxItems: maxTags, uniqueItems: true }),
+    ),
+  },
+  { additionalProperties: false, minProperties: 1 },
+);
+
+export const uploadSchema = Type.Object({
+  id: Type.String(),
+  offset: wholeNumber('Bytes that arrived.'),
+  sizeBytes: nullable(wholeNumber('Announced size; null while the client has not said it.')),
+  assetId: nullable(text('The asset that it became; null while it is not finished.')),
+});
+
+export const idParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 63 }) });
+
+const problemSchema = Type.Object(
+  {
+    type: Type.String(),
+    title: Type.String(),
+    status: Type.Integer(),
+    detail: text('What was wrong this time, and how to mend it.'),
+    code: text('Stable; see docs/errors.md.'),
+    requestId: Type.Optional(Type.String()),
+    errors: Type.Optional(Type.Array(Type.Object({ at: Type.String(), message: Type.String() }))),
+  },
+  { description: 'RFC 9457 problem.' },
+);
+
+/** The responses of a route for the problems that it may answer with. */
+export function problems(...codes: readonly ProblemCode[]) {
+  const byStatus = Map.groupBy(codes, (code) => problemTypes[code][0]);
+  return Object.fromEntries(
+    Array.from(byStatus, ([status, grouped]) => [
+      status,
+      {
+        description: grouped.map((code) => `\`${code}\`: ${problemTypes[code][1]}`).join(' '),
+        content: { 'application/problem+json': { schema: problemSchema } },
+      },
+    ]),
+  );
+}

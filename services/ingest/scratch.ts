@@ -1,0 +1,58 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, rm, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Problem } from '../../shared/platform/problem.ts';
+
+/**
+ * Ingest's folder for bytes that are not yet an asset.
+ *
+ * - `incoming/`: multipart uploads under way; worthless without their request, so emptied at start.
+ * - `uploads/`: tus uploads, which outlive a restart.
+ */
+export interface Scratch {
+  readonly uploadsDir: string;
+  /** Path of a file that does not exist yet; who makes it removes it. */
+  newIncomingPath(): string;
+  /** @throws Problem `no-room` when so many more bytes would fill the disk. */
+  ensureRoom(sizeBytes: number): Promise<void>;
+  /** True when the disk has no room to speak of: the likely reason of a write that failed without saying why. */
+  isFull(): Promise<boolean>;
+}
+
+/** Left free, so that a full scratch folder does not stop everything else on the disk. */
+const reserveBytes = 32 * 1024 * 1024;
+
+export async function openScratch(dir: string): Promise<Scratch> {
+  const incomingDir = join(dir, 'incoming');
+  const uploadsDir = join(dir, 'uploads');
+  await rm(incomingDir, { recursive: true, force: true });
+  await mkdir(incomingDir, { recursive: true });
+  await mkdir(uploadsDir, { recursive: true });
+
+  const freeBytes = async (): Promise<number> => {
+    const { bavail, bsize } = await statfs(dir);
+    return bavail * bsize;
+  };
+
+  return {
+    uploadsDir,
+    newIncomingPath: () => join(incomingDir, randomUUID()),
+    async ensureRoom(sizeBytes) {
+      const free = await freeBytes();
+      if (free - reserveBytes < sizeBytes) throw noRoom(`${sizeBytes} bytes were announced and ${free} are free.`);
+    },
+    isFull: async () => (await freeBytes()) < reserveBytes,
+  };
+}
+
+/** The refusal for a full disk, with what is known of it. */
+export const noRoom = (known: string, cause?: unknown): Problem =>
+  new Problem(
+    'no-room',
+    `The disk for uploads is full. ${known} Free some space, or give NIGHTFILL_SCRATCH_DIR a larger disk.`,
+    { cause },
+  );
+
+/** True for the errors of a disk or quota that is used up. */
+export const isDiskFull = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');

@@ -1,0 +1,82 @@
+import type { Asset, AssetState } from '../../shared/domain/asset.ts';
+import { storeKeys } from '../../shared/domain/keys.ts';
+import { jobMap } from '../../shared/jobs/map.ts';
+import type { Logger } from '../../shared/platform/logger.ts';
+import type { Catalogue } from '../../shared/ports/catalogue.ts';
+import type { Clock } from '../../shared/ports/clock.ts';
+import type { JobQueue } from '../../shared/ports/job-queue.ts';
+import type { ObjectStore } from '../../shared/ports/object-store.ts';
+import type { TusUploads } from './tus-uploads.ts';
+
+export interface SweepDependencies {
+  readonly uploads: Pick<TusUploads, 'sweep'>;
+  readonly catalogue: Pick<Catalogue, 'list'>;
+  readonly jobs: Pick<JobQueue, 'add' | 'get'>;
+  readonly store: Pick<ObjectStore, 'list' | 'head' | 'delete'>;
+  readonly uploadExpiryMs: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export interface SweepOptions {
+  /** Start jobs anew that have ended without taking their asset out of its state, as after a lost worker. */
+  readonly replaceEnded: boolean;
+}
+
+export type Sweep = (options: SweepOptions) => Promise<void>;
+
+/**
+ * Mends what a crash or an outage left half done. Every step is idempotent and one that fails does not stop the others:
+ * uploads (see `TusUploads`), assets whose job was never enqueued, and stored uploads that no asset owns.
+ */
+export function makeSweep(dependencies: SweepDependencies): Sweep {
+  const { uploads, catalogue, jobs, store, uploadExpiryMs, clock, logger } = dependencies;
+
+  async function* assetsIn(state: AssetState): AsyncGenerator<Asset> {
+    let after: string | null = null;
+    do {
+      const page: Awaited<ReturnType<Catalogue['list']>> = await catalogue.list({
+        state,
+        limit: 200,
+        ...(after ? { after } : {}),
+      });
+      yield* page.items;
+      after = page.next;
+    } while (after);
+  }
+
+  async function ensureJob(name: 'transcode-asset' | 'delete-asset', assetId: string, options: SweepOptions) {
+    const job = await jobs.get(name, jobMap[name].id({ assetId }));
+    const hasEnded = job?.state === 'completed' || job?.state === 'failed';
+    if (job && !(hasEnded && options.replaceEnded)) return;
+    await jobs.add(name, { assetId }, { replaceEnded: options.replaceEnded });
+    logger.info({ assetId, job: name }, 'enqueued a job that was missing');
+  }
+
+  async function ensureJobs(options: SweepOptions): Promise<void> {
+    for (const state of ['uploaded', 'transcoding'] as const)
+      for await (const { id } of assetsIn(state)) await ensureJob('transcode-asset', id, options);
+    for await (const { id } of assetsIn('deleted')) await ensureJob('delete-asset', id, options);
+  }
+
+  /** Asks the store, not the catalogue: right after a loss of Redis the catalogue knows nothing. */
+  async function removeOrphans(): Promise<void> {
+    for await (const { key, lastModified } of store.list(storeKeys.uploadsPrefix)) {
+      if (clock.now() - lastModified.getTime() <= uploadExpiryMs) continue;
+      const id = key.slice(storeKeys.uploadsPrefix.length);
+      if (await store.head(storeKeys.catalog(id))) continue;
+      await store.delete(key);
+      logger.info({ key }, 'removed a stored upload that no asset owns');
+    }
+  }
+
+  return async (options) => {
+    for (const [step, run] of Object.entries({
+      uploads: () => uploads.sweep(),
+      jobs: () => ensureJobs(options),
+      orphans: removeOrphans,
+    })) {
+      await run().catch((error: unknown) => logger.warn({ err: error, step }, 'a step of the sweep failed'));
+    }
+  };
+}
