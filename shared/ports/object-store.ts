@@ -9,7 +9,10 @@ import type { Readable } from 'node:stream';
  * content type is a function of the key (`contentTypeOf`), so that adapters cannot disagree.
  *
  * Keys are parts joined by `/`: no empty part, `.` or `..`, no control character, at most 1,000 bytes in all and 200 a
- * part. No key may be a folder of another (`a` and `a/b`). A key that breaks this throws `invalid-key`.
+ * part. A key that breaks this throws `invalid-key`. No key may be a folder of another (`a` and `a/b`): a folder store
+ * throws `key-conflict`, S3 would keep both.
+ *
+ * A call whose signal aborts throws the signal's reason; a put whose source fails throws the source's own error.
  */
 export interface ObjectStore {
   /** Facts of an object, or null when there is none. */
@@ -27,7 +30,8 @@ export interface ObjectStore {
    * Stores an object. A stream of any length is passed on in parts with bounded memory.
    *
    * @throws ObjectStoreError `digest-mismatch` or `size-mismatch` when the bytes are not the announced ones, and
-   * `already-exists` for `ifNoneMatch` on a key that is there; the store is then as it was before.
+   * `already-exists` for `ifNoneMatch` on a key that is there; the store is then as it was before. A stream is always
+   * consumed or destroyed.
    */
   put(key: string, body: Uint8Array | Readable, options?: PutOptions): Promise<PutResult>;
 
@@ -76,7 +80,7 @@ export interface PutResult {
 export interface ObjectInfo {
   readonly key: string;
   readonly sizeBytes: number;
-  /** Opaque, quoted; changes whenever the object is overwritten. */
+  /** Opaque, quoted; changes whenever the object is overwritten by other bytes. */
   readonly etag: string;
   readonly lastModified: Date;
   readonly contentType: string;
@@ -84,7 +88,7 @@ export interface ObjectInfo {
 
 export interface ObjectBody {
   readonly info: ObjectInfo;
-  /** The span that `body` carries. */
+  /** The span that `body` carries; of an empty object `{ start: 0, end: -1 }`. */
   readonly range: ByteSpan;
   readonly body: Readable;
 }

@@ -341,6 +341,20 @@ export function objectStoreContract(name: string, makeStore: () => Promise<Store
         }
       });
 
+      it('has one winner of large streams that race', async () => {
+        const bodies = Array.from({ length: 4 }, () => randomBytes(9 * MiB));
+        const outcomes = await Promise.all(
+          bodies.map((body) =>
+            store.put('create/race-large', streamOf(body), { ifNoneMatch: '*' }).then(
+              () => 'won',
+              (error: unknown) => (error instanceof ObjectStoreError ? error.code : error),
+            ),
+          ),
+        );
+        expect(outcomes.toSorted()).toEqual([...Array(3).fill('already-exists'), 'won']);
+        expectBytes(await readAll('create/race-large'), bodies[outcomes.indexOf('won')] ?? Buffer.alloc(0));
+      });
+
       it('may create again what was deleted', async () => {
         await store.put('create/again', Buffer.from('1'), { ifNoneMatch: '*' });
         await store.delete('create/again');

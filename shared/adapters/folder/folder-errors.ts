@@ -42,3 +42,11 @@ export function asStoreError(key: string, error: unknown): unknown {
   }
   return make('unavailable', advice[errno] ?? 'the folder store failed');
 }
+
+/** The store's own folder cannot be made or read: whatever the reason, no key is at fault. */
+export function asRootError(root: string, error: unknown): ObjectStoreError {
+  const errno = errnoOf(error) ?? String(error);
+  const code = errno === 'ENOSPC' || errno === 'EDQUOT' ? 'no-space' : 'unavailable';
+  const message = advice[errno] ?? "it cannot be used as the store's folder";
+  return new ObjectStoreError(code, '', `${root}: ${message} (${errno})`, { cause: error });
+}

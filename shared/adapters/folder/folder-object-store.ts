@@ -13,7 +13,7 @@ import { addAbortSignal, Readable } from 'node:stream';
 import type { GetOptions, ObjectBody, ObjectStore } from '../../ports/object-store.ts';
 import { assertFolderPrefix, assertKey, assertPrefix } from '../object-store/keys.ts';
 import { resolveSpan } from '../object-store/span.ts';
-import { asStoreError, isMissing } from './folder-errors.ts';
+import { asRootError, asStoreError, isMissing } from './folder-errors.ts';
 import { removeEmptyFolders, removeTree, syncFolder } from './folders.ts';
 import { headFile, infoOf, isInside, openObject } from './object-file.ts';
 import { putFile, type Rooms } from './put-file.ts';
@@ -34,7 +34,7 @@ export function makeFolderObjectStore(options: FolderObjectStoreOptions): Object
   const rooms = (): Promise<Rooms> => {
     opening ??= openRooms(options.root).catch((error: unknown) => {
       opening = undefined;
-      throw error;
+      throw asRootError(options.root, error);
     });
     return opening;
   };

@@ -19,11 +19,11 @@ const abandonedAfterMs = 24 * 3600 * 1000;
  *
  * @throws ObjectStoreError `unavailable`
  */
-export async function ensureBucket(options: S3Options): Promise<void> {
+export async function ensureBucket(options: S3Options, nowMs = Date.now()): Promise<void> {
   const client = makeS3Client(options);
   try {
     if (!(await bucketExists(client, options.bucket))) await createBucket(client, options.bucket);
-    await abortUploadsBefore(client, options, Date.now() - abandonedAfterMs);
+    await abortUploadsBefore(client, options, nowMs - abandonedAfterMs);
   } catch (error) {
     throw asStoreError('', error);
   } finally {

@@ -3,6 +3,10 @@
  *
  * S3 makes an object visible whole, when the one request or the completion of a multipart upload succeeds. So a body
  * that turns out wrong must fail before its last part is sent: `checkedBody` throws there, and the upload is aborted.
+ *
+ * Creation (`ifNoneMatch`) is decided by S3 in one request up to `maxSingleBytes`. Beyond that it rests on the completion
+ * of the multipart upload, whose condition AWS obeys and others, such as Ceph 16, ignore: there, of two that create
+ * the same large object at the same time, the later overwrites the earlier.
  */
 import { randomUUID } from 'node:crypto';
 import { addAbortSignal, Readable } from 'node:stream';
@@ -20,7 +24,7 @@ const partBytes = 8 * 1024 * 1024;
 const parallelParts = 3;
 /** S3 allows 10,000 parts: with the size announced parts grow; without it 80 GB is the most. */
 const maxParts = 9_000;
-/** Bytes at hand go in one request up to here. */
+/** Bytes at hand and creations go in one request up to here; a creation's stream is held in memory so far. */
 const maxSingleBytes = 64 * 1024 * 1024;
 
 const maxConflicts = 6;
@@ -71,7 +75,8 @@ async function putBytes(
   const params = paramsOf(target, key, options, putId);
   const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   await settle(target, putId, options, async () => {
-    if (body.length > maxSingleBytes) return upload(target.client, { ...params, Body: body }, body.length);
+    if (body.length > maxSingleBytes)
+      return upload(target.client, { ...params, Body: body }, partSizeFor(body.length), parallelParts);
     const command = new PutObjectCommand({ ...params, Body: body });
     return target.client.send(command, options.signal ? { abortSignal: options.signal } : {});
   });
@@ -93,7 +98,10 @@ async function putStream(
     // A stream cannot be read twice: what is left of it must not pass for the object.
     if (sent) throw new ObjectStoreError('unavailable', key, `${key}: another put was under way`);
     sent = true;
-    return upload(target.client, { ...params, Body: body }, options.sizeBytes);
+    const partSize = partSizeFor(options.sizeBytes ?? 0);
+    return options.ifNoneMatch
+      ? upload(target.client, { ...params, Body: body }, Math.max(partSize, maxSingleBytes), 1)
+      : upload(target.client, { ...params, Body: body }, partSize, parallelParts);
   });
   return checked.result();
 }
@@ -114,11 +122,15 @@ const paramsOf = (target: S3Target, key: string, options: PutOptions, putId: str
   ...(options.ifNoneMatch ? { IfNoneMatch: options.ifNoneMatch } : {}),
 });
 
-/** Aborts its multipart upload where it fails, and ends only then. */
-function upload(client: S3Client, params: PutParams & { Body: Buffer | Readable }, sizeBytes = 0): Promise<unknown> {
-  const partSize = Math.max(partBytes, Math.ceil(sizeBytes / maxParts));
-  return new Upload({ client, params, partSize, queueSize: parallelParts, leavePartsOnError: false }).done();
-}
+const partSizeFor = (sizeBytes: number): number => Math.max(partBytes, Math.ceil(sizeBytes / maxParts));
+
+/** A body no larger than a part goes in one request. Where it fails, its multipart upload is aborted before it ends. */
+const upload = (
+  client: S3Client,
+  params: PutParams & { Body: Buffer | Readable },
+  partSize: number,
+  queueSize: number,
+): Promise<unknown> => new Upload({ client, params, partSize, queueSize, leavePartsOnError: false }).done();
 
 /** Metadata that tells one put of a key from any other. */
 const putIdName = 'nightfill-put';
