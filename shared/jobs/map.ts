@@ -36,7 +36,9 @@ export interface JobResults {
   /** A dry run returns its documents; a frozen plan is found under the fill's id. */
   'plan-region':
     | { readonly kind: 'dry'; readonly forecast: Forecast; readonly plan: FillPlan }
-    | { readonly kind: 'frozen'; readonly fillId: string };
+    | { readonly kind: 'frozen'; readonly fillId: string }
+    /** A schedule found nothing to plan for: its region is gone or paused, or it came too late. */
+    | { readonly kind: 'skipped'; readonly reason: string };
   'fill-region': { readonly state: FillState };
   'score-region': { readonly scored: boolean };
   'delete-asset': { readonly objects: number };

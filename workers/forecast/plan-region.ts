@@ -1,0 +1,139 @@
+/**
+ * The job plan-region: forecast a region's day, freeze the plan, and hand it to the fill worker.
+ *
+ * May run any number of times for one fill: a frozen plan is found and handed on again, a fill that has ended is left
+ * alone. A fill that cannot be planned ends as `failed`, with a message that names the mend.
+ */
+import type { Fill, FillPlan, FillState } from '../../shared/domain/fill.ts';
+import type { Region } from '../../shared/domain/fleet.ts';
+import { fillId } from '../../shared/domain/keys.ts';
+import { countFiles } from '../../shared/domain/reporting/fill-report.ts';
+import { comingWindow, remainingMs, windowFor } from '../../shared/domain/time/fill-window.ts';
+import type { JobResults } from '../../shared/jobs/map.ts';
+import type { Logger } from '../../shared/platform/logger.ts';
+import {
+  JobAbortedError,
+  type JobHandler,
+  type JobQueue,
+  UnrecoverableJobError,
+} from '../../shared/ports/job-queue.ts';
+import { makeMakePlan, type PlanSources } from './make-plan.ts';
+import { nightFill } from './night-fill.ts';
+
+export interface PlanRegionDeps extends PlanSources {
+  readonly jobs: JobQueue;
+  readonly logger: Logger;
+  /** A schedule that comes earlier than this before its window is late for the last one, and does nothing. */
+  readonly longestLeadMs: number;
+}
+
+const isEnded = (state: FillState): boolean => ['completed', 'incomplete', 'failed', 'cancelled'].includes(state);
+const isUnderway = (state: FillState): boolean => state === 'running' || state === 'paused-window';
+
+export function makePlanRegion(deps: PlanRegionDeps): JobHandler<'plan-region'> {
+  const { fleet, documents, jobs, clock, logger, longestLeadMs } = deps;
+  const makePlan = makeMakePlan(deps);
+
+  async function dry(region: Region, asked: string | undefined, signal: AbortSignal) {
+    const date = asked ?? comingWindow(clock.now(), region.window, region.timeZone).date;
+    const span = windowFor(date, region.window, region.timeZone);
+    const start = remainingMs(span, clock.now()) > 0 ? 'window' : 'now';
+    const made = await makePlan({ region, date, run: 1, fillId: fillId(region.id, date), start }, signal);
+    return { kind: 'dry' as const, forecast: made.forecast, plan: made.plan };
+  }
+
+  /** Puts a frozen plan's fill into the hands of the fill worker. */
+  async function handOn(fill: Fill, plan: FillPlan): Promise<JobResults['plan-region']> {
+    const { startMs } = windowFor(plan.date, plan.window, plan.timeZone);
+    const delayMs = fill.start === 'window' ? Math.max(0, startMs - clock.now()) : 0;
+    await jobs.add('fill-region', { fillId: fill.id }, { delayMs, replaceEnded: true });
+    return { kind: 'frozen', fillId: fill.id };
+  }
+
+  async function freeze(region: Region, fill: Fill, signal: AbortSignal, last: boolean): Promise<FillPlan> {
+    const span = windowFor(fill.date, region.window, region.timeZone);
+    if (fill.start === 'window' && remainingMs(span, clock.now()) === 0) {
+      throw new UnrecoverableJobError(`The window that prepares ${fill.date} is over; start a fill at once instead.`);
+    }
+    await documents.putFill({ ...fill, state: 'planning' });
+    const made = await makePlan({ ...fill, region, fillId: fill.id }, signal);
+    for (const { applianceId, reason } of made.silent) {
+      logger.warn({ fillId: fill.id, applianceId, reason }, 'planned without an appliance that did not answer');
+    }
+    if (made.plan.appliances.length === 0) {
+      const silent = made.silent.map(({ applianceId }) => applianceId).join(', ');
+      const words = silent
+        ? `No appliance of ${region.id} answered (${silent}); see that they run and are reachable.`
+        : `${region.id} has no active edge; add one or set one active.`;
+      // An edge that is being restarted is worth the job's retries; a region without any is not.
+      throw silent && !last ? new Error(words) : new UnrecoverableJobError(words);
+    }
+    signal.throwIfAborted();
+    await documents.putForecast(made.forecast);
+    if (await documents.putPlan(made.plan)) return made.plan;
+    return (await documents.getPlan(region.id, fill.date, fill.run)) ?? made.plan;
+  }
+
+  const end = async (id: string, state: 'failed' | 'cancelled', message: string): Promise<void> => {
+    const fill = await documents.getFill(id);
+    if (!fill || isEnded(fill.state)) return;
+    await documents.putFill({ ...fill, state, message, finishedAt: new Date(clock.now()).toISOString() });
+  };
+
+  async function plan(
+    region: Region,
+    fill: Fill,
+    signal: AbortSignal,
+    last: boolean,
+  ): Promise<JobResults['plan-region']> {
+    const frozen = await documents.getPlan(fill.regionId, fill.date, fill.run);
+    if (isEnded(fill.state)) return { kind: 'frozen', fillId: fill.id };
+    if (isUnderway(fill.state) && frozen) return handOn(fill, frozen);
+    const made = frozen ?? (await freeze(region, fill, signal, last));
+    const now = await documents.getFill(fill.id);
+    if (now && isEnded(now.state)) return { kind: 'frozen', fillId: fill.id };
+    await documents.putFill({
+      ...(now ?? fill),
+      state: 'scheduled',
+      message: null,
+      planned: countFiles(made.appliances.flatMap(({ fetch }) => fetch)),
+    });
+    return handOn(fill, made);
+  }
+
+  return async ({ payload, signal, lastAttempt }) => {
+    const region = await fleet.getRegion(payload.regionId);
+    if (payload.dry) {
+      if (!region) throw new UnrecoverableJobError(`there is no region ${payload.regionId}`);
+      return dry(region, payload.date, signal);
+    }
+    if (payload.fillId === undefined) {
+      if (!region?.fillEnabled) return { kind: 'skipped', reason: `${payload.regionId} is not filled by schedule` };
+      const span = comingWindow(clock.now(), region.window, region.timeZone);
+      if (payload.date === undefined && span.startMs - clock.now() > longestLeadMs) {
+        return { kind: 'skipped', reason: `the next window opens only at ${new Date(span.startMs).toISOString()}` };
+      }
+    }
+    const fill = payload.fillId
+      ? await documents.getFill(payload.fillId)
+      : await nightFill(deps, payload.regionId, payload.date ?? comingDate(region, clock.now()));
+    if (!fill) throw new UnrecoverableJobError(`there is no fill ${payload.fillId}`);
+    try {
+      if (!region) throw new UnrecoverableJobError(`Region ${payload.regionId} was removed.`);
+      return await plan(region, fill, signal, lastAttempt);
+    } catch (error) {
+      const words = error instanceof Error ? error.message : String(error);
+      if (signal.aborted) {
+        const cancelled = signal.reason instanceof JobAbortedError && signal.reason.code === 'cancelled';
+        if (cancelled) await end(fill.id, 'cancelled', 'Cancelled by an operator while it was planned.');
+      } else if (lastAttempt || error instanceof UnrecoverableJobError) await end(fill.id, 'failed', words);
+      logger.error({ err: error, fillId: fill.id }, 'planning failed');
+      throw error;
+    }
+  };
+}
+
+const comingDate = (region: Region | null, nowMs: number): string => {
+  if (!region) throw new UnrecoverableJobError('the region was removed');
+  return comingWindow(nowMs, region.window, region.timeZone).date;
+};
