@@ -1,0 +1,101 @@
+/** The player: hls.js, or the browser's own HLS where there is no Media Source. Shows what each segment's answer says. */
+import Hls from '/static/hls/hls.min.mjs';
+
+const video = document.getElementById('player');
+const rendition = document.getElementById('rendition');
+const totals = document.getElementById('totals');
+const log = document.getElementById('log');
+const trouble = document.getElementById('trouble');
+const source = video.dataset.hls;
+const rowsShown = 50;
+const counts = new Map();
+let bytesFromStorage = 0;
+let bytesInAll = 0;
+
+/** The reason of `Cache-Status: <who>; …; detail=<reason>` (RFC 9211 §2.8). */
+function outcomeOf(header) {
+  if (!header) return 'not told';
+  const detail = /;\s*detail="?([\w-]+)"?/.exec(header);
+  return detail ? detail[1] : /;\s*hit\b/.test(header) ? 'hit' : header;
+}
+
+function cell(row, text, className) {
+  const td = row.insertCell();
+  td.textContent = text;
+  if (className) td.className = className;
+  return td;
+}
+
+function showFetch(name, header, bytes, ms) {
+  const outcome = outcomeOf(header);
+  const isHit = outcome.startsWith('hit');
+  counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
+  bytesInAll += bytes;
+  if (isHit) bytesFromStorage += bytes;
+  const row = log.insertRow(0);
+  cell(row, name);
+  const td = cell(row, '');
+  const badge = document.createElement('span');
+  badge.className = `badge ${isHit ? 'good' : 'warn'}`;
+  badge.textContent = outcome;
+  badge.title = header ?? '';
+  td.append(badge);
+  cell(row, `${(bytes / 1000).toFixed(0)} kB`, 'num');
+  cell(row, `${Math.round(ms)} ms`, 'num');
+  while (log.rows.length > rowsShown) log.deleteRow(-1);
+  const parts = [...counts].map(([reason, count]) => `${count} × ${reason}`);
+  const share = bytesInAll > 0 ? Math.round((bytesFromStorage / bytesInAll) * 100) : 0;
+  totals.textContent = `${parts.join(', ')}. ${share} % of the bytes from the appliance’s storage.`;
+}
+
+/** A new page brings a new appliance and a new token; a few tries, then the reason. */
+function recover(reason) {
+  const tries = Number(sessionStorage.getItem('tries') ?? '0');
+  if (tries < 3) {
+    sessionStorage.setItem('tries', String(tries + 1));
+    sessionStorage.setItem('position', JSON.stringify({ page: location.pathname, at: video.currentTime }));
+    setTimeout(() => location.reload(), 1000 * 2 ** tries);
+    return;
+  }
+  sessionStorage.removeItem('tries');
+  trouble.textContent = `Playback stopped: ${reason}. Load the page again to ask for another appliance.`;
+  trouble.hidden = false;
+}
+
+const saved = JSON.parse(sessionStorage.getItem('position') ?? 'null');
+sessionStorage.removeItem('position');
+const startPosition = saved?.page === location.pathname ? saved.at : -1;
+video.addEventListener('timeupdate', () => {
+  if (video.currentTime > startPosition + 5) sessionStorage.removeItem('tries');
+});
+
+if (Hls.isSupported()) {
+  const hls = new Hls({ workerPath: '/static/hls/hls.worker.js', startPosition });
+  hls.on(Hls.Events.LEVEL_SWITCHED, (_event, { level }) => {
+    const { height, width, bitrate } = hls.levels[level];
+    rendition.textContent = `${height ? `${width} × ${height}, ` : ''}${(bitrate / 1e6).toFixed(1)} Mbit/s`;
+  });
+  hls.on(Hls.Events.FRAG_LOADED, (_event, { frag, networkDetails }) => {
+    const { loading, loaded } = frag.stats;
+    const header = networkDetails?.getResponseHeader?.('cache-status') ?? null;
+    showFetch(frag.relurl ?? frag.url, header, loaded, loading.end - loading.start);
+  });
+  hls.on(Hls.Events.ERROR, (_event, { fatal, details, response }) => {
+    if (!fatal) return;
+    hls.destroy();
+    recover(response?.code ? `${details} (${response.code})` : details);
+  });
+  hls.loadSource(source);
+  hls.attachMedia(video);
+} else if (video.canPlayType('application/vnd.apple.mpegurl')) {
+  totals.textContent = 'This browser plays HLS by itself and does not show its requests.';
+  video.src = source;
+  if (startPosition > 0) video.currentTime = startPosition;
+  video.addEventListener('resize', () => {
+    rendition.textContent = `${video.videoWidth} × ${video.videoHeight}`;
+  });
+  video.addEventListener('error', () => recover(video.error?.message || 'the video cannot be played'));
+} else {
+  trouble.textContent = 'This browser cannot play HLS.';
+  trouble.hidden = false;
+}

@@ -1,0 +1,38 @@
+import type { ApplianceOrders, ApplianceStatus, TokenKey } from '../../../shared/domain/fleet.ts';
+import { Problem } from '../../../shared/platform/problem.ts';
+import type { Clock } from '../../../shared/ports/clock.ts';
+import type { Fleet } from '../../../shared/ports/fleet.ts';
+import { pullCredential } from '../../../shared/tokens/credentials.ts';
+import { makeOrders } from './orders.ts';
+
+export interface HeartbeatDeps {
+  readonly fleet: Fleet;
+  readonly clock: Clock;
+  readonly fleetSecret: string;
+  readonly tokenKeys: readonly TokenKey[];
+}
+
+export type Heartbeat = ReturnType<typeof makeHeartbeat>;
+
+/** Records how an appliance is and answers what it is to do. */
+export function makeHeartbeat({ fleet, clock, fleetSecret, tokenKeys }: HeartbeatDeps) {
+  return async (status: ApplianceStatus): Promise<ApplianceOrders> => {
+    const [appliances, regions] = await Promise.all([fleet.listAppliances(), fleet.listRegions()]);
+    const appliance = appliances.find(({ id }) => id === status.applianceId);
+    if (!appliance) {
+      throw new Problem(
+        'appliance-not-found',
+        `There is no appliance ${status.applianceId}; add it with POST /v1/appliances.`,
+      );
+    }
+    // Silence is measured on control's clock alone: an appliance whose clock is wrong is not silent.
+    await fleet.report({ ...status, reportedAt: new Date(clock.now()).toISOString() });
+    return makeOrders({
+      appliance,
+      appliances,
+      regions,
+      tokenKeys,
+      pullCredentialOf: (id) => pullCredential(fleetSecret, id),
+    });
+  };
+}

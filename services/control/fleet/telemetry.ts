@@ -1,0 +1,20 @@
+import type { TelemetryBatch } from '../../../shared/domain/demand.ts';
+import { Problem } from '../../../shared/platform/problem.ts';
+import type { DemandLog } from '../../../shared/ports/demand-log.ts';
+import type { Fleet } from '../../../shared/ports/fleet.ts';
+
+export type TakeTelemetry = ReturnType<typeof makeTakeTelemetry>;
+
+/** Adds what an appliance served to the demand of its region. A batch seen before changes nothing. */
+export const makeTakeTelemetry =
+  ({ fleet, demandLog }: { readonly fleet: Fleet; readonly demandLog: DemandLog }) =>
+  async (batch: TelemetryBatch): Promise<void> => {
+    const appliance = await fleet.getAppliance(batch.applianceId);
+    if (!appliance) {
+      throw new Problem(
+        'appliance-not-found',
+        `There is no appliance ${batch.applianceId}; add it with POST /v1/appliances.`,
+      );
+    }
+    await demandLog.add(appliance.regionId, batch);
+  };

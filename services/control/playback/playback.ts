@@ -1,0 +1,134 @@
+import { LRUCache } from 'lru-cache';
+import type { Asset } from '../../../shared/domain/asset.ts';
+import type { ApplianceView } from '../../../shared/domain/fleet.ts';
+import { formatObjectKey } from '../../../shared/domain/keys.ts';
+import { makeCoverageIndex } from '../../../shared/domain/routing/coverage.ts';
+import { parseAddress } from '../../../shared/domain/routing/network.ts';
+import { type Route, routeViewer } from '../../../shared/domain/routing/route-viewer.ts';
+import { selectRegion, type Viewer } from '../../../shared/domain/routing/select-region.ts';
+import { Problem } from '../../../shared/platform/problem.ts';
+import type { Catalogue } from '../../../shared/ports/catalogue.ts';
+import type { Clock } from '../../../shared/ports/clock.ts';
+import type { Documents } from '../../../shared/ports/documents.ts';
+import type { Fleet } from '../../../shared/ports/fleet.ts';
+import type { SigningKey } from '../../../shared/tokens/keys.ts';
+import { signPlaybackToken } from '../../../shared/tokens/playback.ts';
+import type { Playback } from '../schemas/playback.ts';
+
+export interface PlaybackDeps {
+  readonly catalogue: Catalogue;
+  readonly documents: Documents;
+  readonly fleet: Fleet;
+  readonly clock: Clock;
+  readonly signingKey: SigningKey;
+  readonly defaultTtlMs: number;
+  /** Empty: the first region by id. */
+  readonly defaultRegion: string;
+}
+
+export interface PlaybackInput {
+  readonly assetId: string;
+  readonly region?: string;
+  readonly ip?: string;
+  readonly ttlS?: number;
+  /** Address that the request came from, used where neither `region` nor `ip` is given. */
+  readonly requestIp: string;
+}
+
+export type StartPlayback = ReturnType<typeof makeStartPlayback>;
+
+/** Chooses where a viewer plays an asset, says why, and signs the URLs. */
+export function makeStartPlayback(deps: PlaybackDeps) {
+  const { catalogue, fleet, clock } = deps;
+  const playlistsOf = makePlaylists(deps.documents);
+
+  return async (input: PlaybackInput): Promise<Playback> => {
+    const version = playableVersion(input.assetId, await catalogue.get(input.assetId));
+    const viewer = viewerOf(input);
+    const route = await findRoute(input.assetId, viewer);
+    const playlists = await playlistsOf(input.assetId, version);
+
+    const expiresAtS = Math.floor(
+      (clock.now() + (input.ttlS === undefined ? deps.defaultTtlMs : input.ttlS * 1_000)) / 1_000,
+    );
+    const token = await signPlaybackToken({ key: deps.signingKey, assetId: input.assetId, version, expiresAtS });
+    const [best] = route.appliances;
+    const url = (path: string) =>
+      `${best?.publicUrl}/t/${token}/v/${formatObjectKey({ assetId: input.assetId, version, path })}`;
+    return {
+      assetId: input.assetId,
+      version,
+      hls: url(playlists.hls),
+      dash: url(playlists.dash),
+      region: { id: route.region.regionId, reason: route.region.reason, detail: route.explanation },
+      appliances: route.appliances.map((appliance, index) => describe(appliance, index, input.assetId)),
+      expiresAt: new Date(expiresAtS * 1_000).toISOString(),
+    };
+  };
+
+  async function findRoute(assetId: string, viewer: Viewer): Promise<Route> {
+    const [regions, appliances] = await Promise.all([fleet.listRegions(), fleet.listAppliances()]);
+    if (viewer.regionId !== undefined && !regions.some(({ id }) => id === viewer.regionId)) {
+      throw new Problem('region-not-found', `There is no region ${viewer.regionId}; GET /v1/regions lists them.`);
+    }
+    const coverage = makeCoverageIndex(regions);
+    const defaultRegion = deps.defaultRegion ? { defaultRegionId: deps.defaultRegion } : {};
+    const choice = selectRegion({ viewer, regions, coverage, ...defaultRegion });
+    const route = choice && routeViewer(assetId, choice, appliances);
+    if (!route) throw new Problem('no-appliance-available', whyNone(appliances), { headers: { 'retry-after': '5' } });
+    return route;
+  }
+}
+
+function playableVersion(id: string, asset: Asset | null): string {
+  if (!asset) throw new Problem('asset-not-found', `There is no asset ${id}; GET /v1/assets lists them.`);
+  if (asset.state === 'deleted') throw new Problem('gone', `Asset ${id} was deleted.`);
+  // A version made before plays on while a new one is being made.
+  if (asset.version) return asset.version;
+  const why = asset.failure ? `: ${asset.failure.reason}` : '';
+  throw new Problem('asset-not-published', `Asset ${id} is ${asset.state}${why}; it plays once it is published.`);
+}
+
+function viewerOf({ region, ip, requestIp }: PlaybackInput): Viewer {
+  if (ip !== undefined && !parseAddress(ip)) {
+    throw new Problem('invalid-request', `ip must be an IPv4 or IPv6 address (got ${JSON.stringify(ip)}).`);
+  }
+  if (region !== undefined) return { regionId: region, ...(ip === undefined ? {} : { ip }) };
+  return { ip: ip ?? requestIp };
+}
+
+function whyNone(appliances: readonly ApplianceView[]): string {
+  const edges = appliances.filter(({ role }) => role === 'edge');
+  if (edges.length === 0) return 'There is no edge yet; add one with POST /v1/appliances and start it.';
+  const states = edges.map(({ id, mode, health }) => `${id} is ${mode === 'active' ? health : mode}`).slice(0, 10);
+  return `No edge may serve: ${states.join(', ')}.`;
+}
+
+const describe = ({ id, regionId }: ApplianceView, index: number, assetId: string) => ({
+  id,
+  region: regionId,
+  reason:
+    index === 0
+      ? `ranks first for ${assetId} among the serving edges of ${regionId}`
+      : `ranks ${index + 1} for ${assetId}; takes over when those before it cannot serve`,
+});
+
+/** Playlists' names of versions, remembered: versions never change, and manifests are long. */
+function makePlaylists(documents: Documents) {
+  const remembered = new LRUCache<string, { readonly hls: string; readonly dash: string }>({ max: 10_000 });
+  return async (assetId: string, version: string) => {
+    const name = `${assetId}/${version}`;
+    const known = remembered.get(name);
+    if (known) return known;
+    const manifest = await documents.getManifest(assetId, version);
+    if (!manifest) {
+      throw new Problem(
+        'asset-not-published',
+        `The manifest of version ${version} of asset ${assetId} is missing from the object store.`,
+      );
+    }
+    const { hls, dash } = manifest.playlists;
+    remembered.set(name, { hls, dash });
+    return { hls, dash };
+  };
+}

@@ -1,0 +1,104 @@
+import { Type } from 'typebox';
+import type { HttpServer } from '../../../shared/platform/http-server.ts';
+import type { Fills } from '../fills/fills.ts';
+import type { Previews } from '../fills/previews.ts';
+import { FillParams, Id, Next, problems, RegionParams } from '../schemas/common.ts';
+import { FillSchema, ForecastSchema, NewFill, PlanSchema } from '../schemas/fill.ts';
+
+const date = Type.Optional(
+  Type.String({
+    maxLength: 10,
+    description: 'The day on the region’s calendar; by default what the coming window prepares.',
+  }),
+);
+
+export function fillRoutes(server: HttpServer, fills: Fills, previews: Previews): void {
+  server.get(
+    '/v1/regions/:id/forecast',
+    {
+      schema: {
+        tags: ['fills'],
+        summary: 'Expected demand of a region’s day',
+        description: 'The frozen forecast of the date, else one made now.',
+        params: RegionParams,
+        querystring: Type.Object({ date }),
+        response: { 200: ForecastSchema, ...problems('region-not-found', 'forecast-not-ready') },
+      },
+    },
+    async ({ params, query }) => previews.forecast(params.id, query.date),
+  );
+
+  server.get(
+    '/v1/regions/:id/plan',
+    {
+      schema: {
+        tags: ['fills'],
+        summary: 'What goes where, and why',
+        description: 'The frozen plan of the date’s last run, else a dry one (`frozen: false`).',
+        params: RegionParams,
+        querystring: Type.Object({ date, asset: Type.Optional(Id('the asset to explain; narrows the lists to it')) }),
+        response: { 200: PlanSchema, ...problems('region-not-found', 'forecast-not-ready') },
+      },
+    },
+    async ({ params, query }) => previews.plan(params.id, query),
+  );
+
+  server.post(
+    '/v1/fills',
+    {
+      schema: {
+        tags: ['fills'],
+        summary: 'Start a fill, now or in the region’s next window',
+        body: NewFill,
+        response: { 202: FillSchema, ...problems('region-not-found', 'fill-running') },
+      },
+    },
+    async ({ body }, reply) => {
+      const fill = await fills.create(body);
+      return reply.code(202).header('location', `/v1/fills/${fill.id}`).send(fill);
+    },
+  );
+
+  server.get(
+    '/v1/fills',
+    {
+      schema: {
+        tags: ['fills'],
+        summary: 'List fills, newest first',
+        querystring: Type.Object({
+          region: Type.Optional(Id('a region')),
+          limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 50 })),
+        }),
+        response: { 200: Type.Object({ items: Type.Array(FillSchema), next: Next }), ...problems() },
+      },
+    },
+    async ({ query }) => ({ items: [...(await fills.list(query.region, query.limit ?? 50))], next: null }),
+  );
+
+  server.get(
+    '/v1/fills/:id',
+    {
+      schema: {
+        tags: ['fills'],
+        summary: 'Live state of a fill',
+        params: FillParams,
+        response: { 200: FillSchema, ...problems('fill-not-found') },
+      },
+    },
+    async ({ params }) => fills.get(params.id),
+  );
+
+  server.delete(
+    '/v1/fills/:id',
+    {
+      schema: {
+        tags: ['fills'],
+        summary: 'Cancel a fill',
+        description: 'What was pushed stays where it is.',
+        params: FillParams,
+        response: { 200: FillSchema, ...problems('fill-not-found', 'conflict') },
+      },
+    },
+    async ({ params }) => fills.cancel(params.id),
+  );
+}

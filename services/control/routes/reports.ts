@@ -1,0 +1,65 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
+import type { FillReport } from '../../../shared/domain/fill.ts';
+import type { HttpServer } from '../../../shared/platform/http-server.ts';
+import { reportCsv } from '../reports/report-csv.ts';
+import type { Reports } from '../reports/reports.ts';
+import { DateText, Id, PageQuery, pageOf, problems, RegionParams } from '../schemas/common.ts';
+import { ReportSchema } from '../schemas/fill.ts';
+
+const tags = ['reports'];
+const csvNote = '`Accept: text/csv` gives one line for each appliance.';
+const Csv = { 'text/csv': { schema: Type.String() } };
+
+export function reportRoutes(server: HttpServer, reports: Reports): void {
+  server.get(
+    '/v1/regions/:id/fill-reports',
+    {
+      schema: {
+        tags,
+        summary: 'Fill reports, newest first',
+        description: `The last run of each date. ${csvNote}`,
+        params: RegionParams,
+        querystring: PageQuery,
+        response: {
+          200: { description: 'Reports.', content: { 'application/json': { schema: pageOf(ReportSchema) }, ...Csv } },
+          ...problems('region-not-found'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { params, query } = request;
+      const page = await reports.list(params.id, query.after, query.limit ?? 30);
+      return wantsCsv(request) ? sendCsv(reply, page.items) : reply.send({ items: [...page.items], next: page.next });
+    },
+  );
+
+  server.get(
+    '/v1/regions/:id/fill-reports/:date',
+    {
+      schema: {
+        tags,
+        summary: 'The fill report of one date',
+        description: csvNote,
+        params: Type.Object({ id: Id('the region'), date: DateText }),
+        querystring: Type.Object({
+          run: Type.Optional(Type.Integer({ minimum: 1, description: 'The last run that has a report by default.' })),
+        }),
+        response: {
+          200: { description: 'The report.', content: { 'application/json': { schema: ReportSchema }, ...Csv } },
+          ...problems('region-not-found', 'report-not-found'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const report = await reports.get(request.params.id, request.params.date, request.query.run);
+      return wantsCsv(request) ? sendCsv(reply, [report]) : reply.send(report);
+    },
+  );
+}
+
+const wantsCsv = (request: Pick<FastifyRequest, 'headers'>): boolean =>
+  /(^|,)\s*text\/csv\s*(;|,|$)/i.test(request.headers.accept ?? '');
+
+const sendCsv = (reply: Pick<FastifyReply, 'type' | 'send'>, reports: readonly FillReport[]) =>
+  reply.type('text/csv; charset=utf-8').send(reportCsv(reports));

@@ -1,0 +1,28 @@
+import { Type } from 'typebox';
+import { type Outcome, outcomes, type TelemetryBatch } from '../../../shared/domain/demand.ts';
+import { documentSchema } from './document-schema.ts';
+import { StatusSchema } from './fleet.ts';
+
+export const Heartbeat = StatusSchema;
+
+const idText = Type.String({ minLength: 1, maxLength: 63, pattern: '^[a-z0-9][a-z0-9-]*$' });
+const total = Type.Integer({ minimum: 0 });
+
+export const TelemetrySchema = documentSchema<TelemetryBatch>()(
+  Type.Object({
+    batchId: Type.String({ minLength: 1, maxLength: 100, pattern: '^[\\w.-]+$' }),
+    applianceId: idText,
+    rows: Type.Array(
+      Type.Object({
+        assetId: idText,
+        day: Type.String({ pattern: '^\\d{4}-\\d{2}-\\d{2}$' }),
+        hour: Type.Integer({ minimum: 0, maximum: 23 }),
+        outcome: Type.Unsafe<Outcome>(Type.Enum([...outcomes])),
+        requests: total,
+        views: total,
+        bytes: total,
+      }),
+      { maxItems: 50_000 },
+    ),
+  }),
+);
