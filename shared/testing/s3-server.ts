@@ -29,7 +29,7 @@ export async function startS3Server(environment = process.env): Promise<TestS3Se
   if (endpoint) return namedServer(endpoint, environment);
   const missing = await missingPrograms(environment.PATH ?? '');
   if (missing.length > 0) {
-    const unavailable = `NIGHTFILL_TEST_S3_URL names no server, and ${missing.join(', ')} of the Debian packages radosgw, ceph-mon, ceph-osd is not installed`;
+    const unavailable = `NIGHTFILL_TEST_S3_URL is not set and ${missing[0]} is not installed (apt-get install radosgw ceph-mon ceph-osd)`;
     return { unavailable };
   }
   const user = { accessKeyId: 'NIGHTFILLTEST', secretAccessKey: 'nightfill-test-secret' };

@@ -123,6 +123,34 @@ describe.skipIf('unavailable' in server)('S3 with faults', () => {
     expect(found && bytes.equals(await buffer(found.body))).toBe(true);
   });
 
+  it('ends a put at once when a part is refused, also while its source is silent', async () => {
+    const options = await makeBucket();
+    const refusing = createServer((incoming, outgoing) => {
+      const { method, url = '', headers } = incoming;
+      if (url.includes('partNumber=')) {
+        incoming.resume().once('end', () => outgoing.writeHead(403).end('<Error><Code>AccessDenied</Code></Error>'));
+        return;
+      }
+      const upstream = request(new URL(url, access.endpoint), { method, headers }, (answer) => {
+        outgoing.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
+        answer.pipe(outgoing);
+      });
+      incoming.pipe(upstream);
+    });
+    const store = open({ ...options, endpoint: await listen(refusing) });
+    const source = new Readable({ read() {} });
+    source.push(randomBytes(9 * MiB));
+    const putting = store.put('refused', source);
+    await expect(putting).rejects.toMatchObject({
+      code: 'unavailable',
+      message: expect.stringContaining('the key pair may not do that'),
+    });
+    expect(source.destroyed).toBe(true);
+    const client = makeS3Client(options);
+    cleanUp.push(async () => client.destroy());
+    for await (const { Key } of unfinishedUploads(client, options.bucket, '')) throw new Error(`${Key} was left`);
+  });
+
   it('fails a body whose connection is cut, instead of ending it', async () => {
     const options = await makeBucket();
     await open(options).put('cut', randomBytes(8 * MiB));

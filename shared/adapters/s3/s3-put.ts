@@ -92,18 +92,41 @@ async function putStream(
 ): Promise<PutResult> {
   const checked = checkedBody(key, source, options);
   const body = Readable.from(checked.chunks).on('error', () => {});
-  const params = paramsOf(target, key, options, putId);
+  const params = { ...paramsOf(target, key, options, putId), Body: body };
+  const partSize = partSizeFor(options.sizeBytes ?? 0);
+  let failure: unknown;
+  const client = onFailure(target.client, (error) => {
+    failure ??= error;
+    // Else the upload would wait for the source's next bytes before it ends, and a source can be silent for long.
+    source.destroy();
+  });
   let sent = false;
   await settle(target, putId, options, async () => {
     // A stream cannot be read twice: what is left of it must not pass for the object.
     if (sent) throw new ObjectStoreError('unavailable', key, `${key}: another put was under way`);
     sent = true;
-    const partSize = partSizeFor(options.sizeBytes ?? 0);
-    return options.ifNoneMatch
-      ? upload(target.client, { ...params, Body: body }, Math.max(partSize, maxSingleBytes), 1)
-      : upload(target.client, { ...params, Body: body }, partSize, parallelParts);
+    try {
+      await (options.ifNoneMatch
+        ? upload(client, params, Math.max(partSize, maxSingleBytes), 1)
+        : upload(client, params, partSize, parallelParts));
+    } catch (error) {
+      throw failure ?? error;
+    }
   });
   return checked.result();
+}
+
+/** The same client, which tells of a request that failed for good before its caller hears of it. */
+function onFailure(client: S3Client, tell: (error: unknown) => void): S3Client {
+  const send = async (...args: Parameters<S3Client['send']>) => {
+    try {
+      return await client.send(...args);
+    } catch (error) {
+      tell(error);
+      throw error;
+    }
+  };
+  return Object.assign(Object.create(client), { send });
 }
 
 interface PutParams {
