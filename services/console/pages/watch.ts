@@ -15,7 +15,7 @@ export const watchHtml = (asset: Pick<Asset, 'id' | 'title'>, playback: Playback
   const [best] = playback.appliances;
   return html`<article class="watch">
 <h1>${asset.title}</h1>
-<div class="screen"><video id="player" controls playsinline muted autoplay data-hls="${playback.hls}"></video>
+<div class="screen"><video id="player" controls playsinline muted autoplay data-hls="${playback.hls}" data-library="/static/hls/hls.min.mjs" data-worker="/static/hls/hls.worker.js"></video>
 <p id="trouble" class="notice" role="alert" hidden></p></div>
 <noscript><p class="notice">This player needs scripts. Any HLS player takes this address: <a href="${playback.hls}">playlist</a>.</p></noscript>
 <div class="facts">

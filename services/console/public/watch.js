@@ -1,7 +1,6 @@
 /** The player: hls.js, or the browser's own HLS where there is no Media Source. Shows what each segment's answer says. */
-import Hls from '/static/hls/hls.min.mjs';
-
 const video = document.getElementById('player');
+const { default: Hls } = await import(video.dataset.library);
 const rendition = document.getElementById('rendition');
 const totals = document.getElementById('totals');
 const log = document.getElementById('log');
@@ -70,7 +69,7 @@ video.addEventListener('timeupdate', () => {
 });
 
 if (Hls.isSupported()) {
-  const hls = new Hls({ workerPath: '/static/hls/hls.worker.js', startPosition });
+  const hls = new Hls({ workerPath: video.dataset.worker, startPosition });
   hls.on(Hls.Events.LEVEL_SWITCHED, (_event, { level }) => {
     const { height, width, bitrate } = hls.levels[level];
     rendition.textContent = `${height ? `${width} × ${height}, ` : ''}${(bitrate / 1e6).toFixed(1)} Mbit/s`;
