@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock as clock } from '../../platform/clock.ts';
@@ -6,6 +6,7 @@ import { JobAbortedError, type JobQueue } from '../../ports/job-queue.ts';
 import { describeJobQueue, untilAborted } from '../../testing/job-queue-contract.ts';
 import { quickPolicies as policies } from '../../testing/quick-policies.ts';
 import { startRedisServer, type TestRedisServer } from '../../testing/redis-server.ts';
+import { connectRedis } from '../redis/connection.ts';
 import { makeBullmqJobQueue } from './bullmq-job-queue.ts';
 
 describeJobQueue('BullMQ', async () => {
@@ -26,6 +27,7 @@ describe('job queue and the faults of workers and Redis', () => {
   let server: TestRedisServer;
   let queue: JobQueue;
   const errors: Error[] = [];
+  const children: ChildProcess[] = [];
 
   beforeEach(async () => {
     errors.length = 0;
@@ -33,6 +35,7 @@ describe('job queue and the faults of workers and Redis', () => {
     queue = makeBullmqJobQueue({ redisUrl: server.url, clock, policies, onError: (error) => errors.push(error) });
   });
   afterEach(async () => {
+    for (const child of children.splice(0)) child.kill('SIGKILL');
     await queue.close();
     await server.stop();
   });
@@ -40,8 +43,8 @@ describe('job queue and the faults of workers and Redis', () => {
   const url = (path: string): string => JSON.stringify(new URL(path, import.meta.url).href);
 
   /** A worker in a process of its own, which says `started` and then never ends its job. */
-  const startOtherProcess = (lines: string) =>
-    spawn(
+  const startOtherProcess = (lines: string) => {
+    const child = spawn(
       process.execPath,
       [
         '--input-type=module',
@@ -55,15 +58,22 @@ describe('job queue and the faults of workers and Redis', () => {
       ],
       { stdio: ['ignore', 'pipe', 'inherit'] },
     );
+    children.push(child);
+    const exited = once(child, 'exit');
+    const died = exited.then(() => Promise.reject(new Error('the other process ended without a word')));
+    died.catch(() => undefined);
+    const firstLine = Promise.race([once(child.stdout, 'data').then(([data]) => String(data).trim()), died]);
+    return { child, exited, firstLine };
+  };
 
   it('gives the job of a killed process to another worker', async () => {
-    const child = startOtherProcess(`
+    const { child, exited, firstLine } = startOtherProcess(`
       await queue.work('transcode-asset', () => { console.log('started'); return new Promise(() => {}); });
     `);
     await queue.add('transcode-asset', { assetId: 'a' });
-    await once(child.stdout, 'data');
+    await firstLine;
     child.kill('SIGKILL');
-    await once(child, 'exit');
+    await exited;
     await queue.work('transcode-asset', async ({ attempt }) => ({ version: `taken-up-in-attempt-${attempt}` }));
     expect(await queue.waitFor('transcode-asset', 'transcode-a', 10_000)).toMatchObject({
       state: 'completed',
@@ -77,12 +87,12 @@ describe('job queue and the faults of workers and Redis', () => {
     const strict = makeBullmqJobQueue({ redisUrl: server.url, clock, policies: stuck });
     await strict.add('transcode-asset', { assetId: 'a' });
     for (let i = 0; i < 2; i++) {
-      const child = startOtherProcess(`
+      const { child, exited, firstLine } = startOtherProcess(`
         await queue.work('transcode-asset', () => { console.log('started'); return new Promise(() => {}); });
       `);
-      await once(child.stdout, 'data');
+      await firstLine;
       child.kill('SIGKILL');
-      await once(child, 'exit');
+      await exited;
     }
     await strict.work('transcode-asset', async () => ({ version: 'never' }));
     const ended = await strict.waitFor('transcode-asset', 'transcode-a', 15_000);
@@ -107,6 +117,19 @@ describe('job queue and the faults of workers and Redis', () => {
     expect(await queue.waitFor('transcode-asset', 'transcode-after', 15_000)).toMatchObject({ state: 'completed' });
   });
 
+  it('goes on with new jobs after Redis was emptied', async () => {
+    const redis = connectRedis({ url: server.url });
+    await queue.work('transcode-asset', async ({ payload }) => ({ version: payload.assetId }));
+    await queue.add('transcode-asset', { assetId: 'before' });
+    await queue.waitFor('transcode-asset', 'transcode-before', 5_000);
+    await redis.client.flushall();
+    await redis.close();
+    expect(await queue.get('transcode-asset', 'transcode-before')).toBeNull();
+    await queue.add('transcode-asset', { assetId: 'before' });
+    const again = await queue.waitFor('transcode-asset', 'transcode-before', 15_000);
+    expect(again).toMatchObject({ state: 'completed', attempts: 1 });
+  });
+
   it('aborts a run whose lock could not be renewed, and runs the job again', async () => {
     const reasons: unknown[] = [];
     let runs = 0;
@@ -128,7 +151,7 @@ describe('job queue and the faults of workers and Redis', () => {
   });
 
   it('closes while Redis is away, with a job running, and lets the process end', async () => {
-    const child = startOtherProcess(`
+    const { child, exited, firstLine } = startOtherProcess(`
       await queue.work('transcode-asset', ({ signal }) => {
         console.log('started');
         return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
@@ -136,25 +159,23 @@ describe('job queue and the faults of workers and Redis', () => {
       process.once('SIGTERM', () => queue.close());
     `);
     await queue.add('transcode-asset', { assetId: 'a' });
-    await once(child.stdout, 'data');
+    await firstLine;
     await server.kill();
-    const exited = once(child, 'exit');
     child.kill('SIGTERM');
     const [code] = await exited;
     expect(code).toBe(0);
   }, 20_000);
 
   it('leaves nothing open that keeps a process alive', async () => {
-    const child = startOtherProcess(`
+    const { exited, firstLine } = startOtherProcess(`
       await queue.work('transcode-asset', async () => ({ version: 'v' }));
       await queue.add('transcode-asset', { assetId: 'a' });
       console.log((await queue.waitFor('transcode-asset', 'transcode-a', 5000)).state);
       await queue.close();
     `);
-    const [output] = await once(child.stdout, 'data');
-    expect(String(output).trim()).toBe('completed');
+    expect(await firstLine).toBe('completed');
     const closedMs = Date.now();
-    const [code] = await once(child, 'exit');
+    const [code] = await exited;
     expect(code).toBe(0);
     expect(Date.now() - closedMs).toBeLessThan(3_000);
   });

@@ -10,7 +10,7 @@ export interface CancellableJob {
 }
 
 /**
- * Cancelling of running jobs: a key that outlives missed messages, and a message that makes it fast.
+ * Cancelling of running jobs: a key that is looked at every few seconds, and a message that makes it fast.
  */
 export interface JobCancellation {
   /** @param keepMs How long the wish is remembered, in case a worker takes the job up again. */
@@ -19,6 +19,8 @@ export interface JobCancellation {
   /** Calls `onCancel` when the job is cancelled or was already, until the returned function is called. */
   watch(job: CancellableJob, onCancel: () => void): () => void;
 }
+
+const pollMs = 5_000;
 
 export function makeJobCancellation(redis: RedisConnection, onError: (error: Error) => void): JobCancellation {
   const changes = makeChangeWatch(redis, redis.key('job-cancelled'));
@@ -45,8 +47,10 @@ export function makeJobCancellation(redis: RedisConnection, onError: (error: Err
       const watching = changes.watch(nameOf(job), () => void check().catch(tell));
       // What was cancelled before the watch was in place is found by asking once.
       watching.then(check).catch(tell);
+      const polling = setInterval(() => void check().catch(tell), pollMs);
       return () => {
         over = true;
+        clearInterval(polling);
         watching.then((stop) => stop()).catch(() => undefined);
       };
     },

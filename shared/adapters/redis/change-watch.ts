@@ -3,7 +3,11 @@ import type { RedisConnection } from './connection.ts';
 /** Changes told between processes by pub/sub. */
 export interface ChangeWatch {
   announce(id: string): Promise<void>;
-  /** Resolves when the listener is in place; the returned function takes it away. */
+  /**
+   * Resolves when the listener is in place; the returned function takes it away.
+   *
+   * @throws when Redis is away; the listener is then not in place.
+   */
   watch(id: string, listener: () => void): Promise<() => Promise<void>>;
 }
 
@@ -20,7 +24,7 @@ export function makeChangeWatch(redis: RedisConnection, channel: string): Change
 
   function subscriberConnection(): ReturnType<RedisConnection['another']> {
     if (subscriber) return subscriber;
-    subscriber = redis.another({ maxRetriesPerRequest: null });
+    subscriber = redis.another();
     subscriber.on('message', (from: string) => {
       for (const listener of listeners.get(from) ?? []) listener();
     });
@@ -47,13 +51,22 @@ export function makeChangeWatch(redis: RedisConnection, channel: string): Change
       const entry = (): void => listener();
       const others = listeners.get(name) ?? new Set();
       listeners.set(name, others.add(entry));
-      await subscriberConnection().subscribe(name);
-      return async () => {
+      const stop = async (): Promise<void> => {
         others.delete(entry);
         if (others.size > 0 || listeners.get(name) !== others) return;
         listeners.delete(name);
-        await subscriberConnection().unsubscribe(name);
+        // Where Redis is away, the connection that comes next would only hear what nobody listens to.
+        await subscriberConnection()
+          .unsubscribe(name)
+          .catch(() => undefined);
       };
+      try {
+        await subscriberConnection().subscribe(name);
+      } catch (error) {
+        await stop();
+        throw error;
+      }
+      return stop;
     },
   };
 }
