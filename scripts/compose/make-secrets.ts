@@ -43,7 +43,6 @@ await once('redis-server/redis.conf', () =>
     'appendfsync everysec',
     'save ""',
     'maxmemory-policy noeviction',
-    'dir /data',
     '',
   ].join('\n'),
 );
