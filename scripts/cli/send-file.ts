@@ -1,12 +1,12 @@
 /** Sends one file by tus 1.0 and outlives broken connections, restarts of either side, and Ctrl-C. */
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { DetailedError, type PreviousUpload, Upload } from 'tus-js-client';
+import { checkFile } from './check-file.ts';
 import { type Client, orNull } from './client.ts';
-import { CliError, exitCodes, usageError } from './exit.ts';
+import { CliError, exitCodes } from './exit.ts';
 import { claim, makeResumeStore } from './resume-store.ts';
-import { problemError, unreachable } from './transport.ts';
+import { ApiError, problemError, unreachable } from './transport.ts';
 
 export interface FileToSend {
   readonly path: string;
@@ -27,17 +27,6 @@ export interface SendOptions {
 
 /** Rises from at once to a pause that a restart of the API fits into; then the upload is left to be resumed. */
 const retryDelaysMs = [0, 1_000, 3_000, 5_000, 10_000, 20_000];
-
-/** A file that can be uploaded. @throws CliError `usage` */
-export async function checkFile(path: string): Promise<{ readonly sizeBytes: number; readonly mtimeMs: number }> {
-  const found = await stat(path).catch((error: unknown) => {
-    const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-    throw usageError(isMissing ? `${path} does not exist` : `${path} cannot be read: ${(error as Error).message}`);
-  });
-  if (!found.isFile()) throw usageError(`${path} is not a file`);
-  if (found.size === 0) throw usageError(`${path} is empty`);
-  return { sizeBytes: found.size, mtimeMs: found.mtimeMs };
-}
 
 /**
  * Uploads the file and returns the id of the asset it became.
@@ -67,6 +56,7 @@ export async function sendFile(file: FileToSend, options: SendOptions): Promise<
   }
   signal.throwIfAborted();
 
+  let key = previous?.upload.urlStorageKey;
   const url = await new Promise<{ readonly url: string; readonly assetId: string | undefined }>((done, fail) => {
     const upload = new Upload(createReadStream(file.path), {
       endpoint,
@@ -78,7 +68,13 @@ export async function sendFile(file: FileToSend, options: SendOptions): Promise<
         ...(file.profile === undefined ? {} : { profile: file.profile }),
       },
       fingerprint: () => Promise.resolve(fingerprint),
-      urlStorage: store,
+      urlStorage: {
+        ...store,
+        addUpload: async (...entry) => {
+          key = await store.addUpload(...entry);
+          return key;
+        },
+      },
       removeFingerprintOnSuccess: true,
       retryDelays: [...retryDelaysMs],
       onProgress: options.onProgress,
@@ -91,7 +87,12 @@ export async function sendFile(file: FileToSend, options: SendOptions): Promise<
       },
       onSuccess: ({ lastResponse }) =>
         done({ url: upload.url ?? '', assetId: lastResponse.getHeader('nightfill-asset-id') }),
-      onError: (error) => fail(asCliError(error, client)),
+      onError: (error) => {
+        const known = asCliError(error, client);
+        // A file that was refused will be refused again: resuming it helps nobody.
+        const forget = key !== undefined && isRefused(known) ? store.removeUpload(key) : Promise.resolve();
+        void forget.finally(() => fail(known));
+      },
     });
     if (previous) upload.resumeFromPreviousUpload(previous.upload);
     const stop = (): void => {
@@ -132,6 +133,11 @@ async function assetOf(client: Client, url: string): Promise<string> {
     'the file was received, but the API did not say which asset it became: see nightfill assets',
   );
 }
+
+const isRefused = (error: CliError): boolean =>
+  error instanceof ApiError &&
+  error.exitCode === exitCodes.refused &&
+  ![401, 403, 409, 423, 429].includes(error.status);
 
 const idOf = (url: string): string => new URL(url).pathname.split('/').at(-1) ?? '';
 

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { openCli } from '../cli.ts';
-import { usageError } from '../exit.ts';
+import { failure, usageError } from '../exit.ts';
 import { withExamples } from '../help.ts';
 import { portOption } from '../parse.ts';
 
@@ -25,7 +25,9 @@ export function addUp(program: Command): void {
         throw usageError('up prints what happens as it happens and has no --json; ask nightfill doctor --json');
       // Loaded here, so that no other command pays for the supervisor.
       const { up } = await import('../../up/up.ts');
-      process.exitCode = await up({ ...flags, dataDir: cli.dataDir });
+      process.exitCode = await up({ ...flags, dataDir: cli.dataDir }).catch((error: Error) => {
+        throw failure('up', error.message);
+      });
     });
   withExamples(command, 'up', 'up --port 9080 --data /srv/nightfill --no-demo');
 }

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { checkFile } from '../check-file.ts';
 import { type Cli, openCli } from '../cli.ts';
 import type { AssetDetail, Client } from '../client.ts';
 import { CliError, type ExitCode, exitCodes, failure, usageError } from '../exit.ts';
@@ -8,7 +9,6 @@ import { interruptible } from '../interrupt.ts';
 import { listOption } from '../parse.ts';
 import { bar, leftText, makeEstimator } from '../progress.ts';
 import { forgetOld, resumeFolder } from '../resume-store.ts';
-import { checkFile, sendFile } from '../send-file.ts';
 import { watchAsset } from '../watch-asset.ts';
 
 interface UploadFlags {
@@ -82,6 +82,8 @@ async function sendWithProgress(cli: Cli, client: Client, file: string, flags: U
   const startedMs = Date.now();
   let firstBytes: number | null = null;
   let total = 0;
+  // Loaded here, because tus-js-client is most of what starting the program would cost.
+  const { sendFile } = await import('../send-file.ts');
   await forgetOld(folder, startedMs);
   try {
     const assetId = await interruptible(
