@@ -1,0 +1,12 @@
+import type { SettingName } from '../../shared/platform/settings.ts';
+
+/** What the fill worker reads besides store, Redis and the settings of every process. */
+export const fillSettings = ['fleetSecret', 'fillConcurrency'] as const satisfies readonly SettingName[];
+
+/** Fills of different regions that one worker carries out at once; each mostly waits for its rate. */
+export const parallelFills = 16;
+
+export const parallelDeletions = 2;
+
+/** Pause between two rounds that look for what is left of deleted assets. */
+export const sweepEveryMs = 3_600_000;

@@ -1,0 +1,133 @@
+/**
+ * What became of each planned file, as it happens; the live counts, the report and a later attempt are made from it.
+ *
+ * An attempt that takes up another's work finds files held that the first one pushed. What was held before anything was
+ * pushed is known from the first greeting of each appliance and kept in the fill's document (`skipped`), so everything
+ * else that is held by now counts as pushed.
+ */
+import type {
+  ApplianceFillResult,
+  Fill,
+  FillCount,
+  FillFailure,
+  FillFailureReason,
+  FillPlan,
+  PlannedFile,
+} from '../../shared/domain/fill.ts';
+import { addCounts, countFiles, noCount, totalsOf } from '../../shared/domain/reporting/fill-report.ts';
+
+export interface Ledger {
+  /** The appliance said what it holds: planned keys that are whole there. */
+  greeted(applianceId: string, heldKeys: ReadonlySet<string>): void;
+  evicted(applianceId: string, entries: readonly { readonly sizeBytes: number }[]): void;
+  pushed(applianceId: string, file: PlannedFile): void;
+  /** It turned out to be held when its turn came. */
+  skipped(applianceId: string, file: PlannedFile): void;
+  failed(applianceId: string, file: PlannedFile, reason: FillFailureReason, detail: string): void;
+  /** Bytes left for an appliance, whatever becomes of them. */
+  sent(bytes: number): void;
+  readonly sentBytes: number;
+  readonly failures: readonly FillFailure[];
+  readonly held: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly pushedByAsset: Readonly<Record<string, number>>;
+  results(): ApplianceFillResult[];
+  /** The counts of a live fill document. */
+  counts(): Pick<Fill, 'planned' | 'pushed' | 'skipped' | 'failed' | 'sentBytes' | 'appliances'>;
+}
+
+interface Entry {
+  readonly planned: FillCount;
+  pushed: FillCount;
+  skipped: FillCount;
+  failed: FillCount;
+  evicted: FillCount;
+  greeted: boolean;
+}
+
+const one = (file: PlannedFile): FillCount => ({ files: 1, bytes: file.sizeBytes });
+const less = (a: FillCount, b: FillCount): FillCount => ({
+  files: Math.max(0, a.files - b.files),
+  bytes: Math.max(0, a.bytes - b.bytes),
+});
+
+/** @param before the fill's document as the attempt before left it; its counts are carried on. */
+export function makeLedger(plan: FillPlan, before: Fill): Ledger {
+  const earlier = new Map(before.appliances?.map((result) => [result.applianceId, result]));
+  const entries = new Map<string, Entry>(
+    plan.appliances.map(({ applianceId, fetch }) => {
+      const known = earlier.get(applianceId);
+      return [
+        applianceId,
+        {
+          planned: countFiles(fetch),
+          pushed: known?.pushed ?? noCount,
+          skipped: known?.skipped ?? noCount,
+          failed: noCount,
+          evicted: known?.evicted ?? noCount,
+          greeted: known !== undefined,
+        },
+      ];
+    }),
+  );
+  const held = new Map(plan.appliances.map(({ applianceId }) => [applianceId, new Set<string>()]));
+  const failures: FillFailure[] = [];
+  const pushedByAsset: Record<string, number> = {};
+  let sentBytes = before.sentBytes ?? 0;
+
+  const entryOf = (applianceId: string): Entry => {
+    const entry = entries.get(applianceId);
+    if (!entry) throw new RangeError(`${applianceId} is not in plan ${plan.id}`);
+    return entry;
+  };
+  const credit = (file: PlannedFile): void => {
+    pushedByAsset[file.assetId] = (pushedByAsset[file.assetId] ?? 0) + file.sizeBytes;
+  };
+  const results = (): ApplianceFillResult[] =>
+    [...entries].map(([applianceId, { greeted: _greeted, ...counts }]) => ({ applianceId, ...counts }));
+
+  return {
+    greeted(applianceId, heldKeys) {
+      const entry = entryOf(applianceId);
+      const fetch = plan.appliances.find((one) => one.applianceId === applianceId)?.fetch ?? [];
+      const there = fetch.filter(({ key }) => heldKeys.has(key));
+      for (const key of heldKeys) held.get(applianceId)?.add(key);
+      if (entry.greeted) {
+        entry.pushed = less(countFiles(there), entry.skipped);
+        // Which of them were there before is not written down; where nothing was, all were pushed.
+        if (entry.skipped.files === 0) for (const file of there) credit(file);
+      } else entry.skipped = countFiles(there);
+      entry.greeted = true;
+    },
+    evicted(applianceId, list) {
+      const entry = entryOf(applianceId);
+      entry.evicted = addCounts(entry.evicted, countFiles(list));
+    },
+    pushed(applianceId, file) {
+      const entry = entryOf(applianceId);
+      entry.pushed = addCounts(entry.pushed, one(file));
+      held.get(applianceId)?.add(file.key);
+      credit(file);
+    },
+    skipped(applianceId, file) {
+      const entry = entryOf(applianceId);
+      entry.skipped = addCounts(entry.skipped, one(file));
+      held.get(applianceId)?.add(file.key);
+    },
+    failed(applianceId, file, reason, detail) {
+      const entry = entryOf(applianceId);
+      entry.failed = addCounts(entry.failed, one(file));
+      failures.push({ applianceId, key: file.key, sizeBytes: file.sizeBytes, reason, detail });
+    },
+    sent(bytes) {
+      sentBytes += bytes;
+    },
+    get sentBytes() {
+      return sentBytes;
+    },
+    failures,
+    held,
+    pushedByAsset,
+    results,
+    counts: () => ({ ...totalsOf(results()), sentBytes, appliances: results() }),
+  };
+}
