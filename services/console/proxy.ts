@@ -43,8 +43,11 @@ export async function registerProxy(server: HttpServer, settings: ConsoleSetting
         rewriteRequestHeaders,
         // A refusal is the service's word; asking again is the caller's decision.
         retryDelay: () => null,
-        onError: (reply: object, { error }: { readonly error: Error }) => {
-          (reply as FastifyReply).send(unreachable(service, error));
+        onError: (given: object, { error }: { readonly error: Error }) => {
+          const reply = given as FastifyReply;
+          // Nobody is left to tell when it was the client that went away.
+          if (reply.raw.destroyed) reply.hijack();
+          else reply.send(unreachable(service, error));
         },
         onResponse: (_request: unknown, reply: object, response: unknown) => {
           const { headers, stream } = response as UpstreamResponse;

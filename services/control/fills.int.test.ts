@@ -1,0 +1,125 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { FillPlan } from '../../shared/domain/fill.ts';
+import { systemClock } from '../../shared/platform/clock.ts';
+import type { Clock } from '../../shared/ports/clock.ts';
+import { makePortsKit, type PortsKit } from '../../shared/testing/ports-kit.ts';
+import { forecast, plan, plannedFile, region, report } from './testing/builders.ts';
+import { type Doc, startControl, type TestControl } from './testing/start-control.ts';
+
+const start = Date.parse('2026-11-20T14:00:00Z');
+const clock: Clock = { ...systemClock, now: () => start };
+let ports: PortsKit;
+let control: TestControl;
+const call: TestControl['call'] = (...args) => control.call(...args);
+
+beforeAll(async () => {
+  ports = await makePortsKit(clock);
+  control = await startControl(ports, clock);
+  for (const id of ['berlin', 'paris', 'tokyo']) await call('POST', '/v1/regions', region(id));
+});
+
+afterAll(async () => {
+  await control.close();
+  await ports.dispose();
+});
+
+describe('fills, forecasts and reports', () => {
+  it('creates a fill, queues its plan, and refuses a second one beside it', async () => {
+    const created = await call('POST', '/v1/fills', { regionId: 'berlin', start: 'now' });
+    expect(created.status).toBe(202);
+    expect(created.headers.get('location')).toBe('/v1/fills/berlin-2026-11-21');
+    expect(created.body).toMatchObject({
+      id: 'berlin-2026-11-21',
+      date: '2026-11-21',
+      run: 1,
+      state: 'scheduled',
+      start: 'now',
+    });
+    expect(await ports.jobs.get('plan-region', 'plan-berlin-2026-11-21')).toMatchObject({
+      state: 'waiting',
+      payload: { regionId: 'berlin', date: '2026-11-21', fillId: 'berlin-2026-11-21' },
+    });
+    const second = await call('POST', '/v1/fills', { regionId: 'berlin', start: 'now' });
+    expect(second).toMatchObject({
+      status: 409,
+      body: { code: 'fill-running', detail: expect.stringContaining('berlin-2026-11-21') },
+    });
+    expect((await call('POST', '/v1/fills', { regionId: 'paris', start: 'now' })).status).toBe(202);
+  });
+
+  it('cancels a fill and numbers the next one', async () => {
+    const cancelled = await call('DELETE', '/v1/fills/berlin-2026-11-21');
+    expect(cancelled.body).toMatchObject({ state: 'cancelled', finishedAt: expect.any(String) });
+    expect(await ports.jobs.get('plan-region', 'plan-berlin-2026-11-21')).toBeNull();
+    expect((await call('DELETE', '/v1/fills/berlin-2026-11-21')).status).toBe(409);
+    expect((await call('POST', '/v1/fills', { regionId: 'berlin', start: 'now' })).body).toMatchObject({
+      id: 'berlin-2026-11-21-2',
+      run: 2,
+    });
+    const list = await call<{ items: Doc[] }>('GET', '/v1/fills?region=berlin');
+    expect(list.body.items.map(({ id }) => id)).toEqual(['berlin-2026-11-21-2', 'berlin-2026-11-21']);
+    expect((await call('GET', '/v1/fills/nothing')).body.code).toBe('fill-not-found');
+  });
+
+  it('lets only one of several callers at once start a fill', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 5 }, () => call('POST', '/v1/fills', { regionId: 'tokyo', start: 'now' })),
+    );
+    expect(answers.map(({ status }) => status).sort()).toEqual([202, 409, 409, 409, 409]);
+    for (const { status, body } of answers) if (status === 202) await call('DELETE', `/v1/fills/${body.id}`);
+  });
+
+  it('lets the plan of a window’s fill wait until shortly before the window', async () => {
+    const fill = await call('POST', '/v1/fills', { regionId: 'tokyo', start: 'window', date: '2026-11-25' });
+    expect(fill.status).toBe(202);
+    expect(await ports.jobs.get('plan-region', `plan-${fill.body.id}`)).toMatchObject({ state: 'delayed' });
+    expect((await call('POST', '/v1/fills', { regionId: 'tokyo', start: 'window', date: '2026-11-25' })).status).toBe(
+      409,
+    );
+    expect((await call('POST', '/v1/fills', { regionId: 'tokyo', start: 'now' })).status).toBe(202);
+    const past = await call('POST', '/v1/fills', { regionId: 'tokyo', start: 'window', date: '2026-11-19' });
+    expect(past.body.detail).toContain('date must be 2026-11-20 or later');
+  });
+
+  it('answers the frozen forecast and plan, narrowed to one asset where asked', async () => {
+    const wanted = forecast('paris', '2026-11-21');
+    await ports.documents.putForecast(wanted);
+    expect((await call('GET', '/v1/regions/paris/forecast?date=2026-11-21')).body).toEqual(wanted);
+
+    const frozen = plan('paris', '2026-11-21', [plannedFile('film'), plannedFile('other')]);
+    await ports.documents.putPlan(frozen);
+    expect((await call('GET', '/v1/regions/paris/plan?date=2026-11-21')).body).toEqual({ frozen: true, ...frozen });
+    const narrowed = await call<FillPlan>('GET', '/v1/regions/paris/plan?date=2026-11-21&asset=film');
+    expect(narrowed.body.appliances[0]?.fetch.map(({ assetId }) => assetId)).toEqual(['film']);
+  });
+
+  it('asks the forecast worker for what is not frozen', async () => {
+    const worker = await ports.jobs.work('plan-region', async ({ payload }) => {
+      if (!payload.dry) return { kind: 'frozen', fillId: payload.fillId ?? '' };
+      const { regionId, date = '' } = payload;
+      return { kind: 'dry', forecast: forecast(regionId, date), plan: plan(regionId, date, []) };
+    });
+    expect((await call('GET', '/v1/regions/paris/forecast?date=2026-11-30')).body).toMatchObject({
+      date: '2026-11-30',
+    });
+    expect((await call('GET', '/v1/regions/paris/plan?date=2026-11-30')).body).toMatchObject({ frozen: false });
+    await worker.close(0);
+    expect((await call('GET', '/v1/regions/paris/forecast?date=30.11.')).status).toBe(400);
+  });
+
+  it('answers reports, newest first, also as CSV', async () => {
+    for (const date of ['2026-11-18', '2026-11-19']) await ports.documents.putReport(report('paris', date));
+    const list = await call<{ items: Doc[]; next: string | null }>('GET', '/v1/regions/paris/fill-reports?limit=1');
+    expect(list.body).toMatchObject({
+      items: [{ date: '2026-11-19', failureCounts: { 'appliance-full': 1 } }],
+      next: '2026-11-19',
+    });
+    const csv = await call<string>('GET', '/v1/regions/paris/fill-reports', undefined, { accept: 'text/csv' });
+    expect(csv.headers.get('content-type')).toContain('text/csv');
+    expect(csv.body.split('\n')[1]).toMatch(/^paris,2026-11-19,1,completed,.*,p1,2,20,1,10,0,0,0,0,0,0,0\.5,$/);
+    expect((await call('GET', '/v1/regions/paris/fill-reports/2026-11-18')).body).toMatchObject({
+      fillId: 'paris-2026-11-18',
+    });
+    expect((await call('GET', '/v1/regions/paris/fill-reports/2026-11-01')).body.code).toBe('report-not-found');
+  });
+});

@@ -1,0 +1,192 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { silentAfterMs } from '../../shared/domain/fleet.ts';
+import { rankAppliances } from '../../shared/domain/routing/rendezvous.ts';
+import { systemClock } from '../../shared/platform/clock.ts';
+import type { Clock } from '../../shared/ports/clock.ts';
+import { makePortsKit, type PortsKit } from '../../shared/testing/ports-kit.ts';
+import { applianceCredential, formatApplianceBearer, pullCredential } from '../../shared/tokens/credentials.ts';
+import { makeTokenVerifier } from '../../shared/tokens/playback.ts';
+import { appliance, manifest, publishedAsset, region } from './testing/builders.ts';
+import { apiKey, fleetSecret, startControl, type TestControl } from './testing/start-control.ts';
+
+const start = Date.parse('2026-11-20T14:00:00Z');
+let nowMs = start;
+const clock: Clock = { ...systemClock, now: () => nowMs };
+let ports: PortsKit;
+let control: TestControl;
+const call: TestControl['call'] = (...args) => control.call(...args);
+const heartbeat: TestControl['heartbeat'] = (...args) => control.heartbeat(...args);
+
+beforeAll(async () => {
+  ports = await makePortsKit(clock);
+  control = await startControl(ports, clock);
+});
+
+afterAll(async () => {
+  await control.close();
+  await ports.dispose();
+});
+
+describe('heartbeats, orders and playback', () => {
+  const berlin = { latitude: 52.52, longitude: 13.4 };
+  const paris = { latitude: 48.86, longitude: 2.35 };
+  const tokyo = { latitude: 35.68, longitude: 139.69 };
+
+  beforeAll(async () => {
+    await call('POST', '/v1/regions', region('berlin', { coverage: { networks: ['192.0.2.0/24'], location: berlin } }));
+    await call(
+      'POST',
+      '/v1/regions',
+      region('paris', { coverage: { networks: ['198.51.100.0/24'], location: paris } }),
+    );
+    await call('POST', '/v1/regions', region('tokyo', { coverage: { networks: ['2001:db8::/32'], location: tokyo } }));
+    for (const [id, regionId, over] of [
+      ['b1', 'berlin', {}],
+      ['b2', 'berlin', {}],
+      ['p1', 'paris', {}],
+      ['t1', 'tokyo', {}],
+      ['shield-t', 'tokyo', { role: 'shield' }],
+      ['shield-p', 'paris', { role: 'shield' }],
+    ] as const) {
+      await call('POST', '/v1/appliances', appliance(id, regionId, over));
+    }
+    await ports.catalogue.create(publishedAsset('film'));
+    await ports.documents.putManifest(manifest('film'));
+  });
+
+  it('refuses heartbeats of others', async () => {
+    expect((await heartbeat('b1', {}, 'b1.wrong')).status).toBe(401);
+    expect((await heartbeat('b1', {}, apiKey)).status).toBe(401);
+    const other = formatApplianceBearer('b2', applianceCredential(fleetSecret, 'b2'));
+    expect((await heartbeat('b1', {}, other)).status).toBe(403);
+    expect((await heartbeat('ghost')).body.code).toBe('appliance-not-found');
+  });
+
+  it('has no appliance before the first heartbeat, and says so', async () => {
+    const { status, body } = await call('POST', '/v1/playback', { assetId: 'film', ip: '192.0.2.9' });
+    expect(status).toBe(503);
+    expect(body).toMatchObject({ code: 'no-appliance-available', detail: expect.stringContaining('b1 is never-seen') });
+  });
+
+  it('orders an edge its healthy peers, then the shields from near to far, and public keys only', async () => {
+    await heartbeat('b2');
+    await heartbeat('shield-t');
+    await heartbeat('shield-p');
+    await heartbeat('t1');
+    const { status, body } = await heartbeat('b1');
+    expect(status).toBe(200);
+    expect(body).toMatchObject({ regionId: 'berlin', role: 'edge', mode: 'active', capacityBytes: 1e9 });
+    expect(body.upstreams).toEqual([
+      {
+        kind: 'peer',
+        applianceId: 'b2',
+        url: 'http://b2.internal:9000',
+        credential: pullCredential(fleetSecret, 'b2'),
+        weight: 1,
+      },
+      expect.objectContaining({ kind: 'shield', applianceId: 'shield-p' }),
+      expect.objectContaining({ kind: 'shield', applianceId: 'shield-t' }),
+    ]);
+    expect((await heartbeat('t1')).body.upstreams.map(({ applianceId }) => applianceId)).toEqual([
+      'shield-t',
+      'shield-p',
+    ]);
+    expect((await heartbeat('shield-t')).body.upstreams).toEqual([]);
+    expect(body.pullCredential).toBe(pullCredential(fleetSecret, 'b1'));
+    expect(body.tokenKeys).toHaveLength(1);
+    expect(JSON.stringify(body.tokenKeys)).not.toContain('"d"');
+  });
+
+  it('plays from the best appliance of the covering region with a token that an appliance accepts', async () => {
+    const orders = (await heartbeat('b1')).body;
+    const { status, body } = await call<PlaybackBody>('POST', '/v1/playback', {
+      assetId: 'film',
+      ip: '192.0.2.9',
+      ttlS: 60,
+    });
+    expect(status).toBe(200);
+    const best = rankAppliances('film', [
+      { id: 'b1', weight: 1 },
+      { id: 'b2', weight: 1 },
+    ]).map(({ id }) => id);
+    expect(body.appliances.map(({ id }) => id)).toEqual(best);
+    expect(body.region).toMatchObject({
+      id: 'berlin',
+      reason: 'coverage',
+      detail: expect.stringContaining('192.0.2.0/24'),
+    });
+    expect(body.expiresAt).toBe(new Date(start + 60_000).toISOString());
+    const parts = /^(http:\/\/[\w.-]+)\/t\/([^/]+)(\/v\/film\/v1\/main.m3u8)$/.exec(body.hls);
+    expect(parts?.[1]).toBe(`http://${best[0]}.example.net`);
+    expect(body.dash).toContain('/v/film/v1/main.mpd');
+    const verifier = makeTokenVerifier({ clock });
+    await verifier.setKeys(orders.tokenKeys);
+    expect(await verifier.verify(parts?.[2] ?? '', `${parts?.[1]}${parts?.[3]}`)).toMatchObject({ outcome: 'ok' });
+  });
+
+  it('takes the address of the request, as a trusted proxy tells it, and obeys a region that is asked for', async () => {
+    const forwarded = await call<PlaybackBody>(
+      'POST',
+      '/v1/playback',
+      { assetId: 'film' },
+      { 'x-forwarded-for': '2001:db8::7' },
+    );
+    expect(forwarded.body.region).toMatchObject({ id: 'tokyo', reason: 'coverage' });
+    const asked = await call<PlaybackBody>('POST', '/v1/playback', {
+      assetId: 'film',
+      region: 'tokyo',
+      ip: '192.0.2.9',
+    });
+    expect(asked.body.region).toMatchObject({ id: 'tokyo', reason: 'requested' });
+  });
+
+  it('falls over to the peer, then to the nearest region, and says why', async () => {
+    const [first = '', second = ''] = rankAppliances('film', [
+      { id: 'b1', weight: 1 },
+      { id: 'b2', weight: 1 },
+    ]).map(({ id }) => id);
+    await heartbeat(first, { unfitReason: 'disk-full' });
+    const play = () => call<PlaybackBody>('POST', '/v1/playback', { assetId: 'film', ip: '192.0.2.9' });
+    expect((await play()).body.appliances.map(({ id }) => id)).toEqual([second]);
+    await call('PATCH', `/v1/appliances/${second}`, { mode: 'draining' });
+    await heartbeat('p1');
+    const elsewhere = (await play()).body;
+    expect(elsewhere.region).toMatchObject({ id: 'paris', reason: 'distance' });
+    expect(elsewhere.region.detail).toContain('no edge of berlin may serve now');
+    expect(elsewhere.hls).toContain('http://p1.example.net/');
+
+    nowMs += silentAfterMs + 1;
+    expect((await play()).body).toMatchObject({
+      code: 'no-appliance-available',
+      detail: expect.stringContaining('p1 is silent'),
+    });
+    await call('PATCH', `/v1/appliances/${second}`, { mode: 'active' });
+    await heartbeat(second);
+    expect((await play()).body.appliances.map(({ id }) => id)).toEqual([second]);
+  });
+
+  it('refuses what cannot be played, each for its reason', async () => {
+    await ports.catalogue.create(publishedAsset('raw', { state: 'uploaded', version: null }));
+    await ports.catalogue.create(publishedAsset('trash', { state: 'deleted' }));
+    await heartbeat('b1');
+    for (const [request, status, code] of [
+      [{ assetId: 'none' }, 404, 'asset-not-found'],
+      [{ assetId: 'raw' }, 409, 'asset-not-published'],
+      [{ assetId: 'trash' }, 410, 'gone'],
+      [{ assetId: 'film', region: 'atlantis' }, 404, 'region-not-found'],
+      [{ assetId: 'film', ip: '999.1.1.1' }, 400, 'invalid-request'],
+      [{ assetId: 'film', ttlS: 0 }, 400, 'invalid-request'],
+      [{ assetId: 'film', ttlS: 8 * 86_400 }, 400, 'invalid-request'],
+    ] as const) {
+      expect(await call('POST', '/v1/playback', request)).toMatchObject({ status, body: { code } });
+    }
+  });
+});
+
+interface PlaybackBody {
+  readonly hls: string;
+  readonly dash: string;
+  readonly expiresAt: string;
+  readonly region: { readonly id: string; readonly reason: string; readonly detail: string };
+  readonly appliances: readonly { readonly id: string }[];
+}
