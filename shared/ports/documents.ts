@@ -22,7 +22,7 @@ export interface Documents {
   /** Creates the fill unless its id is taken; returns false then. */
   createFill(fill: Fill): Promise<boolean>;
   putFill(fill: Fill): Promise<void>;
-  /** Newest first; at most `limit`. */
+  /** Newest date first, then the last run first; at most `limit`, 50 by default. */
   listFills(filter?: {
     readonly regionId?: string;
     readonly date?: string;

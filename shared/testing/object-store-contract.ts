@@ -239,7 +239,7 @@ export function objectStoreContract(name: string, makeStore: () => Promise<Store
         const stream = stallingAfter(half.subarray(0, 5000));
         const putting = store.put('atomic/destroyed/new', stream);
         setImmediate(() => stream.destroy());
-        await expect(putting).rejects.toThrow();
+        await expect(putting).rejects.toMatchObject({ code: 'ERR_STREAM_PREMATURE_CLOSE' });
         await expectUnchanged('atomic/destroyed');
       });
 

@@ -3,7 +3,7 @@ import { type FileHandle, link, lstat, realpath, rename, rm, rmdir } from 'node:
 import { dirname, join } from 'node:path';
 import { addAbortSignal, Readable } from 'node:stream';
 import { ObjectStoreError, type PutOptions, type PutResult } from '../../ports/object-store.ts';
-import { checkBytes, checkedBody } from '../object-store/checked-body.ts';
+import { checkBytes, checkedBody, isOfSource } from '../object-store/checked-body.ts';
 import { assertKey } from '../object-store/keys.ts';
 import { asStoreError, errnoOf, unless } from './folder-errors.ts';
 import { makeFolders, syncFolder } from './folders.ts';
@@ -36,8 +36,7 @@ export async function putFile(
     return await writeThenName(tmp, objects, key, body, options);
   } catch (error) {
     options.signal?.throwIfAborted();
-    // What the source failed with is its owner's to understand, also when it is a file system's error.
-    throw source !== null && source.errored === error ? error : asStoreError(key, error);
+    throw isOfSource(source, error) ? error : asStoreError(key, error);
   } finally {
     source?.destroy();
   }

@@ -45,6 +45,12 @@ export function checkBytes(key: string, bytes: Uint8Array, expected: Expected): 
   return result;
 }
 
+/** True for an error that the source ended with: its owner's to understand, whatever it looks like to a store. */
+export const isOfSource = (source: Readable | null, error: unknown): boolean =>
+  source !== null &&
+  (source.errored === error ||
+    (error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE'));
+
 function checkResult(key: string, result: PutResult, expected: Expected): void {
   if (expected.sizeBytes !== undefined && result.sizeBytes !== expected.sizeBytes) {
     const got = result.sizeBytes > expected.sizeBytes ? 'more' : `${result.sizeBytes}`;

@@ -15,7 +15,7 @@ import { HeadObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/cli
 import { Upload } from '@aws-sdk/lib-storage';
 import { contentTypeOf } from '../../domain/keys.ts';
 import { ObjectStoreError, type PutOptions, type PutResult } from '../../ports/object-store.ts';
-import { checkBytes, checkedBody } from '../object-store/checked-body.ts';
+import { checkBytes, checkedBody, isOfSource } from '../object-store/checked-body.ts';
 import { assertKey } from '../object-store/keys.ts';
 import { asStoreError, attemptsOf, isMissingObject, statusOf } from './s3-errors.ts';
 
@@ -57,8 +57,7 @@ export async function putS3(
       : putBytes(target, key, body, options, putId));
   } catch (error) {
     options.signal?.throwIfAborted();
-    if (source !== null && source.errored === error) throw error;
-    throw asStoreError(key, error);
+    throw isOfSource(source, error) ? error : asStoreError(key, error);
   } finally {
     source?.destroy();
   }
@@ -75,8 +74,9 @@ async function putBytes(
   const params = paramsOf(target, key, options, putId);
   const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   await settle(target, putId, options, async () => {
-    if (body.length > maxSingleBytes)
+    if (body.length > maxSingleBytes) {
       return upload(target.client, { ...params, Body: body }, partSizeFor(body.length), parallelParts);
+    }
     const command = new PutObjectCommand({ ...params, Body: body });
     return target.client.send(command, options.signal ? { abortSignal: options.signal } : {});
   });
