@@ -32,6 +32,7 @@ export interface JobQueue {
 
   counts(name: JobName): Promise<JobCounts>;
 
+  /** Closes its workers without grace, then its connections. */
   close(): Promise<void>;
 }
 
@@ -89,7 +90,10 @@ export interface WorkOptions {
 }
 
 export interface JobWorker {
-  /** Takes no more jobs, aborts the signals of running ones with `worker-closing` after `graceMs`, and waits for them. */
+  /**
+   * Takes no more jobs, aborts the signals of running ones with `worker-closing` after `graceMs` (10,000 by default),
+   * and waits for them.
+   */
   close(graceMs?: number): Promise<void>;
 }
 

@@ -174,7 +174,7 @@ export function describeJobQueue(name: string, setUp: () => Promise<JobQueueSetu
       const work = async (): Promise<{ version: string }> => {
         runs += 1;
         const { promise, resolve } = Promise.withResolvers<void>();
-        setTimeout(resolve, 2_500);
+        setTimeout(resolve, 4_500);
         await promise;
         return { version: 'v' };
       };

@@ -41,6 +41,9 @@ const belongsToSchedule = -8;
 
 export function makeBullmqJobQueue(options: BullmqJobQueueOptions): JobQueue {
   const { clock, policies = jobMap, prefix = 'nightfill' } = options;
+  const names = Object.values(policies).map(({ queue }) => queue);
+  // A worker takes whatever its queue holds; with two names in one, it would get the other's payloads.
+  if (new Set(names).size < names.length) throw new Error('Two job names share a queue');
   const onError = limitRepeats(options.onError ?? (() => undefined));
   const redis = connectRedis({ url: options.redisUrl, prefix, onError });
   const bullmqPrefix = redis.key('jobs');
@@ -55,7 +58,12 @@ export function makeBullmqJobQueue(options: BullmqJobQueueOptions): JobQueue {
     await redis.ready();
     const raced = queues.get(name);
     if (raced) return raced;
-    const queue = new Queue(policies[name].queue, { connection: redis.client, prefix: bullmqPrefix });
+    const queue = new Queue(policies[name].queue, {
+      connection: redis.client,
+      prefix: bullmqPrefix,
+      // Nobody reads the event streams; BullMQ writes them all the same.
+      streams: { events: { maxLen: 500 } },
+    });
     queue.on('error', onError);
     queues.set(name, queue);
     return queue;
