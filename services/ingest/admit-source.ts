@@ -8,7 +8,6 @@ import { type Catalogue, CatalogueError } from '../../shared/ports/catalogue.ts'
 import type { Clock } from '../../shared/ports/clock.ts';
 import type { JobQueue } from '../../shared/ports/job-queue.ts';
 import { type ObjectStore, ObjectStoreError } from '../../shared/ports/object-store.ts';
-import { noRoom } from './scratch.ts';
 import type { UploadDetails } from './upload-details.ts';
 
 /** A whole upload in a local file, however it came. */
@@ -94,7 +93,7 @@ async function create(catalogue: Catalogue, asset: Asset): Promise<Asset> {
     const existing =
       error instanceof CatalogueError && error.code === 'already-exists' ? await catalogue.get(asset.id) : null;
     if (existing) return existing;
-    throw error;
+    throw new Problem('not-ready', 'The catalogue cannot be reached now. Try again in a moment.', { cause: error });
   }
 }
 
@@ -108,7 +107,10 @@ function refuse(error: unknown): never {
 
 function refuseStore(error: unknown): never {
   if (!(error instanceof ObjectStoreError)) throw error;
-  if (error.code === 'no-space') throw noRoom('The object store took no more bytes.', error);
+  if (error.code === 'no-space')
+    throw new Problem('no-room', 'The object store is full. Free some space there, then upload again.', {
+      cause: error,
+    });
   if (error.code === 'digest-mismatch')
     throw new Problem(
       'digest-mismatch',

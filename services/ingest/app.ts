@@ -4,6 +4,7 @@ import { type HttpServer, makeHttpServer } from '../../shared/platform/http-serv
 import type { Logger } from '../../shared/platform/logger.ts';
 import type { Metrics } from '../../shared/platform/metrics.ts';
 import { registerOpenApi } from '../../shared/platform/openapi.ts';
+import { Problem } from '../../shared/platform/problem.ts';
 import type { Catalogue } from '../../shared/ports/catalogue.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
 import type { Documents } from '../../shared/ports/documents.ts';
@@ -87,6 +88,9 @@ export async function makeIngestApp(dependencies: IngestDependencies): Promise<I
       // A browser sends no credentials with a preflight, and the answer holds no secret.
       if (request.method !== 'OPTIONS') await authenticate(request);
     });
+    api.setErrorHandler(async (error) => {
+      throw await explain(error, checkRedis);
+    });
     await api.register(createAssetRoute, {
       catalogue,
       admit,
@@ -130,4 +134,20 @@ function endWithGrace(it: HttpServer, graceMs: number): AbortSignal {
     });
   });
   return stopping.signal;
+}
+
+/** An error that nobody expected is `not-ready` while Redis is away, since most of them come from that. */
+async function explain(error: unknown, checkRedis: () => Promise<void>): Promise<unknown> {
+  const isExpected =
+    error instanceof Problem
+      ? error.code !== 'internal'
+      : error instanceof Error && 'statusCode' in error && Number(error.statusCode) < 500;
+  if (isExpected) return error;
+  try {
+    await checkRedis();
+    return error;
+  } catch {
+    const headers = error instanceof Problem ? error.headers : {};
+    return new Problem('not-ready', 'Redis cannot be reached now. Try again in a moment.', { cause: error, headers });
+  }
 }

@@ -38,7 +38,7 @@ await runProcess({
       store,
       jobs,
       probe: probeSource,
-      checkRedis: () => redis.ready(),
+      checkRedis: () => redis.ready(2_000),
       clock,
       logger,
       metrics,

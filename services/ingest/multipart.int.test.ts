@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { makeBullmqJobQueue } from '../../shared/adapters/bullmq/bullmq-job-queue.ts';
@@ -170,17 +170,37 @@ describe('an upload in one request', () => {
     expect((await problemOf(response)).detail).toMatch(/not offered yet/);
   });
 
-  it('leaves nothing when the client goes away half-way', async () => {
+  /** Begins an upload by hand, sends a part of it, and waits until that lies on the disk. */
+  async function beginUpload(): Promise<Socket> {
     const { hostname, port } = new URL(ingest.base);
     const socket = connect(Number(port), hostname);
-    const head = '--b\r\nContent-Disposition: form-data; name="file"; filename="x.mp4"\r\n\r\n';
-    socket.write(
-      `POST /v1/assets HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${apiKey}\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 1000000\r\n\r\n${head}`,
-    );
+    socket.on('error', () => undefined);
+    const head = [
+      'POST /v1/assets HTTP/1.1',
+      'Host: ingest',
+      `Authorization: Bearer ${apiKey}`,
+      'Content-Type: multipart/form-data; boundary=b',
+      'Content-Length: 1000000',
+    ];
+    const part = '--b\r\nContent-Disposition: form-data; name="file"; filename="x.mp4"\r\n\r\n';
+    socket.write(`${head.join('\r\n')}\r\n\r\n${part}`);
     socket.write(Buffer.alloc(300_000));
     await until('bytes arrive', async () => (await ingest.leftovers()).length > before.length);
+    return socket;
+  }
+
+  it('leaves nothing when the client goes away half-way', async () => {
+    const socket = await beginUpload();
     socket.destroy();
-    await until('they are removed', async () => (await ingest.leftovers()).length === before.length);
+    await until('it is removed', async () => (await ingest.leftovers()).length === before.length);
+  });
+
+  it('is cut when the process stops for longer than its grace time, and leaves nothing', async () => {
+    const socket = await beginUpload();
+    expect(await ingest.stop()).toBe(0);
+    await expectNothingLeft();
+    socket.destroy();
+    await ingest.restart();
   });
 
   it('is made once for one Idempotency-Key', async () => {

@@ -59,8 +59,8 @@ export function makeTusServer(dependencies: TusServerDependencies): (request: Fa
 
   async function problemOf(cause: unknown, response: Response): Promise<Problem> {
     if (cause instanceof Problem) return cause;
-    if (cause === ERRORS.FILE_WRITE_ERROR && (await scratch.isFull()))
-      return noRoom('The upload can be resumed.', cause);
+    // The library hides why it could not write.
+    if (response.status >= 500 && (await scratch.isFull())) return noRoom('The upload can be resumed.', cause);
     if (cause === ERRORS.INVALID_CONTENT_TYPE)
       return new Problem('unsupported-media-type', 'Content-Type must be application/offset+octet-stream.');
     if (cause === ERRORS.INVALID_TERMINATION)
@@ -73,7 +73,12 @@ export function makeTusServer(dependencies: TusServerDependencies): (request: Fa
   return async (request) => {
     const webRequest = asWebRequest(request);
     const response = await server.handleWeb(webRequest);
-    const { 'content-length': _length, 'content-type': _type, ...headers } = Object.fromEntries(response.headers);
+    const {
+      'content-length': _length,
+      'content-type': _type,
+      connection: _connection,
+      ...headers
+    } = Object.fromEntries(response.headers);
     if (response.status < 400) return { status: response.status, headers };
     const problem = await problemOf(refusals.get(webRequest), response);
     throw new Problem(problem.code, problem.message, {

@@ -210,6 +210,18 @@ describe('what a crash leaves behind', () => {
     await until('the upload is gone', async () => !(await uploadFiles()).includes(id));
   });
 
+  it('is removed from the store where no asset owns it', async () => {
+    const { assetId } = await send(clips.video);
+    const stored = join(ingest.storeDir, 'objects/uploads');
+    await writeFile(join(stored, 'orphan'), 'x');
+    await writeFile(join(stored, 'young-orphan'), 'x');
+    for (const name of ['orphan', assetId ?? '']) await age(join(stored, name), 48);
+    await ingest.kill();
+    await ingest.restart();
+    await until('the orphan is gone', async () => !(await readdir(stored)).includes('orphan'));
+    expect(await readdir(stored)).toEqual(expect.arrayContaining([assetId, 'young-orphan']));
+  });
+
   it('is removed where nobody can use it: expired uploads and broken files', async () => {
     const short = await startIngest(redis.url, { NIGHTFILL_UPLOAD_EXPIRY: '1s' });
     try {

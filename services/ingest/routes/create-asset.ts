@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import multipart from '@fastify/multipart';
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
@@ -42,12 +43,24 @@ const description =
   'The file is streamed to the object store once it is known to be a video that can be played. Fields may come before or after it. ' +
   'With an `Idempotency-Key`, a repeated request answers with the asset that the first one made. For large files and poor connections use tus.';
 
+const tidyUpMs = 1_000;
+
 /** `POST /v1/assets` */
 export async function createAssetRoute(server: HttpServer, dependencies: CreateAssetDependencies): Promise<void> {
   const { catalogue, admit, view, scratch, uploadMetrics, newId } = dependencies;
   const keysAtWork = new Set<string>();
 
-  async function receive(request: FastifyRequest, id: string): Promise<Asset> {
+  const atWork = new Set<Promise<Asset>>();
+  // A process that exits right after its connections were cut would leave their files behind.
+  server.addHook('onClose', () => Promise.race([Promise.allSettled(atWork), delay(tidyUpMs)]).then(() => undefined));
+
+  function receive(request: FastifyRequest, id: string): Promise<Asset> {
+    const work = receiveOne(request, id).finally(() => atWork.delete(work));
+    atWork.add(work);
+    return work;
+  }
+
+  async function receiveOne(request: FastifyRequest, id: string): Promise<Asset> {
     try {
       const { file, details } = await receiveMultipart(request, scratch, dependencies);
       uploadMetrics.received('multipart', file.sizeBytes);
