@@ -52,7 +52,7 @@ async function follow(id: string, onAsset: (asset: AssetView) => void): Promise<
   }
 }
 
-describe('assets', () => {
+describe('assets', { timeout: 60_000 }, () => {
   it('are listed newest first, page by page, without deleted ones', async () => {
     for (let n = 1; n <= 5; n += 1)
       await catalogue.create(
@@ -113,7 +113,7 @@ describe('assets', () => {
   });
 });
 
-describe('following an asset', () => {
+describe('following an asset', { timeout: 60_000 }, () => {
   it('tells its state at once, its progress at most four times a second, and ends when it is published', async () => {
     await catalogue.create(makeTestAsset('followed', { state: 'transcoding' }));
     const seen: AssetView[] = [];
@@ -152,7 +152,7 @@ describe('following an asset', () => {
   });
 });
 
-describe('the service', () => {
+describe('the service', { timeout: 60_000 }, () => {
   it('enqueues at start what has no job', async () => {
     await catalogue.create(makeTestAsset('forgotten', { state: 'uploaded' }));
     await catalogue.create(makeTestAsset('interrupted', { state: 'transcoding' }));
@@ -170,6 +170,16 @@ describe('the service', () => {
       checks: { redis: 'ok', store: 'ok' },
     });
     expect(await (await ingest.call('/metrics')).text()).toContain('nightfill_ingest_uploads_total');
+  });
+
+  it('says that Redis is away while it is, and goes on when it is back', async () => {
+    await server.kill();
+    const list = await ingest.call('/v1/assets');
+    expect([list.status, (await problemOf(list)).code]).toEqual([503, 'not-ready']);
+    expect((await ingest.call('/readyz')).status).toBe(503);
+    await server.restart();
+    await until('it goes on', async () => (await ingest.call('/readyz')).ok);
+    expect((await ingest.call('/v1/assets/forgotten')).status).toBe(200);
   });
 
   it('documents every route with its problems', async () => {

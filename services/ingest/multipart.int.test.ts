@@ -51,7 +51,7 @@ const file = (bytes: Buffer, fileName: string): Part => ({
 });
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
-describe('an upload in one request', () => {
+describe('an upload in one request', { timeout: 60_000 }, () => {
   let before: string[];
   beforeEach(async () => {
     before = await ingest.leftovers();
@@ -193,6 +193,9 @@ describe('an upload in one request', () => {
     const socket = await beginUpload();
     socket.destroy();
     await until('it is removed', async () => (await ingest.leftovers()).length === before.length);
+    const metrics = await (await ingest.call('/metrics')).text();
+    expect(metrics).toMatch(/nightfill_ingest_uploads_total\{way="multipart",result="broken-off"[^}]*\} 1/);
+    expect(metrics).toMatch(/nightfill_ingest_uploads_total\{way="multipart",result="unplayable-source"/);
   });
 
   it('is cut when the process stops for longer than its grace time, and leaves nothing', async () => {

@@ -71,7 +71,7 @@ const uploadFiles = () => readdir(join(ingest.dir, 'scratch/ingest/uploads'));
 const countAssets = async () =>
   ((await (await ingest.call('/v1/assets?limit=500')).json()) as { items: AssetView[] }).items.length;
 
-describe('a resumable upload', () => {
+describe('a resumable upload', { timeout: 60_000 }, () => {
   let before: string[];
   beforeEach(async () => {
     before = await ingest.leftovers();
@@ -190,7 +190,7 @@ describe('a resumable upload', () => {
   });
 });
 
-describe('what a crash leaves behind', () => {
+describe('what a crash leaves behind', { timeout: 60_000 }, () => {
   /** As if the process had died hours ago. */
   async function age(path: string, hours: number): Promise<void> {
     const then = Date.now() / 1_000 - hours * 3_600;

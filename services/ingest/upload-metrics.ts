@@ -1,15 +1,31 @@
 import type { Metrics } from '../../shared/platform/metrics.ts';
-import { Problem } from '../../shared/platform/problem.ts';
+import { Problem, type ProblemCode } from '../../shared/platform/problem.ts';
 
 export type UploadWay = 'multipart' | 'tus';
 
-/** Counts uploads by how they came and ended, and the bytes that requests brought. */
+/**
+ * Counts uploads by how they came and ended, and the bytes that requests brought.
+ *
+ * A request that fails without ending its upload (a wrong offset, a broken connection under tus) is no result.
+ */
 export interface UploadMetrics {
   accepted(way: UploadWay): void;
-  /** The result is the problem's code, or `broken-off` for a client that went away. */
   refused(way: UploadWay, error: unknown): void;
+  /** The client went away, and the upload with it. */
+  brokenOff(way: UploadWay): void;
   received(way: UploadWay, bytes: number): void;
 }
+
+/** Problems that end an upload; each is a result of its own. */
+const endings: readonly ProblemCode[] = [
+  'invalid-request',
+  'too-large',
+  'unplayable-source',
+  'digest-mismatch',
+  'no-room',
+  'not-ready',
+  'internal',
+];
 
 export function makeUploadMetrics(metrics: Metrics): UploadMetrics {
   const uploads = metrics.counter('nightfill_ingest_uploads_total', 'Uploads by way and result.', ['way', 'result']);
@@ -18,11 +34,13 @@ export function makeUploadMetrics(metrics: Metrics): UploadMetrics {
   ]);
   return {
     accepted: (way) => uploads.inc({ way, result: 'accepted' }),
-    refused: (way, error) => uploads.inc({ way, result: resultOf(error) }),
+    refused: (way, error) => {
+      const result = error instanceof Problem ? error.code : 'internal';
+      if (endings.includes(result)) uploads.inc({ way, result });
+    },
+    brokenOff: (way) => uploads.inc({ way, result: 'broken-off' }),
     received: (way, count) => {
       if (count > 0) bytes.inc({ way }, count);
     },
   };
 }
-
-const resultOf = (error: unknown): string => (error instanceof Problem ? error.code : 'internal');

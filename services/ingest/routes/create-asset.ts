@@ -68,7 +68,8 @@ export async function createAssetRoute(server: HttpServer, dependencies: CreateA
       uploadMetrics.accepted('multipart');
       return asset;
     } catch (error) {
-      uploadMetrics.refused('multipart', error);
+      if (request.raw.destroyed && !request.raw.complete) uploadMetrics.brokenOff('multipart');
+      else uploadMetrics.refused('multipart', error);
       throw error;
     }
   }

@@ -111,7 +111,7 @@ export const problemOf = async (response: Response): Promise<ProblemDocument> =>
 export async function until(
   what: string,
   condition: () => Promise<boolean> | boolean,
-  timeoutMs = 15_000,
+  timeoutMs = 30_000,
 ): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (!(await condition())) {

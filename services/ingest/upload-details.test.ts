@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest';
+import { Problem } from '../../shared/platform/problem.ts';
+import { type GivenDetails, readUploadDetails } from './upload-details.ts';
+
+const read = (given: GivenDetails) => readUploadDetails(given, ['default', 'preview']);
+
+describe('what an uploader says of a file', () => {
+  it('gets a title from the file name, and a profile by default', () => {
+    expect(read({ fileName: 'Evening news.2026-11-20.mp4' })).toEqual({
+      fileName: 'Evening news.2026-11-20.mp4',
+      title: 'Evening news.2026-11-20',
+      tags: [],
+      profile: 'default',
+      sha256: null,
+    });
+    expect(read({ fileName: '.mp4' }).title).toBe('.mp4');
+    expect(read({}).title).toBe('Untitled');
+    expect(read({ title: ' \t ', fileName: 'x.mov' }).title).toBe('x');
+  });
+
+  it('is one line of well-formed text, whatever came', () => {
+    expect(read({ title: 'a\r\nSet-Cookie: b\u0000\u0007 \ud800' }).title).toBe('a Set-Cookie: b \ufffd');
+    expect(read({ title: 'e\u0301te\u0301' }).title).toBe('été');
+    expect(read({ tags: [' a ', 'a', '', 'b\nc'] }).tags).toEqual(['a', 'b c']);
+  });
+
+  it('never keeps a path in a file name, and keeps its ending when it is cut', () => {
+    for (const name of ['/etc/x.mp4', '..\\..\\x.mp4', 'a/../x.mp4'])
+      expect(read({ fileName: name }).fileName).toBe('x.mp4');
+    const long = read({ fileName: `${'n'.repeat(400)}.webm` });
+    expect(long.fileName).toHaveLength(255);
+    expect(long.fileName).toMatch(/n\.webm$/);
+    expect(long.title).toHaveLength(200);
+  });
+
+  it('is refused with every mistake at once', () => {
+    const given = { title: 't'.repeat(201), tags: ['x'.repeat(65)], profile: 'cinema', sha256: 'abc' };
+    try {
+      read(given);
+      expect.unreachable();
+    } catch (error) {
+      expect(error).toBeInstanceOf(Problem);
+      expect((error as Problem).errors?.map(({ at }) => at)).toEqual(['title', 'tag', 'profile', 'sha256']);
+    }
+  });
+});
