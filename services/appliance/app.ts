@@ -1,0 +1,178 @@
+/** An appliance without its surroundings: everything between ports, control and the HTTP server; it does not listen. */
+import { join } from 'node:path';
+import type { Dispatcher } from 'undici';
+import type { ApplianceOrders, ApplianceStatus } from '../../shared/domain/fleet.ts';
+import { rankAppliances } from '../../shared/domain/routing/rendezvous.ts';
+import { type HttpServer, makeHttpServer } from '../../shared/platform/http-server.ts';
+import type { Logger } from '../../shared/platform/logger.ts';
+import type { Metrics } from '../../shared/platform/metrics.ts';
+import type { Clock } from '../../shared/ports/clock.ts';
+import type { ObjectStore } from '../../shared/ports/object-store.ts';
+import type { SegmentCache } from '../../shared/ports/segment-cache.ts';
+import { makeTokenVerifier } from '../../shared/tokens/playback.ts';
+import { makeAdmit } from './admit.ts';
+import { idleConnectionMs, maxOpenRequests } from './config.ts';
+import { makeControlClient } from './control-client.ts';
+import { makeDeleteObjects } from './delete-objects.ts';
+import { makeFillObject } from './fill-object.ts';
+import { makeApplyPlan } from './fill-plan.ts';
+import { makeHttpSource } from './http-source.ts';
+import { openOrders, parseOrders } from './orders.ts';
+import { makePuller } from './pull.ts';
+import { registerFill } from './routes/fill.ts';
+import { registerInventory } from './routes/inventory.ts';
+import { registerMedia } from './routes/media.ts';
+import { makeServeRange } from './serve-range.ts';
+import { makeStateFile } from './state-file.ts';
+import { makeStoreSource } from './store-source.ts';
+import { makeTelemetry } from './telemetry.ts';
+import { openTelemetrySpool } from './telemetry-spool.ts';
+import { openTombstones, parseMarks } from './tombstones.ts';
+import { makeTraffic } from './traffic.ts';
+import type { PullSource } from './upstream.ts';
+import { makeVersions } from './versions.ts';
+
+export interface ApplianceDeps {
+  readonly applianceId: string;
+  readonly credential: string;
+  readonly controlUrl: string;
+  /** Folder of orders, marks and waiting telemetry. */
+  readonly stateDir: string;
+  readonly softwareVersion: string;
+  readonly cache: SegmentCache;
+  /** Null: bytes come from other appliances and fills only. */
+  readonly store: ObjectStore | null;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Connections to control and to other appliances. */
+  readonly dispatcher: Dispatcher;
+  readonly upstreamTimeoutMs: number;
+  readonly trustProxy: readonly string[];
+}
+
+export interface ApplianceApp {
+  readonly server: HttpServer;
+  /** Beats and reports until `stop`. */
+  start(): void;
+  /** Tells control, stops listening, lets open answers end for `graceMs`, and sends what was counted. */
+  stop(graceMs: number): Promise<void>;
+}
+
+const controlTimeoutMs = 4_000;
+
+export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceApp> {
+  const { applianceId, credential, cache, store, clock, logger, metrics, dispatcher, stateDir } = deps;
+  const startedAt = new Date(clock.now()).toISOString();
+  const stopping = new AbortController();
+
+  const spool = await openTelemetrySpool(join(stateDir, 'telemetry'));
+  const traffic = makeTraffic(metrics, cache, spool, (key, why) => logger.warn({ key, why }, 'pulled but not kept'));
+  const tombstones = await openTombstones(makeStateFile(join(stateDir, 'deleted.json'), parseMarks));
+  const verifier = makeTokenVerifier({ clock });
+  const control = makeControlClient({
+    controlUrl: deps.controlUrl,
+    applianceId,
+    credential,
+    dispatcher,
+    timeoutMs: controlTimeoutMs,
+  });
+
+  let sources: readonly { readonly source: PullSource; readonly id: string; readonly weight: number }[] = [];
+  const storeSources = store ? [makeStoreSource(store, deps.upstreamTimeoutMs)] : [];
+
+  async function apply(orders: ApplianceOrders): Promise<void> {
+    await verifier.setKeys(orders.tokenKeys);
+    if (cache.stats().capacityBytes !== orders.capacityBytes) await cache.setCapacity(orders.capacityBytes);
+    sources = orders.upstreams.map((upstream) => ({
+      id: upstream.applianceId,
+      weight: upstream.weight,
+      source: makeHttpSource({ upstream, applianceId, dispatcher, timeoutMs: deps.upstreamTimeoutMs }),
+    }));
+  }
+
+  /** Peers by the same ranking that the planner used, shields as control ordered them, the store last. */
+  function sourcesFor(assetId: string): readonly PullSource[] {
+    const peers = sources.filter(({ source }) => source.outcome === 'pull-peer');
+    const shields = sources.filter(({ source }) => source.outcome !== 'pull-peer');
+    return [...rankAppliances(assetId, peers), ...shields].map(({ source }) => source).concat(storeSources);
+  }
+
+  function status(): ApplianceStatus {
+    const stats = cache.stats();
+    return {
+      applianceId,
+      reportedAt: new Date(clock.now()).toISOString(),
+      startedAt,
+      softwareVersion: deps.softwareVersion,
+      storedBytes: stats.storedBytes,
+      storedObjects: stats.storedObjects,
+      pinnedBytes: stats.pinnedBytes,
+      memoryTierBytes: stats.memoryBytes,
+      servedBps: traffic.takeServedBps(clock.now()),
+      openConnections: traffic.openRequests,
+      unfitReason: stopping.signal.aborted ? 'shutting-down' : null,
+    };
+  }
+
+  const puller = makePuller({ cache, clock, sourcesFor, report: traffic });
+  const versions = makeVersions({ cache, puller });
+  const telemetry = makeTelemetry({ applianceId, clock, control, spool, logger });
+  const ordersFile = makeStateFile(join(stateDir, 'orders.json'), parseOrders);
+  const orders = await openOrders({ applianceId, control, clock, logger, file: ordersFile, status, apply });
+
+  const server = makeHttpServer({
+    logger,
+    metrics,
+    logRequests: false,
+    trustProxy: deps.trustProxy,
+    readiness: {
+      orders: () => {
+        if (!orders.current()) throw new Error('control has not been reached since this appliance was set up');
+      },
+    },
+  });
+  server.server.timeout = idleConnectionMs;
+  registerMedia(server, {
+    applianceId,
+    orders: orders.current,
+    admit: makeAdmit(verifier),
+    versions,
+    tombstones,
+    serveRange: makeServeRange({ cache, puller }),
+    telemetry,
+    traffic,
+    maxOpenRequests,
+  });
+  registerFill(server, {
+    credential,
+    isReady: () => orders.current() !== null,
+    fillObject: makeFillObject({ cache, versions, tombstones }),
+    applyPlan: makeApplyPlan(cache),
+    deleteObjects: makeDeleteObjects({ cache, versions, tombstones }),
+  });
+  registerInventory(server, { credential, cache });
+
+  let running: Promise<unknown> = Promise.resolve();
+  return {
+    server,
+    start() {
+      running = Promise.all([orders.run(stopping.signal), telemetry.run(stopping.signal)]);
+    },
+    async stop(graceMs) {
+      stopping.abort();
+      await running;
+      await orders.beat();
+      const closed = server.close();
+      const late = new AbortController();
+      const grace = clock.sleep(graceMs, late.signal).then(
+        () => server.server.closeAllConnections(),
+        () => {},
+      );
+      await closed;
+      late.abort();
+      await grace;
+      await telemetry.flush();
+    },
+  };
+}

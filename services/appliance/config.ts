@@ -1,0 +1,27 @@
+import type { SettingName } from '../../shared/platform/settings.ts';
+
+/** What an appliance reads besides the settings of every process and of the object store. */
+export const applianceSettings = [
+  'applianceId',
+  'applianceCredential',
+  'applianceDir',
+  'memoryTierBytes',
+  'upstreamTimeoutMs',
+  'controlUrl',
+  'trustProxy',
+] as const satisfies readonly SettingName[];
+
+/** Media requests answered at once; each holds a slice or two while its client reads. */
+export const maxOpenRequests = 4_000;
+
+/** A connection that moves no byte for so long is dropped, with the slice that it holds. */
+export const idleConnectionMs = 60_000;
+
+/** Until control has said how much disk may be used, nothing is written and nothing must be evicted either. */
+export const unknownCapacityBytes = Number.MAX_SAFE_INTEGER;
+
+export const splitList = (text: string): string[] =>
+  text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');

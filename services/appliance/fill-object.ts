@@ -1,0 +1,165 @@
+/**
+ * Taking in what a fill pushes: a manifest on its `Content-Digest`, media on the digests of that manifest.
+ *
+ * Media are stored slice by slice as they arrive, so that a push which breaks off keeps what was whole and goes on from
+ * there (`heldFromStart`), and memory holds one slice however large the object is.
+ */
+import { createHash, hash } from 'node:crypto';
+import type { ByteRange } from '../../shared/domain/http/range.ts';
+import { formatObjectKey, manifestName, type ObjectKey } from '../../shared/domain/keys.ts';
+import { type ManifestFile, type SliceSpec, sliceSizeBytes, slicesOf } from '../../shared/domain/manifest.ts';
+import { Problem } from '../../shared/platform/problem.ts';
+import type { SegmentCache, WriteOutcome } from '../../shared/ports/segment-cache.ts';
+import { parseVersion } from './manifest-shape.ts';
+import type { Tombstones } from './tombstones.ts';
+import type { Versions } from './versions.ts';
+import { writeWhole } from './whole-object.ts';
+
+export interface FillRequest {
+  readonly key: ObjectKey;
+  readonly body: AsyncIterable<Uint8Array>;
+  /** Lower-case hex SHA-256 of the body; null when it was not stated. */
+  readonly digest: string | null;
+  /** Null: the whole object. */
+  readonly range: (ByteRange & { readonly sizeBytes: number }) | null;
+}
+
+export interface FillObject {
+  /** @throws Problem `gone`, `manifest-missing`, `not-found`, `invalid-request`, `digest-mismatch`, `no-room` */
+  put(request: FillRequest): Promise<'stored' | 'held'>;
+  /** Bytes held from the object's start; null when nothing of it is held. */
+  heldFromStart(key: ObjectKey): Promise<number | null>;
+}
+
+export interface FillDeps {
+  readonly cache: SegmentCache;
+  readonly versions: Versions;
+  readonly tombstones: Tombstones;
+}
+
+const maxManifestBytes = 64 * 1024 * 1024;
+const filled = { pinned: true } as const;
+
+export function makeFillObject({ cache, versions, tombstones }: FillDeps): FillObject {
+  async function putManifest({ key, body, digest }: FillRequest): Promise<'stored' | 'held'> {
+    if (digest === null) throw new Problem('invalid-request', 'A manifest needs a Content-Digest with sha-256.');
+    const bytes = await collect(body, maxManifestBytes);
+    if (hash('sha256', bytes, 'hex') !== digest) throw mismatch(key);
+    if (!parseVersion(bytes, digest, key))
+      throw new Problem('invalid-request', `The body is no manifest of ${key.assetId}/${key.version}.`);
+    const known = await versions.held(key);
+    if (known && known.sha256 !== digest)
+      throw new Problem('digest-mismatch', 'Another manifest of this version is held; versions never change.');
+    return accept(await writeWhole(cache, formatObjectKey(key), bytes, filled), key);
+  }
+
+  async function putMedia(request: FillRequest): Promise<'stored' | 'held'> {
+    const { key, body, digest } = request;
+    const version = await versions.held(key);
+    if (!version)
+      throw new Problem('manifest-missing', `Put ${key.assetId}/${key.version}/${manifestName} before its media.`);
+    const file = version.files.get(key.path);
+    if (!file) throw new Problem('not-found', `The manifest names no file ${key.path}.`);
+    const slices = slicesIn(file, request.range);
+    const name = formatObjectKey(key);
+    if (slices.every(({ index }) => cache.has(name, index))) {
+      for (const slice of slices) await cache.write(name, slice, new Uint8Array(), filled);
+      return 'held';
+    }
+    const hashing = createHash('sha256');
+    for await (const { slice, bytes } of cut(body, slices)) {
+      hashing.update(bytes);
+      if (slices.length === 1 && digest !== null && digest !== slice.sha256) throw mismatch(key);
+      accept(await cache.write(name, slice, bytes, filled), key);
+    }
+    if (digest !== null && hashing.digest('hex') !== digest) throw mismatch(key);
+    return 'stored';
+  }
+
+  return {
+    async put(request) {
+      const { key } = request;
+      if (tombstones.has(key)) throw new Problem('gone', `${key.assetId}/${key.version} was deleted.`);
+      return key.path === manifestName ? putManifest(request) : putMedia(request);
+    },
+
+    async heldFromStart(key) {
+      const version = await versions.held(key);
+      if (!version) return null;
+      if (key.path === manifestName) return version.bytes.length;
+      const file = version.files.get(key.path);
+      if (!file) return null;
+      const name = formatObjectKey(key);
+      const slices = slicesOf(file);
+      if (!slices.some(({ index }) => cache.has(name, index))) return null;
+      const missing = slices.find(({ index }) => !cache.has(name, index));
+      return missing ? missing.offset : file.sizeBytes;
+    },
+  };
+}
+
+const mismatch = (key: ObjectKey): Problem =>
+  new Problem('digest-mismatch', `The bytes of ${formatObjectKey(key)} are not those that were published.`);
+
+function accept(outcome: WriteOutcome, key: ObjectKey): 'stored' | 'held' {
+  if (outcome === 'stored') return 'stored';
+  if (outcome === 'already-held') return 'held';
+  if (outcome === 'digest-mismatch') throw mismatch(key);
+  if (outcome === 'no-room') throw new Problem('no-room', 'The capacity is used up by what the plan keeps.');
+  throw new Problem('no-room', 'The disk refuses more bytes; the log of the appliance says why.');
+}
+
+/** The slices that a request carries. A part begins and ends where slices do, since only those can be checked. */
+function slicesIn(file: ManifestFile, range: FillRequest['range']): SliceSpec[] {
+  const slices = slicesOf(file);
+  if (!range) return slices;
+  if (range.sizeBytes !== file.sizeBytes)
+    throw new Problem(
+      'invalid-request',
+      `Content-Range names ${range.sizeBytes} bytes, the manifest ${file.sizeBytes}.`,
+    );
+  const end = range.end + 1;
+  if (range.start % sliceSizeBytes !== 0 || (end % sliceSizeBytes !== 0 && end !== file.sizeBytes))
+    throw new Problem('invalid-request', `Content-Range must begin and end at multiples of ${sliceSizeBytes} bytes.`);
+  return slices.filter(({ offset }) => offset >= range.start && offset < end);
+}
+
+/** Cuts a body into the given slices. @throws Problem when it is shorter or longer than they are. */
+async function* cut(body: AsyncIterable<Uint8Array>, slices: readonly SliceSpec[]) {
+  const total = slices.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  let at = 0;
+  let slice = slices[0];
+  let buffer = Buffer.allocUnsafeSlow(slice?.sizeBytes ?? 0);
+  let length = 0;
+  let received = 0;
+  const tooLong = () => new Problem('digest-mismatch', `The body is longer than the ${total} bytes of its slices.`);
+  if (slice?.sizeBytes === 0) yield { slice, bytes: buffer };
+  for await (const chunk of body) {
+    for (let from = 0; from < chunk.length; ) {
+      if (!slice || slice.sizeBytes === 0) throw tooLong();
+      const part = chunk.subarray(from, from + slice.sizeBytes - length);
+      buffer.set(part, length);
+      from += part.length;
+      length += part.length;
+      received += part.length;
+      if (length < slice.sizeBytes) continue;
+      yield { slice, bytes: buffer };
+      at += 1;
+      slice = slices[at];
+      buffer = Buffer.allocUnsafeSlow(slice?.sizeBytes ?? 0);
+      length = 0;
+    }
+  }
+  if (received < total) throw new Problem('digest-mismatch', `The body ended after ${received} of ${total} bytes.`);
+}
+
+async function collect(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    length += chunk.length;
+    if (length > maxBytes) throw new Problem('too-large', `A manifest has at most ${maxBytes} bytes.`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,32 @@
+import { parseObjectKey } from '../../shared/domain/keys.ts';
+import type { SegmentCache } from '../../shared/ports/segment-cache.ts';
+import { manifestKey } from './versions.ts';
+
+export interface PlanRequest {
+  readonly pinned: readonly string[];
+  readonly evict: readonly string[];
+}
+
+export interface PlanAnswer {
+  /** Planned keys that are held, wholly or in part. */
+  readonly held: readonly { readonly key: string; readonly heldBytes: number }[];
+}
+
+export type ApplyPlan = (plan: PlanRequest) => Promise<PlanAnswer>;
+
+/** Frees what the plan gives up and pins what it keeps, with the manifests that serving it needs. */
+export const makeApplyPlan =
+  (cache: SegmentCache): ApplyPlan =>
+  async ({ pinned, evict }) => {
+    const planned = new Set(pinned);
+    const kept = new Set(pinned);
+    for (const key of pinned) {
+      const object = parseObjectKey(key);
+      if (object) kept.add(manifestKey(object));
+    }
+    for (const key of evict) if (!kept.has(key)) await cache.remove(key);
+    await cache.setPinned(kept);
+    const held = [];
+    for (const { key, heldBytes } of cache.inventory()) if (planned.has(key)) held.push({ key, heldBytes });
+    return { held };
+  };

@@ -1,0 +1,64 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Agent } from 'undici';
+import { openObjectStore, storeSettings } from '../../shared/adapters/from-settings.ts';
+import { openSliceCache } from '../../shared/adapters/slice-cache/slice-cache.ts';
+import { runProcess } from '../../shared/platform/lifecycle.ts';
+import { makeApplianceApp } from './app.ts';
+import { applianceSettings, splitList, unknownCapacityBytes } from './config.ts';
+import { parseOrders } from './orders.ts';
+import { makeStateFile } from './state-file.ts';
+
+const connectTimeoutMs = 2_000;
+const connectionsPerUpstream = 64;
+
+await runProcess({
+  name: 'appliance',
+  settings: [...storeSettings, ...applianceSettings],
+  start: async ({ settings, logger, metrics, clock, onClose, listen }) => {
+    const { applianceId, applianceDir, shutdownGraceMs } = settings;
+    const stateDir = join(applianceDir, 'state');
+    const kept = await makeStateFile(join(stateDir, 'orders.json'), parseOrders).read();
+    const cache = await openSliceCache({
+      dir: join(applianceDir, 'cache'),
+      capacityBytes: kept?.capacityBytes ?? unknownCapacityBytes,
+      memoryBytes: settings.memoryTierBytes,
+      onDiskError: (error) => logger.error({ err: error }, 'the disk has trouble'),
+    });
+    onClose('cache', () => cache.close());
+
+    const store = settings.storeUrl ? await openObjectStore(settings) : null;
+    if (store) onClose('object store', () => store.close());
+
+    const dispatcher = new Agent({
+      connections: connectionsPerUpstream,
+      connect: { timeout: connectTimeoutMs },
+      keepAliveTimeout: 30_000,
+    });
+    onClose('connections', () => dispatcher.destroy());
+
+    const app = await makeApplianceApp({
+      applianceId,
+      credential: settings.applianceCredential,
+      controlUrl: settings.controlUrl,
+      stateDir,
+      softwareVersion: await softwareVersion(),
+      cache,
+      store,
+      clock,
+      logger,
+      metrics,
+      dispatcher,
+      upstreamTimeoutMs: settings.upstreamTimeoutMs,
+      trustProxy: splitList(settings.trustProxy),
+    });
+    await listen(app.server);
+    app.start();
+    onClose('appliance', () => app.stop(shutdownGraceMs));
+  },
+});
+
+async function softwareVersion(): Promise<string> {
+  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { readonly version: string }).version;
+}

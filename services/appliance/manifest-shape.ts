@@ -1,0 +1,83 @@
+import { Type } from 'typebox';
+import { Value } from 'typebox/value';
+import { isMediaPath, type ObjectKey } from '../../shared/domain/keys.ts';
+import { type Manifest, type ManifestFile, sliceSizeBytes, slicesOf } from '../../shared/domain/manifest.ts';
+
+const sha256 = Type.String({ pattern: '^[0-9a-f]{64}$' });
+const size = Type.Integer({ minimum: 0 });
+
+/** Only what an appliance works by; the rest of the document is for others. */
+const shape = Type.Object({
+  schema: Type.Literal(1),
+  assetId: Type.String(),
+  version: Type.String(),
+  createdAt: Type.String(),
+  sliceSizeBytes: Type.Literal(sliceSizeBytes),
+  renditions: Type.Array(Type.Object({ id: Type.String(), kind: Type.String() })),
+  files: Type.Array(
+    Type.Object({
+      path: Type.String(),
+      role: Type.String(),
+      sizeBytes: size,
+      sha256,
+      sliceSha256: Type.Optional(Type.Array(sha256)),
+      contentType: Type.String({ pattern: '^[\\w.+/;= -]+$' }),
+      rendition: Type.Union([Type.String(), Type.Null()]),
+    }),
+  ),
+});
+
+/** A manifest with its files by path: what requests are answered by. */
+export interface Version {
+  readonly manifest: Manifest;
+  readonly files: ReadonlyMap<string, ManifestFile>;
+  /** Unix milliseconds, whole seconds, as `Last-Modified` can say it. */
+  readonly createdAtMs: number;
+  /** Renditions whose first segment begins a playback: video, or audio where there is no video. */
+  readonly leadRenditions: ReadonlySet<string>;
+  /** The document itself, for appliances that pull it from here. */
+  readonly bytes: Uint8Array;
+  readonly sha256: string;
+}
+
+/** Reads a manifest; null when the bytes are none, or are that of another version. */
+export function parseVersion(
+  bytes: Uint8Array,
+  digest: string,
+  { assetId, version }: Pick<ObjectKey, 'assetId' | 'version'>,
+): Version | null {
+  const value = parseJson(bytes);
+  if (!Value.Check(shape, value)) return null;
+  const manifest = value as unknown as Manifest;
+  const createdAtMs = Math.floor(Date.parse(manifest.createdAt) / 1_000) * 1_000;
+  if (manifest.assetId !== assetId || manifest.version !== version || Number.isNaN(createdAtMs)) return null;
+  if (!manifest.files.every(isSound)) return null;
+  const videos = manifest.renditions.filter(({ kind }) => kind === 'video');
+  const leaders = videos.length > 0 ? videos : manifest.renditions;
+  return {
+    manifest,
+    createdAtMs,
+    files: new Map(manifest.files.map((file) => [file.path, file])),
+    leadRenditions: new Set(leaders.map(({ id }) => id)),
+    bytes,
+    sha256: digest,
+  };
+}
+
+function isSound(file: ManifestFile): boolean {
+  if (!isMediaPath(file.path)) return false;
+  try {
+    slicesOf(file);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8'));
+  } catch {
+    return null;
+  }
+}

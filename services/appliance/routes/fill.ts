@@ -1,0 +1,84 @@
+import type { FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
+import { parseDigest } from '../../../shared/domain/http/digest.ts';
+import { parseContentRange } from '../../../shared/domain/http/range.ts';
+import { type ObjectKey, parseObjectKey } from '../../../shared/domain/keys.ts';
+import { requireBearer } from '../../../shared/platform/bearer.ts';
+import type { HttpServer } from '../../../shared/platform/http-server.ts';
+import { Problem } from '../../../shared/platform/problem.ts';
+import type { DeleteObjects } from '../delete-objects.ts';
+import type { FillObject, FillRequest } from '../fill-object.ts';
+import type { ApplyPlan } from '../fill-plan.ts';
+
+export interface FillRouteDeps {
+  readonly credential: string;
+  /** False until the capacity is known. */
+  readonly isReady: () => boolean;
+  readonly fillObject: FillObject;
+  readonly applyPlan: ApplyPlan;
+  readonly deleteObjects: DeleteObjects;
+}
+
+/** A plan of a large appliance names hundreds of thousands of keys. */
+const maxPlanBytes = 128 * 1024 * 1024;
+const plan = Type.Object({ pinned: Type.Array(Type.String()), evict: Type.Array(Type.String()) });
+
+export const credentialMend = 'The fill API takes the credential of this appliance.';
+
+/** The fill API of docs/internal-api.md, for control and the fill worker. */
+export function registerFill(server: HttpServer, deps: FillRouteDeps): void {
+  const { credential, isReady, fillObject, applyPlan, deleteObjects } = deps;
+  const authorise = requireBearer(credential, credentialMend);
+  const onRequest = async (request: FastifyRequest): Promise<void> => {
+    await authorise(request);
+    if (!isReady()) throw new Problem('not-ready', 'This appliance has not heard from control yet.');
+  };
+
+  server.post('/fill/plan', { onRequest, bodyLimit: maxPlanBytes, schema: { hide: true, body: plan } }, (request) =>
+    applyPlan(request.body),
+  );
+
+  server.delete('/objects/*', { onRequest, schema: { hide: true } }, async (request) => ({
+    freedBytes: await deleteObjects(wildcard(request)),
+  }));
+
+  server.route({
+    method: 'HEAD',
+    url: '/fill/objects/*',
+    onRequest,
+    schema: { hide: true },
+    handler: async (request, reply) => {
+      const offset = await fillObject.heldFromStart(keyOf(request));
+      if (offset === null) throw new Problem('not-found', 'Nothing of this object is held.');
+      return reply.header('upload-offset', offset).header('cache-control', 'no-store').send();
+    },
+  });
+
+  // In a scope of its own: here, whatever its content type, a body is bytes and is not parsed.
+  server.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', (_request, _payload, done) => done(null));
+    scope.put('/fill/objects/*', { onRequest, schema: { hide: true } }, async (request, reply) => {
+      const outcome = await fillObject.put(fillRequest(request));
+      return reply.code(outcome === 'stored' ? 201 : 200).send();
+    });
+  });
+}
+
+const wildcard = (request: FastifyRequest): string => (request.params as { readonly '*': string })['*'];
+
+function keyOf(request: FastifyRequest): ObjectKey {
+  const key = parseObjectKey(wildcard(request));
+  if (!key) throw new Problem('invalid-request', 'The address must end in <assetId>/<version>/<path>.');
+  return key;
+}
+
+function fillRequest(request: FastifyRequest): FillRequest {
+  const { 'content-range': range, 'content-digest': digest } = request.headers;
+  const parsed = typeof range === 'string' ? parseContentRange(range) : null;
+  if (range !== undefined && !parsed) throw new Problem('invalid-request', 'Content-Range must be bytes a-b/size.');
+  const sha256 = typeof digest === 'string' ? parseDigest(digest) : null;
+  if (digest !== undefined && sha256 === null)
+    throw new Problem('invalid-request', 'Content-Digest must name sha-256 (RFC 9530).');
+  return { key: keyOf(request), body: request.raw, digest: sha256, range: parsed };
+}

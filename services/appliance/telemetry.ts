@@ -1,0 +1,119 @@
+/**
+ * What was served, counted by asset, hour and outcome, on its way to control.
+ *
+ * | where        | until |
+ * |--------------|-------|
+ * | counters     | a few seconds pass, or the process closes |
+ * | spool (disk) | control has taken the batch; the batch's id makes a second sending harmless |
+ * | dropped      | only when the spool is full: the oldest first |
+ *
+ * A view is one session (token id) and asset whose first media segment of a lead rendition was served here; see
+ * docs/decisions/0024.
+ */
+import { randomUUID } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import type { Outcome, TelemetryBatch, TelemetryRow } from '../../shared/domain/demand.ts';
+import type { Logger } from '../../shared/platform/logger.ts';
+import type { Clock } from '../../shared/ports/clock.ts';
+import { type ControlClient, ControlRefusal } from './control-client.ts';
+import type { TelemetrySpool } from './telemetry-spool.ts';
+
+export interface TelemetryCount {
+  readonly assetId: string;
+  readonly outcome: Outcome;
+  readonly requests: number;
+  readonly views: number;
+  readonly bytes: number;
+}
+
+export interface Telemetry {
+  count(count: TelemetryCount): void;
+  /** True the first time that this session plays this asset here. */
+  isNewSession(sessionId: string, assetId: string): boolean;
+  /** Writes the counters to the spool and sends what lies there. Never throws. */
+  flush(): Promise<void>;
+  run(signal: AbortSignal): Promise<void>;
+}
+
+export interface TelemetryDeps {
+  readonly applianceId: string;
+  readonly clock: Clock;
+  readonly control: ControlClient;
+  readonly spool: TelemetrySpool;
+  readonly logger: Logger;
+  readonly intervalMs?: number;
+}
+
+const maxRowsInBatch = 2_000;
+const maxSessions = 200_000;
+
+export function makeTelemetry(deps: TelemetryDeps): Telemetry {
+  const { applianceId, clock, control, spool, logger, intervalMs = 5_000 } = deps;
+  const rows = new Map<string, TelemetryRow>();
+  const sessions = new LRUCache<string, true>({ max: maxSessions });
+  let flushing: Promise<void> | null = null;
+
+  async function cutBatches(): Promise<void> {
+    const taken = [...rows.values()];
+    rows.clear();
+    for (let at = 0; at < taken.length; at += maxRowsInBatch) {
+      await spool.add({ batchId: randomUUID(), applianceId, rows: taken.slice(at, at + maxRowsInBatch) });
+    }
+  }
+
+  async function send(batch: TelemetryBatch): Promise<void> {
+    try {
+      await control.telemetry(batch);
+    } catch (error) {
+      if (!(error instanceof ControlRefusal && error.isFinal)) throw error;
+      logger.error({ err: error, batchId: batch.batchId }, 'control refuses a telemetry batch for good; dropped');
+    }
+  }
+
+  async function flushOnce(): Promise<void> {
+    try {
+      await cutBatches();
+      for await (const { batch, done } of spool.oldestFirst()) {
+        await send(batch);
+        await done();
+      }
+    } catch (error) {
+      logger.debug({ err: error }, 'telemetry waits');
+    }
+  }
+
+  function flush(): Promise<void> {
+    flushing ??= flushOnce().finally(() => {
+      flushing = null;
+    });
+    return flushing;
+  }
+
+  return {
+    count({ assetId, outcome, requests, views, bytes }) {
+      const at = new Date(clock.now()).toISOString();
+      const [day, hour] = [at.slice(0, 10), Number(at.slice(11, 13))];
+      const name = `${assetId} ${day} ${hour} ${outcome}`;
+      const row = rows.get(name) ?? { assetId, day, hour, outcome, requests: 0, views: 0, bytes: 0 };
+      rows.set(name, {
+        ...row,
+        requests: row.requests + requests,
+        views: row.views + views,
+        bytes: row.bytes + bytes,
+      });
+    },
+    isNewSession(sessionId, assetId) {
+      const name = `${sessionId} ${assetId}`;
+      if (sessions.get(name)) return false;
+      sessions.set(name, true);
+      return true;
+    },
+    flush,
+    async run(signal) {
+      while (!signal.aborted) {
+        await clock.sleep(intervalMs, signal).catch(() => {});
+        await flush();
+      }
+    },
+  };
+}

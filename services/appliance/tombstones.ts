@@ -1,0 +1,31 @@
+import type { ObjectKey } from '../../shared/domain/keys.ts';
+import type { StateFile } from './state-file.ts';
+
+/** Marks of deleted assets and versions: what bears one is answered with 410 and never pulled or filled again. */
+export interface Tombstones {
+  has(key: Pick<ObjectKey, 'assetId' | 'version'>): boolean;
+  /** `<assetId>/` or `<assetId>/<version>/`. Durable when it resolves. */
+  add(prefix: string): Promise<void>;
+}
+
+/** Deletions remembered at most; the oldest are long gone from every playlist and every token. */
+const maxMarks = 100_000;
+
+export async function openTombstones(file: StateFile<readonly string[]>): Promise<Tombstones> {
+  const marks = new Set<string>(await file.read());
+  return {
+    has: ({ assetId, version }) => marks.has(`${assetId}/`) || marks.has(`${assetId}/${version}/`),
+    async add(prefix) {
+      if (marks.has(prefix)) return;
+      marks.add(prefix);
+      for (const oldest of marks) {
+        if (marks.size <= maxMarks) break;
+        marks.delete(oldest);
+      }
+      await file.write([...marks]);
+    },
+  };
+}
+
+export const parseMarks = (value: unknown): readonly string[] | null =>
+  Array.isArray(value) ? value.filter((mark) => typeof mark === 'string') : null;

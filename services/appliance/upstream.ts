@@ -1,0 +1,61 @@
+import type { PullOutcome } from './pull-outcome.ts';
+
+/**
+ * One place that bytes can be pulled from: a peer, a shield, or the object store.
+ *
+ * Nothing that comes from here has been checked: the caller compares digests before anything is kept or served.
+ */
+export interface PullSource {
+  /** For logs and for resting after a failure. */
+  readonly id: string;
+  readonly outcome: PullOutcome;
+  /**
+   * The bytes `offset … offset + sizeBytes - 1` of an object; `whole` when that is all of it.
+   *
+   * @throws PullError
+   */
+  readPart(request: PartRequest): Promise<Buffer>;
+  /**
+   * A whole object of unknown size (a manifest), with the digest that the source states for it, if it states one.
+   *
+   * @throws PullError
+   */
+  readWhole(request: WholeRequest): Promise<{ readonly bytes: Buffer; readonly sha256: string | null }>;
+}
+
+export interface WholeRequest {
+  /** `<assetId>/<version>/<path>` */
+  readonly key: string;
+  readonly maxBytes: number;
+  /** `CDN-Loop` of the request that made this one necessary. */
+  readonly loop: string | undefined;
+}
+
+export interface PartRequest {
+  readonly key: string;
+  readonly offset: number;
+  readonly sizeBytes: number;
+  readonly whole: boolean;
+  readonly loop: string | undefined;
+}
+
+/**
+ * | code        | meaning | what the puller does |
+ * |-------------|---------|----------------------|
+ * | `not-held`  | a peer does not have it | asks the next |
+ * | `not-found` | there is no such object, says one that must know | gives up |
+ * | `gone`      | it was deleted | gives up |
+ * | `mismatch`  | other bytes came than were promised | asks the next, counts it |
+ * | `failed`    | no answer, a broken one, or a refusal | lets it rest, asks the next |
+ */
+export type PullErrorCode = 'not-held' | 'not-found' | 'gone' | 'mismatch' | 'failed';
+
+export class PullError extends Error {
+  readonly code: PullErrorCode;
+
+  constructor(code: PullErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'PullError';
+    this.code = code;
+  }
+}
