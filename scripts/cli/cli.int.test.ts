@@ -83,6 +83,18 @@ beforeAll(async () => {
       fillAsked += 1;
       return fillAsked < 2 ? fill('running', 2_000) : fill(fillEnd, 4_000);
     });
+    server.post('/v1/appliances', async ({ body }, reply) => {
+      const credential = 'credential-of-the-edge';
+      return reply.code(201).send({
+        ...Object(body),
+        role: 'edge',
+        mode: 'active',
+        health: 'never-seen',
+        status: null,
+        weight: 1,
+        credential,
+      });
+    });
     server.get('/v1/fills', async () => ({ items: [fill('running', 1_000)], next: null }));
   });
 });
@@ -198,6 +210,18 @@ describe('usage errors', () => {
   });
 });
 
+describe('appliances add', () => {
+  it('tells the credential, and takes options that the list has too', async () => {
+    const args = ['appliances', 'add', 'edge-1', '--region', 'eu', '--url', 'http://127.0.0.1:1', '--capacity', '2TB'];
+    const people = await run(args, { env: api.env });
+    expect(people).toMatchObject({ code: 0, stderr: '' });
+    expect(people.stdout).toMatch(/region +eu\n/);
+    expect(people.stdout).toContain('NIGHTFILL_APPLIANCE_CREDENTIAL=credential-of-the-edge\n');
+    const machine = await run([...args, '--json'], { env: api.env });
+    expect(documentOf(machine.stdout)).toMatchObject({ id: 'edge-1', regionId: 'eu', capacityBytes: 2e12 });
+  });
+});
+
 describe('demand', () => {
   const table = 'day,region,asset,views,bytes\n2026-11-20,eu,film-1,3,900\n';
 
@@ -209,7 +233,7 @@ describe('demand', () => {
     imports.length = 0;
     expect(await run(['demand', 'import', plain], { env: api.env })).toMatchObject({
       code: 0,
-      stdout: expect.stringContaining('1 rows'),
+      stdout: expect.stringContaining('1 row: 1 region, 1 day'),
     });
     expect((await run(['demand', 'import', packed], { env: api.env })).code).toBe(0);
     const piped = await run(['demand', 'import', '-', '--json'], { env: api.env, input: gzipSync(table) });

@@ -5,6 +5,7 @@ import {
   formatBytes,
   formatCount,
   formatDuration,
+  formatNumberOf,
   formatPercent,
   formatTime,
   printable,
@@ -65,6 +66,7 @@ describe('numbers for people', () => {
 
   it('groups long counts and tells times on the clock that is asked for', () => {
     expect(formatCount(1_234_567)).toBe('1,234,567');
+    expect([0, 1, 2].map((count) => formatNumberOf(count, 'file'))).toEqual(['0 files', '1 file', '2 files']);
     expect(formatTime('2026-11-20T23:30:00Z', 'Asia/Tokyo')).toBe('2026-11-21 08:30');
   });
 });

@@ -27,6 +27,10 @@ export const formatBitRate = (bps: number): string => scaled(bps, 1000, rateUnit
 const grouped = new Intl.NumberFormat('en-GB', { maximumFractionDigits: 0 });
 export const formatCount = (count: number): string => grouped.format(count);
 
+/** `1 file`, `1,234 files`. */
+export const formatNumberOf = (count: number, one: string, many = `${one}s`): string =>
+  `${formatCount(count)} ${count === 1 ? one : many}`;
+
 /** A share, 0 … 1. */
 export function formatPercent(share: number): string {
   const percent = share * 100;

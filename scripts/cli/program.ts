@@ -1,5 +1,5 @@
 /** The command line as a whole: every command in one file each, and the options that all of them take. */
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { addAppliances } from './commands/appliances.ts';
 import { addAssets } from './commands/assets.ts';
 import { addDemand } from './commands/demand.ts';
@@ -28,30 +28,37 @@ export function makeProgram(version: string): Command {
   const program = new Command('nightfill')
     .description('A content delivery network for video that fills its edges before the viewers come.')
     .version(version, '--version', 'print the version')
-    .option('--json', 'print JSON and nothing else on standard output')
-    .option('--api <url>', 'address of the API (NIGHTFILL_API)')
-    .option('--key <key>', 'API key (NIGHTFILL_API_KEY, which other users of this machine cannot see)')
-    .option('--data <folder>', 'data folder of an installation on this machine')
     .helpOption('--help', 'show help')
     .helpCommand(false)
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'nightfill: ')) })
-    .configureHelp({ showGlobalOptions: true })
-    .showHelpAfterError('(nightfill --help shows how)')
+    .enablePositionalOptions()
     .exitOverride();
   for (const [heading, commands] of groups) {
     program.commandsGroup(heading);
     for (const add of commands) add(program);
   }
-  prepare(program);
+  complete(program);
   return program;
 }
 
-/** Settings that commander does not hand down to commands which exist already, or phrases without the path. */
-function prepare(command: Command, path = command.name()): void {
-  command.copyInheritedSettings(command.parent ?? command);
-  command.exitOverride();
-  if (command.parent) command.showHelpAfterError(`(${path} --help shows how)`);
-  for (const child of command.commands) prepare(child, `${path} ${child.name()}`);
+const sharedOptions: readonly (readonly [flags: string, description: string])[] = [
+  ['--json', 'print JSON and nothing else on standard output'],
+  ['--api <url>', 'address of the API (NIGHTFILL_API)'],
+  ['--key <key>', 'API key (NIGHTFILL_API_KEY, which other users of this machine cannot see)'],
+  ['--data <folder>', 'data folder of an installation on this machine'],
+];
+
+/**
+ * Gives every command the shared options, and makes its usage errors name its own help.
+ *
+ * Options are positional, because `appliances --region` and `appliances add --region` are two; so an option of all
+ * commands has to be one of each.
+ */
+function complete(command: Command, path = command.name()): void {
+  for (const [flags, description] of sharedOptions)
+    command.addOption(new Option(flags, description).helpGroup('Options of all commands:'));
+  command.showHelpAfterError(`(${path} --help shows how)`);
+  for (const child of command.commands) complete(child, `${path} ${child.name()}`);
 }
 
 /** Every command as it is typed, e.g. `appliances add`; those that only hold others are left out. */

@@ -58,7 +58,8 @@ const clearLine = '\r\u001b[2K';
 /** On a terminal the line is rewritten in its place; elsewhere plain lines come at intervals. */
 export function makeProgressLine(stream: ProgressStream, now: () => number = Date.now): ProgressLine {
   const live = stream.isTTY === true;
-  let shownAtMs = Number.NEGATIVE_INFINITY;
+  // Plain lines begin after the first interval: work that is done by then needs none.
+  let shownAtMs = live ? Number.NEGATIVE_INFINITY : now();
   let shown = '';
   const erase = (): void => {
     if (live && shown) stream.write(clearLine);
@@ -76,7 +77,7 @@ export function makeProgressLine(stream: ProgressStream, now: () => number = Dat
     keep: (text) => {
       erase();
       stream.write(`${text}\n`);
-      shownAtMs = Number.NEGATIVE_INFINITY;
+      shownAtMs = live ? Number.NEGATIVE_INFINITY : now();
     },
     clear: erase,
   };

@@ -129,7 +129,7 @@ export function problemError(status: number, body: string): ApiError {
   const problem = parseProblem(body);
   if (!problem) return new ApiError(status, `http-${status}`, `the API answered ${status} without saying why`, null);
   const mend = problem.code === 'unauthorized' ? ' (the key is read from NIGHTFILL_API_KEY, --key or access.json)' : '';
-  const request = status >= 500 && problem.requestId ? ` (request ${problem.requestId})` : '';
+  const request = problem.code === 'internal' && problem.requestId ? ` (request ${problem.requestId})` : '';
   return new ApiError(status, problem.code, `${printable(problem.detail || problem.title)}${mend}${request}`, problem);
 }
 

@@ -4,7 +4,7 @@ import type { Fill, FillCount } from '../../shared/domain/fill.ts';
 import type { Cli } from './cli.ts';
 import type { Client } from './client.ts';
 import { CliError, exitCodes } from './exit.ts';
-import { formatBitRate, formatBytes, formatCount, formatPercent, printable } from './format.ts';
+import { formatBitRate, formatBytes, formatCount, formatNumberOf, formatPercent, printable } from './format.ts';
 import { interruptible } from './interrupt.ts';
 import { bar, leftText, makeEstimator } from './progress.ts';
 
@@ -61,7 +61,7 @@ function fillText(fill: Fill, estimate: ReturnType<typeof makeEstimator>): strin
   return `${bar(share)} ${formatPercent(share)}  ${formatBytes(pushed.bytes)} of ${formatBytes(planned.bytes)} pushed, ${formatBitRate(fill.rateBps)}${pause}${failures}`;
 }
 
-const countText = (count: FillCount): string => `${formatBytes(count.bytes)} in ${formatCount(count.files)} files`;
+const countText = (count: FillCount): string => `${formatBytes(count.bytes)} in ${formatNumberOf(count.files, 'file')}`;
 
 /** What a fill is and did. */
 export const fillFacts = (fill: Fill): readonly (readonly [string, string | null])[] => [

@@ -9,7 +9,15 @@ import {
 import { type Cli, openCli } from '../cli.ts';
 import type { AppliancePatch } from '../client.ts';
 import { usageError } from '../exit.ts';
-import { formatBitRate, formatBytes, formatCount, formatPercent, formatTime, printable } from '../format.ts';
+import {
+  formatBitRate,
+  formatBytes,
+  formatCount,
+  formatNumberOf,
+  formatPercent,
+  formatTime,
+  printable,
+} from '../format.ts';
 import { withExamples } from '../help.ts';
 import { countOption, idOption, sizeOption, weightOption } from '../parse.ts';
 import { take } from '../take.ts';
@@ -192,12 +200,15 @@ function answer(cli: Cli, appliance: ApplianceView): void {
     ['internal', appliance.internalUrl],
     ['capacity', formatBytes(appliance.capacityBytes)],
     ['weight', String(appliance.weight)],
-    ['stored', status ? `${formatBytes(status.storedBytes)} in ${formatCount(status.storedObjects)} objects` : null],
+    [
+      'stored',
+      status ? `${formatBytes(status.storedBytes)} in ${formatNumberOf(status.storedObjects, 'object')}` : null,
+    ],
     ['by fills', status ? formatBytes(status.pinnedBytes) : null],
     ['in memory', status ? formatBytes(status.memoryTierBytes) : null],
     [
       'serving',
-      status ? `${formatBitRate(status.servedBps)} over ${formatCount(status.openConnections)} connections` : null,
+      status ? `${formatBitRate(status.servedBps)} over ${formatNumberOf(status.openConnections, 'connection')}` : null,
     ],
     ['software', status ? printable(status.softwareVersion) : null],
     ['up since', status ? formatTime(status.startedAt) : null],

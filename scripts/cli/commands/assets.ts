@@ -2,7 +2,15 @@ import { type Command, Option } from 'commander';
 import { type AssetState, assetStates } from '../../../shared/domain/asset.ts';
 import { openCli } from '../cli.ts';
 import type { AssetDetail } from '../client.ts';
-import { formatBitRate, formatBytes, formatDuration, formatPercent, formatTime, printable } from '../format.ts';
+import {
+  formatBitRate,
+  formatBytes,
+  formatDuration,
+  formatNumberOf,
+  formatPercent,
+  formatTime,
+  printable,
+} from '../format.ts';
 import { withExamples } from '../help.ts';
 import { countOption } from '../parse.ts';
 import { take } from '../take.ts';
@@ -63,7 +71,9 @@ export function showAsset(cli: Pick<ReturnType<typeof openCli>, 'facts' | 'table
   const picture = source.video
     ? `${source.video.width}×${source.video.height} ${source.video.codec} ${Number(source.video.frameRate.toFixed(3))} fps${source.video.hdr ? ' HDR' : ''}`
     : 'no picture';
-  const sound = source.audio ? `${source.audio.codec}, ${source.audio.channels} channels` : 'no sound';
+  const sound = source.audio
+    ? `${source.audio.codec}, ${formatNumberOf(source.audio.channels, 'channel')}`
+    : 'no sound';
   cli.facts([
     ['id', asset.id],
     ['title', printable(asset.title)],

@@ -6,7 +6,7 @@ import type { Command } from 'commander';
 import { parse } from 'csv-parse';
 import { openCli } from '../cli.ts';
 import { usageError } from '../exit.ts';
-import { formatCount } from '../format.ts';
+import { formatNumberOf } from '../format.ts';
 import { withExamples } from '../help.ts';
 import { dateOption } from '../parse.ts';
 
@@ -30,7 +30,7 @@ export function addDemand(program: Command): void {
       const imported = await client.importDemand(await openTable(file));
       if (cli.json) return cli.document(imported);
       cli.say(
-        `imported ${formatCount(imported.rows)} rows: ${formatCount(imported.regions)} regions, ${formatCount(imported.days)} days`,
+        `imported ${formatNumberOf(imported.rows, 'row')}: ${formatNumberOf(imported.regions, 'region')}, ${formatNumberOf(imported.days, 'day')}`,
       );
     });
   withExamples(load, 'demand import history.csv', 'zcat history.csv.gz | nightfill demand import -');

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { ForecastScore } from '../../../shared/domain/fill.ts';
 import { openCli } from '../cli.ts';
-import { formatBytes, formatCount, formatPercent, formatTime } from '../format.ts';
+import { formatBytes, formatCount, formatNumberOf, formatPercent, formatTime } from '../format.ts';
 import { withExamples } from '../help.ts';
 import { countOption, dateOption } from '../parse.ts';
 
@@ -29,10 +29,15 @@ export function addForecast(program: Command): void {
         ['day', forecast.date],
         [
           'expected',
-          `${formatBytes(forecast.expectedBytes)} in ${formatCount(forecast.expectedViews)} views of ${formatCount(assets.length)} assets`,
+          `${formatBytes(forecast.expectedBytes)} in ${formatNumberOf(forecast.expectedViews, 'view')} of ${formatNumberOf(assets.length, 'asset')}`,
         ],
         ['model', `${forecast.model}, made ${formatTime(forecast.madeAt)}`],
-        ['history', forecast.historyUntil ? `${forecast.historyDays} days, until ${forecast.historyUntil}` : 'none'],
+        [
+          'history',
+          forecast.historyUntil
+            ? `${formatNumberOf(forecast.historyDays, 'day')}, until ${forecast.historyUntil}`
+            : 'none',
+        ],
         ['last score', score ? scoreText(score) : 'not yet: the history is too short for a back-test'],
       ]);
       if (assets.length === 0) return;

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { PlanReason } from '../../../shared/domain/fill.ts';
 import { type Cli, openCli } from '../cli.ts';
 import type { PlanAnswer } from '../client.ts';
-import { formatBitRate, formatBytes, formatCount, formatPercent } from '../format.ts';
+import { formatBitRate, formatBytes, formatCount, formatNumberOf, formatPercent } from '../format.ts';
 import { withExamples } from '../help.ts';
 import { dateOption } from '../parse.ts';
 
@@ -46,30 +46,32 @@ function showPlan(cli: Cli, plan: PlanAnswer): void {
     ['plan', `${plan.id} for ${plan.date}${plan.frozen ? ', frozen' : ', dry: nothing is done by it'}`],
     ['window', `${plan.window.start}-${plan.window.end} ${plan.timeZone}`],
     ['budget', `${formatBytes(plan.budget.bytesPerNight)} a night at ${formatBitRate(plan.budget.rateBps)}`],
-    ['brings', `${formatBytes(plan.fetchBytes)} in ${formatCount(plan.fetchFiles)} files`],
+    ['brings', `${formatBytes(plan.fetchBytes)} in ${formatNumberOf(plan.fetchFiles, 'file')}`],
     [
       'covers',
       `${formatPercent(plan.plannedCoverage)} of ${formatBytes(plan.expectedBytes)} expected (${plan.forecastModel})`,
     ],
   ]);
-  cli.say();
-  cli.table(
-    [
-      { head: 'APPLIANCE' },
-      { head: 'CAPACITY', align: 'right' },
-      { head: 'BRING', align: 'right' },
-      { head: 'FILES', align: 'right' },
-      { head: 'KEEP', align: 'right' },
-      { head: 'FILES', align: 'right' },
-      { head: 'EVICT', align: 'right' },
-      { head: 'FILES', align: 'right' },
-    ],
-    plan.appliances.map(({ applianceId, capacityBytes, fetch, keep, evict }) => [
-      applianceId,
-      formatBytes(capacityBytes),
-      ...[fetch, keep, evict].flatMap((files) => [formatBytes(sizeOf(files)), formatCount(files.length)]),
-    ]),
-  );
+  if (plan.appliances.length > 0) {
+    cli.say();
+    cli.table(
+      [
+        { head: 'APPLIANCE' },
+        { head: 'CAPACITY', align: 'right' },
+        { head: 'BRING', align: 'right' },
+        { head: 'FILES', align: 'right' },
+        { head: 'KEEP', align: 'right' },
+        { head: 'FILES', align: 'right' },
+        { head: 'EVICT', align: 'right' },
+        { head: 'FILES', align: 'right' },
+      ],
+      plan.appliances.map(({ applianceId, capacityBytes, fetch, keep, evict }) => [
+        applianceId,
+        formatBytes(capacityBytes),
+        ...[fetch, keep, evict].flatMap((files) => [formatBytes(sizeOf(files)), formatCount(files.length)]),
+      ]),
+    );
+  }
   if (plan.rejected.length === 0) return;
   cli.say();
   cli.table(

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { openCli } from '../cli.ts';
-import { formatCount } from '../format.ts';
+import { formatCount, formatNumberOf } from '../format.ts';
 import { withExamples } from '../help.ts';
 
 export function addRebuild(program: Command): void {
@@ -16,7 +16,7 @@ export function addRebuild(program: Command): void {
         ['assets', formatCount(rebuilt.assets)],
         ['fleet documents', formatCount(rebuilt.fleetDocuments)],
         ['days of demand', formatCount(rebuilt.demandDays)],
-        ['unfinished work', `${formatCount(rebuilt.jobs)} jobs`],
+        ['unfinished work', `${formatNumberOf(rebuilt.jobs, 'job')}`],
       ]);
     });
   withExamples(command, 'rebuild');

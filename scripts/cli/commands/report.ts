@@ -8,6 +8,7 @@ import {
   formatBytes,
   formatCount,
   formatDuration,
+  formatNumberOf,
   formatPercent,
   formatTime,
   printable,
@@ -32,11 +33,12 @@ export function addReport(program: Command): void {
     .option('--date <date>', 'day it prepared for; by default the last one that has a report', dateOption)
     .addOption(new Option('--run <n>', 'which fill of that day; by default the last').argParser(countOption))
     .option('--list', 'list the reports of the region')
-    .addOption(new Option('--csv', 'one line an appliance, as CSV').conflicts('json'))
+    .option('--csv', 'one line an appliance, as CSV')
     .action(async (flags: ReportFlags, self: Command) => {
       const cli = openCli(self);
       if (flags.region === undefined && (flags.date ?? flags.run ?? flags.list) !== undefined)
         throw usageError('--date, --run and --list need a --region');
+      if (flags.csv && cli.json) throw usageError('--csv cannot be used with --json');
       if (flags.run !== undefined && flags.date === undefined) throw usageError('--run needs a --date');
       const client = await cli.client();
       const reports = await chosen(client, flags);
@@ -110,10 +112,10 @@ function showReport(cli: Cli, report: FillReport): void {
       'time',
       `${formatTime(report.startedAt)} to ${formatTime(report.finishedAt)}, ${formatDuration(report.durationS * 1_000)}`,
     ],
-    ['planned', `${formatBytes(report.planned.bytes)} in ${formatCount(report.planned.files)} files`],
-    ['pushed', `${formatBytes(report.pushed.bytes)} in ${formatCount(report.pushed.files)} files`],
-    ['held', `${formatBytes(report.skipped.bytes)} in ${formatCount(report.skipped.files)} files, there already`],
-    ['failed', `${formatBytes(report.failed.bytes)} in ${formatCount(report.failed.files)} files`],
+    ['planned', `${formatBytes(report.planned.bytes)} in ${formatNumberOf(report.planned.files, 'file')}`],
+    ['pushed', `${formatBytes(report.pushed.bytes)} in ${formatNumberOf(report.pushed.files, 'file')}`],
+    ['held', `${formatBytes(report.skipped.bytes)} in ${formatNumberOf(report.skipped.files, 'file')}, there already`],
+    ['failed', `${formatBytes(report.failed.bytes)} in ${formatNumberOf(report.failed.files, 'file')}`],
     ['rate', `${formatBitRate(report.meanRateBps)} mean, ${formatBitRate(report.peakRateBps)} peak`],
     ['covers', `${formatPercent(report.forecastCoverage)} of what the day is expected to ask for`],
     [

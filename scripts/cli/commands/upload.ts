@@ -3,7 +3,7 @@ import { checkFile } from '../check-file.ts';
 import { type Cli, openCli } from '../cli.ts';
 import type { AssetDetail, Client } from '../client.ts';
 import { CliError, type ExitCode, exitCodes, failure, usageError } from '../exit.ts';
-import { formatByteRate, formatBytes, formatDuration, formatPercent, printable } from '../format.ts';
+import { formatByteRate, formatBytes, formatDuration, formatNumberOf, formatPercent, printable } from '../format.ts';
 import { withExamples } from '../help.ts';
 import { interruptible } from '../interrupt.ts';
 import { listOption } from '../parse.ts';
@@ -156,7 +156,7 @@ function progressText({ state, progress }: AssetDetail, estimate: ReturnType<typ
 }
 
 const publishedText = ({ renditions, sizeBytes }: AssetDetail): string =>
-  `published, ${renditions.length} renditions, ${formatBytes(sizeBytes ?? 0)}`;
+  `published, ${formatNumberOf(renditions.length, 'rendition')}, ${formatBytes(sizeBytes ?? 0)}`;
 
 const notPublished = ({ id, state, failure: why }: AssetDetail): CliError =>
   why
