@@ -13,7 +13,8 @@ export async function isCutShort(path: string, container: string): Promise<boole
     const last = boxes.at(-1);
     return last !== undefined && last.offset + last.sizeBytes > fileSizeBytes;
   }
-  return container.includes('matroska') ? isMatroskaCutShort(path) : false;
+  if (container.includes('matroska')) return isMatroskaCutShort(path);
+  return container === 'avi' ? isAviCutShort(path) : false;
 }
 
 const firstBoxes = ['ftyp', 'moov', 'mdat', 'free', 'skip', 'wide'];
@@ -55,4 +56,22 @@ function readVint(bytes: Buffer, at: number): { readonly value: bigint; readonly
   let value = BigInt(first & (0xff >> length));
   for (let i = 1; i < length; i++) value = (value << 8n) | BigInt(bytes[at + i] ?? 0);
   return { value, length };
+}
+
+/** A chain of RIFF chunks (one for each GiB or so), each with its length; 0 is one that was never finished. */
+async function isAviCutShort(path: string): Promise<boolean> {
+  const file = await open(path, 'r');
+  try {
+    const { size } = await file.stat();
+    for (let offset = 0; offset + 8 <= size; ) {
+      const { buffer } = await file.read(Buffer.alloc(8), 0, 8, offset);
+      const length = buffer.readUInt32LE(4);
+      if (buffer.toString('latin1', 0, 4) !== 'RIFF' || length === 0) return false;
+      offset += 8 + length + (length % 2);
+      if (offset > size + 1) return true;
+    }
+    return false;
+  } finally {
+    await file.close();
+  }
 }

@@ -66,10 +66,13 @@ export const settings = {
 
   // transcode
   segmentMs: durationMs('NIGHTFILL_SEGMENT', { doc: 'Target duration of a segment.', fallback: '6s' }),
-  encodeThreads: integer(
-    'NIGHTFILL_ENCODE_THREADS',
-    { min: 1, max: 64, unit: 'threads' },
-    { doc: 'Threads of each video encoder; part of the recipe, because it changes the bytes.', fallback: '2' },
+  encodeRuns: integer(
+    'NIGHTFILL_ENCODE_RUNS',
+    { min: 1, max: 16, unit: 'processes' },
+    {
+      doc: 'Runs of ffmpeg at once for one asset, each on about one core; a ladder has five renditions to share among them. Does not change the bytes.',
+      fallback: '2',
+    },
   ),
   transcodeConcurrency: integer(
     'NIGHTFILL_TRANSCODE_CONCURRENCY',

@@ -1,18 +1,11 @@
 import { join } from 'node:path';
 import type { SettingName, Settings } from '../../shared/platform/settings.ts';
 
-/** What the transcode worker reads besides the settings of every process. */
+/** What the transcode worker reads besides the settings of every process, of Redis and of the store. */
 export const transcodeSettings = [
-  'redisUrl',
-  'redisPassword',
-  'storeUrl',
-  's3Region',
-  's3AccessKeyId',
-  's3SecretAccessKey',
-  's3PathStyle',
   'scratchDir',
   'segmentMs',
-  'encodeThreads',
+  'encodeRuns',
   'transcodeConcurrency',
   'keepSource',
 ] as const satisfies readonly SettingName[];
@@ -20,7 +13,7 @@ export const transcodeSettings = [
 export interface TranscodeConfig {
   readonly scratchDir: string;
   readonly segmentS: number;
-  readonly threads: number;
+  readonly encodeRuns: number;
   readonly concurrency: number;
   readonly keepSource: boolean;
   readonly shutdownGraceMs: number;
@@ -39,7 +32,7 @@ export function transcodeConfig(
   return {
     scratchDir: join(settings.scratchDir, 'transcode'),
     segmentS: segmentMs / 1_000,
-    threads: settings.encodeThreads,
+    encodeRuns: settings.encodeRuns,
     concurrency: settings.transcodeConcurrency,
     keepSource: settings.keepSource,
     shutdownGraceMs: settings.shutdownGraceMs,

@@ -21,31 +21,61 @@ export interface EncodePlan {
   readonly audio: EncodeOutput | null;
 }
 
+/** What one run of ffmpeg makes of a plan. */
+export interface EncodePart {
+  /** Indices into the ladder. */
+  readonly rungs: readonly number[];
+  readonly audio: boolean;
+}
+
 export const audioSampleRateHz = 48_000;
 export const audioChannels = 2;
 /** Fine enough to cut audio within a quarter of a second of the video's boundaries, at 1% of its bytes. */
 export const audioFragmentS = 0.5;
 
+/** Where ffmpeg mends jumps of the clock by looking at all streams that it reads, so that runs could differ. */
+const jumpingClocks = ['mpegts', 'mpeg', 'ogg'];
+
 /**
- * - The frame rate is made constant once, before the split, so that all rungs hold the same frames; time starts at 0 for
+ * Divides a plan among up to `runs` runs of ffmpeg of about equal work. How it is divided does not change the bytes:
+ * every rung is made from the source by the same steps.
+ */
+export function divide({ source, ladder, audio }: EncodePlan, runs: number): EncodePart[] {
+  const count = jumpingClocks.includes(source.container) ? 1 : Math.min(runs, ladder.rungs.length);
+  const parts = Array.from({ length: Math.max(1, count) }, () => ({ rungs: [] as number[], work: 0 }));
+  const lightest = () => parts.reduce((least, part) => (part.work < least.work ? part : least));
+  for (const [index, { width, height }] of ladder.rungs.entries()) {
+    const part = lightest();
+    part.rungs.push(index);
+    part.work += width * height;
+  }
+  const withAudio = audio ? lightest() : null;
+  return parts.map((part) => ({ rungs: part.rungs, audio: part === withAudio }));
+}
+
+/**
+ * - The frame rate is made constant before anything else, so that all rungs hold the same frames; time starts at 0 for
  *   picture and sound, with gaps filled.
  * - Keyframes are forced by time, not by count, so that they do not drift at 29.97; scene cuts make none.
  * - A packet that does not decode is no failure by itself (real Ogg files have thousands of empty ones): whether enough
  *   came out is judged by duration afterwards.
+ * - Each encoder has one thread: under a bit rate limit, x264's frame and slice threads give other bytes on each run
+ *   (measured). Several runs of ffmpeg use the cores instead.
  * - `bitexact` and no metadata: nothing of the clock, the machine or the source's tags (a phone's location) gets in.
  * - Fragments carry `cmfc`; an edit list takes the place of negative composition offsets, which ffmpeg-based players
  *   show late.
  */
-export function encodeArgs(plan: EncodePlan): string[] {
-  const { inputPath, source, ladder, recipe, audio } = plan;
+export function encodeArgs(plan: EncodePlan, part: EncodePart): string[] {
+  const { inputPath, source, recipe } = plan;
+  const audio = part.audio ? plan.audio : null;
   // Broken time stamps must not fill the disk with repeated frames.
   const limit = ['-t', `${Math.ceil(source.durationS * 2 + 60)}`];
   return [
     ...['-nostdin', '-hide_banner', '-v', 'warning', '-y', '-progress', 'pipe:1', '-nostats', '-max_error_rate', '1'],
     ...(isOgg(plan) ? ['-copyts', '-start_at_zero'] : []),
     ...containedInput(inputPath),
-    ...['-filter_complex_threads', '1', '-filter_complex', filterGraph(plan)],
-    ...ladder.rungs.flatMap((rung, index) => [...limit, ...videoArgs(plan, rung, index)]),
+    ...['-filter_complex_threads', '1', '-filter_complex', filterGraph(plan, part)],
+    ...part.rungs.flatMap((index) => [...limit, ...videoArgs(plan, index)]),
     ...(audio ? [...limit, ...audioArgs(recipe, audio.path)] : []),
   ];
 }
@@ -56,22 +86,23 @@ export function encodeArgs(plan: EncodePlan): string[] {
  */
 const isOgg = ({ source }: EncodePlan): boolean => source.container === 'ogg';
 
-function filterGraph(plan: EncodePlan): string {
-  const { source, ladder, audio } = plan;
+function filterGraph(plan: EncodePlan, part: EncodePart): string {
+  const { source, ladder } = plan;
   const { rungs, frameRate } = ladder;
-  const [top] = rungs;
-  const size = top ? scaleTo(top) : 'null';
   const common = [
     '[0:V:0]yadif=deint=interlaced',
     `fps=${frameRate.numerator}/${frameRate.denominator}:start_time=0`,
-    size,
+    ...rungs.slice(0, 1).map(scaleTo),
     ...(source.video?.hdr ? [hdrToSdr] : []),
     'format=yuv420p',
-    `split=${rungs.length}`,
+    `split=${part.rungs.length}`,
   ].join(',');
-  const labels = rungs.map((_rung, index) => `[s${index}]`).join('');
-  const scaled = rungs.map((rung, index) => `[s${index}]${index === 0 ? 'null' : scaleTo(rung)}[v${index}]`);
-  const sound = audio ? [`[0:a:0]${isOgg(plan) ? 'asetpts=N/SR/TB,' : ''}aresample=async=1:first_pts=0[a0]`] : [];
+  const labels = part.rungs.map((index) => `[s${index}]`).join('');
+  const scaled = part.rungs.map((index) => {
+    const rung = rungs[index];
+    return `[s${index}]${rung && index > 0 ? scaleTo(rung) : 'null'}[v${index}]`;
+  });
+  const sound = part.audio ? [`[0:a:0]${isOgg(plan) ? 'asetpts=N/SR/TB,' : ''}aresample=async=1:first_pts=0[a0]`] : [];
   return [`${common}${labels}`, ...scaled, ...sound].join(';');
 }
 
@@ -90,25 +121,15 @@ const hdrToSdr = [
 const movFlags = '+cmaf+delay_moov+default_base_moof+skip_trailer+skip_sidx';
 const withoutTraces = ['-map_metadata', '-1', '-map_chapters', '-1', '-flags', '+bitexact', '-fflags', '+bitexact'];
 
-function videoArgs({ recipe, ladder, video }: EncodePlan, rung: Rung, index: number): string[] {
-  const { profile, gopS, threads } = recipe;
+function videoArgs({ recipe, ladder, video }: EncodePlan, index: number): string[] {
+  const { crf, preset } = recipe.profile;
+  const { maxRateBps = 0, bufferBits = 0 } = ladder.rungs[index] ?? {};
   const rate = ladder.frameRate;
   return [
-    ...[
-      '-map',
-      `[v${index}]`,
-      '-c:v',
-      'libx264',
-      '-preset',
-      profile.preset,
-      '-profile:v',
-      'high',
-      '-pix_fmt',
-      'yuv420p',
-    ],
-    ...['-crf', `${profile.crf}`, '-maxrate', `${rung.maxRateBps}`, '-bufsize', `${rung.bufferBits}`],
-    ...['-threads', `${threads}`, '-fps_mode', 'cfr', '-sc_threshold', '0', '-forced-idr', '1'],
-    ...['-force_key_frames', `expr:gte(t,n_forced*${gopS})`, '-g', `${gopLimit(rate, gopS)}`],
+    ...['-map', `[v${index}]`, '-c:v', 'libx264', '-preset', preset, '-profile:v', 'high', '-pix_fmt', 'yuv420p'],
+    ...['-crf', `${crf}`, '-maxrate', `${maxRateBps}`, '-bufsize', `${bufferBits}`],
+    ...['-threads', '1', '-fps_mode', 'cfr', '-sc_threshold', '0', '-forced-idr', '1'],
+    ...['-force_key_frames', `expr:gte(t,n_forced*${recipe.gopS})`, '-g', `${gopLimit(rate, recipe.gopS)}`],
     ...withoutTraces,
     ...['-flags:v', '+bitexact+cgop', '-video_track_timescale', `${timescaleOf(rate)}`],
     ...['-movflags', `${movFlags}+frag_keyframe`, '-use_editlist', '1', '-f', 'mp4', video[index]?.path ?? ''],

@@ -1,7 +1,7 @@
 import { listBoxes } from '../../shared/media/boxes.ts';
 import { ProcessError, runProcess } from '../../shared/media/process.ts';
 import { UnplayableSourceError } from '../../shared/media/unplayable.ts';
-import { audioFragmentS, type EncodePlan, encodeArgs } from './encode-args.ts';
+import { audioFragmentS, divide, type EncodePart, type EncodePlan, encodeArgs } from './encode-args.ts';
 
 export interface EncodeProgress {
   /** 0 … 1 by rendition id. */
@@ -12,21 +12,44 @@ export interface EncodeProgress {
 
 export interface EncodeOptions {
   readonly ffmpegPath: string;
+  /** Runs of ffmpeg at once; each decodes the source anew and uses about one core. */
+  readonly runs: number;
   readonly signal: AbortSignal;
   onProgress(progress: EncodeProgress): void;
 }
 
 /**
- * Encodes all renditions in one run of ffmpeg, so that the source is decoded once.
+ * Encodes all renditions, in runs side by side. When one fails, the others are stopped.
  *
  * @throws UnplayableSourceError `not-decodable` when ffmpeg gives up on the input; ProcessError when ffmpeg is missing
  * or was killed from outside; the signal's reason.
  */
 export async function encode(plan: EncodePlan, options: EncodeOptions): Promise<void> {
-  const { ffmpegPath, signal, onProgress } = options;
-  const watch = makeProgressWatch(plan, onProgress);
+  const watch = makeProgressWatch(plan, options.onProgress);
+  const stop = new AbortController();
+  const signal = AbortSignal.any([options.signal, stop.signal]);
+  const runs = divide(plan, options.runs).map(async (part, index) => {
+    try {
+      await run(plan, part, options.ffmpegPath, signal, (line) => watch(index, line));
+    } catch (error) {
+      stop.abort(error);
+      throw error;
+    }
+  });
+  await Promise.allSettled(runs);
+  options.signal.throwIfAborted();
+  stop.signal.throwIfAborted();
+}
+
+async function run(
+  plan: EncodePlan,
+  part: EncodePart,
+  ffmpegPath: string,
+  signal: AbortSignal,
+  onLine: (line: string) => void,
+): Promise<void> {
   try {
-    await runProcess(ffmpegPath, encodeArgs(plan), { signal, onLine: watch });
+    await runProcess(ffmpegPath, encodeArgs(plan, part), { signal, onLine });
   } catch (error) {
     if (!(error instanceof ProcessError) || error.code !== 'exit-code' || !isInputsFault(error)) throw error;
     throw new UnplayableSourceError(
@@ -43,14 +66,17 @@ const ours =
 const isInputsFault = ({ message, stderr }: ProcessError): boolean =>
   !/with SIG[A-Z]+/.test(message) && !ours.test(stderr);
 
-/** Reads `-progress` lines; after each reading counts the fragments that each rendition's file holds by then. */
-function makeProgressWatch(plan: EncodePlan, report: (progress: EncodeProgress) => void): (line: string) => void {
+/** Reads `-progress` lines of all runs; after each reading counts the fragments that the renditions' files hold by then. */
+function makeProgressWatch(
+  plan: EncodePlan,
+  report: (progress: EncodeProgress) => void,
+): (run: number, line: string) => void {
   const { durationS } = plan.source;
   const tracks = [
     ...plan.video.map((output) => ({ ...output, fragmentS: plan.recipe.gopS, next: 0, fragments: 0 })),
     ...(plan.audio ? [{ ...plan.audio, fragmentS: audioFragmentS, next: 0, fragments: 0 }] : []),
   ];
-  let speed: number | null = null;
+  const speeds = new Map<number, number>();
   let counting = false;
 
   const count = async (): Promise<void> => {
@@ -63,14 +89,14 @@ function makeProgressWatch(plan: EncodePlan, report: (progress: EncodeProgress) 
       track.fragments += whole.filter(({ type }) => type === 'moof').length;
     }
     const done = tracks.map(({ id, fragments, fragmentS }) => [id, Math.min(1, (fragments * fragmentS) / durationS)]);
-    report({ renditions: Object.fromEntries(done), speed });
+    report({ renditions: Object.fromEntries(done), speed: speeds.size > 0 ? Math.min(...speeds.values()) : null });
   };
 
-  return (line) => {
+  return (run, line) => {
     const [key, value = ''] = line.split('=', 2);
     if (key === 'speed') {
       const reading = Number.parseFloat(value);
-      if (Number.isFinite(reading)) speed = reading;
+      if (Number.isFinite(reading)) speeds.set(run, reading);
     }
     if (key !== 'progress' || counting) return;
     counting = true;

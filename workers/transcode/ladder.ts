@@ -46,7 +46,7 @@ export function makeLadder(source: Pick<SourceVideo, 'width' | 'height' | 'frame
 type Size = Pick<SourceVideo, 'width' | 'height'>;
 const long = ({ width, height }: Size): number => Math.max(width, height);
 const short = ({ width, height }: Size): number => Math.min(width, height);
-const longSidePx = ({ heightPx }: RungTemplate): number => Math.round((heightPx * 16) / 9);
+const longSidePx = ({ heightPx }: RungTemplate): number => 2 * Math.round((heightPx * 8) / 9);
 
 const fills = (source: Size, template: RungTemplate): boolean =>
   long(source) >= longSidePx(template) || short(source) >= template.heightPx;

@@ -25,6 +25,8 @@ export interface MakeVersionDependencies {
   readonly documents: Pick<Documents, 'getManifest' | 'putManifest'>;
   readonly clock: Clock;
   readonly scratch: Pick<Scratch, 'withFolder'>;
+  /** Runs of ffmpeg at once for one asset. */
+  readonly encodeRuns: number;
   readonly ffmpegPath: string;
   readonly ffprobePath: string;
 }
@@ -43,7 +45,7 @@ export type MakeVersion = (order: VersionOrder) => Promise<Manifest>;
  * stays in the scratch folder after it, however it ends.
  */
 export function makeMakeVersion(dependencies: MakeVersionDependencies): MakeVersion {
-  const { store, catalogue, documents, clock, scratch, ffmpegPath, ffprobePath } = dependencies;
+  const { store, catalogue, documents, clock, scratch, encodeRuns, ffmpegPath, ffprobePath } = dependencies;
 
   return ({ asset, version, recipe, signal }) =>
     scratch.withFolder(async (dir) => {
@@ -62,7 +64,7 @@ export function makeMakeVersion(dependencies: MakeVersionDependencies): MakeVers
       const progress = report([...plan.video, ...(plan.audio ? [plan.audio] : [])].map(({ id }) => id));
       progress.stage('encode');
       await mkdir(join(dir, 'encoded'));
-      await encode(plan, { ffmpegPath, signal, onProgress: progress.encoded });
+      await encode(plan, { ffmpegPath, runs: encodeRuns, signal, onProgress: progress.encoded });
 
       progress.stage('package');
       const packaged = await packageAsset(plan);

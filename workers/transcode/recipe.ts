@@ -14,8 +14,6 @@ export interface Recipe {
   readonly segmentS: number;
   /** Distance of keyframes; segments are cut at them. */
   readonly gopS: number;
-  /** Of each video encoder: x264 gives other bytes with other threads. */
-  readonly threads: number;
 }
 
 export const packager = 'nightfill 1';
@@ -25,8 +23,8 @@ export const gopSecondsFor = (segmentS: number): number => segmentS / Math.max(1
 
 /** 16 hex digits that say what made the bytes, so that a job which is taken up again lands in the same place. */
 export function versionIdOf(sourceSha256: string, recipe: Recipe): string {
-  const { profileName, profile, packager, encoder, segmentS, gopS, threads } = recipe;
-  const words = [sourceSha256, profileName, profile, packager, encoder, segmentS, gopS, threads];
+  const { profileName, profile, packager, encoder, segmentS, gopS } = recipe;
+  const words = [sourceSha256, profileName, profile, packager, encoder, segmentS, gopS];
   return createHash('sha256').update(JSON.stringify(words)).digest('hex').slice(0, 16);
 }
 

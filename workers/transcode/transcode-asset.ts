@@ -35,7 +35,6 @@ export interface TranscodeSettings {
   /** As ffmpeg names itself. */
   readonly encoder: string;
   readonly segmentS: number;
-  readonly threads: number;
   /** Keep the uploaded bytes after publication. */
   readonly keepSource: boolean;
 }
@@ -70,8 +69,8 @@ export function makeTranscodeAsset(dependencies: TranscodeDependencies): JobHand
         'unknown-profile',
         `There is no profile "${profileName}". Upload again with one of: ${profileNames.join(', ')}.`,
       );
-    const { encoder, segmentS, threads } = settings;
-    return { profileName, profile, packager, encoder, segmentS, gopS: gopSecondsFor(segmentS), threads };
+    const { encoder, segmentS } = settings;
+    return { profileName, profile, packager, encoder, segmentS, gopS: gopSecondsFor(segmentS) };
   }
 
   async function make(asset: Asset, version: string, recipe: Recipe, job: Job): Promise<Manifest> {
