@@ -123,13 +123,19 @@ async function failureOf(check: () => Promise<void> | void): Promise<string | nu
   }
 }
 
+/** Part of ordinary work (a peer that does not hold a slice, a plan that fills a disk): counted, but no alarm. */
+const expectedRefusals: ReadonlySet<ProblemCode> = new Set(['not-held', 'not-ready', 'overloaded', 'no-room']);
+
 function sendProblem(
   problem: Problem,
   error: Error | null,
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply {
-  if (problem.statusCode >= 500) request.log.error({ err: error ?? problem, code: problem.code }, problem.message);
+  if (problem.statusCode >= 500) {
+    const level = expectedRefusals.has(problem.code) ? 'debug' : 'error';
+    request.log[level]({ err: error ?? problem, code: problem.code }, problem.message);
+  }
   return reply
     .code(problem.statusCode)
     .headers(problem.headers)
