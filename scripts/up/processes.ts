@@ -54,6 +54,8 @@ export function processGroups(it: Installation, port: number): readonly (readonl
     logFile: it.data.path('log', `${name}.log`),
     env: {
       ...tuning(),
+      // what Node compiled at the first start is read at the next
+      NODE_COMPILE_CACHE: it.data.path('compile-cache'),
       NIGHTFILL_SCRATCH_DIR: it.data.path('scratch', name),
       NIGHTFILL_HOST: listen.host,
       NIGHTFILL_PORT: String(listen.port),
@@ -64,7 +66,17 @@ export function processGroups(it: Installation, port: number): readonly (readonl
     spec(name, main, { host: '127.0.0.1', port: portOf(name) }, env);
 
   return [
-    [inner('control', 'services/control/main.ts', { ...redis, ...store, ...apiKey, ...fleet, ...tokenKeys })],
+    [
+      inner('control', 'services/control/main.ts', {
+        ...redis,
+        ...store,
+        ...apiKey,
+        ...fleet,
+        ...tokenKeys,
+        // The console is the proxy in front of it, and tells where viewers are.
+        NIGHTFILL_TRUST_PROXY: '127.0.0.1',
+      }),
+    ],
     [
       inner('ingest', 'services/ingest/main.ts', { ...redis, ...store, ...apiKey }),
       inner('transcode', 'workers/transcode/main.ts', { ...redis, ...store }),

@@ -62,12 +62,12 @@ function regionCard({ region, report }: RegionOverview, atMs: number): Html {
   const [start, end] = [region.nextWindow.startsAt, region.nextWindow.endsAt].map((at) =>
     formatLocalTime(Date.parse(at), region.timeZone),
   );
-  const when = open ? html`<strong>open now</strong>` : formatUntil(startsMs - atMs);
+  const when = open ? html`<strong>open now</strong>` : `opens ${formatUntil(startsMs - atMs)}`;
   return html`<article class="card">
 <header><h3>${region.name}</h3><p class="clock"><time>${formatLocalTime(atMs, region.timeZone)}</time> <span>${region.timeZone}</span></p></header>
 <dl>
-<div><dt>Fill window</dt><dd>${start}–${end}, ${region.fillEnabled ? when : 'nightly fill is off'}</dd></div>
-<div><dt>Budget</dt><dd>${formatBytes(region.budget.bytesPerNight)} a night at ${formatRate(region.budget.rateBps)}</dd></div>
+<div><dt>Fill window</dt><dd>${start}–${end} <small>${region.fillEnabled ? when : 'nightly fill is off'}</small></dd></div>
+<div><dt>Budget</dt><dd>${formatBytes(region.budget.bytesPerNight)} a night <small>at ${formatRate(region.budget.rateBps)}</small></dd></div>
 </dl>
 ${report ? reportPart(report) : html`<p class="empty">No fill yet.</p>`}
 </article>`;
@@ -93,7 +93,7 @@ const count = (
 const badge = (text: string, tone: 'good' | 'warn' | 'bad' | 'calm'): Html =>
   html`<span class="badge ${tone}">${text}</span>`;
 
-const applianceTable = (appliances: readonly ApplianceView[]): Html => html`<div class="table"><table>
+const applianceTable = (appliances: readonly ApplianceView[]): Html => html`<div class="table data"><table>
 <thead><tr><th scope="col">Appliance</th><th scope="col">Region</th><th scope="col">Role</th><th scope="col">Health</th><th scope="col">Stored</th><th scope="col" class="num">Serving</th></tr></thead>
 <tbody>${appliances.map((appliance) => {
   const stored = appliance.status?.storedBytes ?? 0;
@@ -117,7 +117,7 @@ const assetTones = {
   transcoding: 'warn',
 } as const;
 
-const assetTable = (assets: readonly Asset[]): Html => html`<div class="table"><table>
+const assetTable = (assets: readonly Asset[]): Html => html`<div class="table data"><table>
 <thead><tr><th scope="col">Title</th><th scope="col">State</th><th scope="col" class="num">Duration</th><th scope="col" class="num">Size</th><th scope="col"><span class="hidden">Watch</span></th></tr></thead>
 <tbody>${assets.map(
   (asset) => html`<tr>

@@ -29,7 +29,7 @@ export const errorsHtml = (): Html => html`<article>
 <div class="table"><table><thead><tr><th scope="col">Code</th><th scope="col" class="num">Status</th><th scope="col">Meaning</th></tr></thead>
 <tbody>${Object.entries(problemTypes).map(
   ([code, [status, title]]) =>
-    html`<tr id="${code}"><th scope="row"><code>${code}</code></th><td class="num">${status}</td><td>${title}</td></tr>`,
+    html`<tr id="${code}"><th scope="row" class="nowrap"><code>${code}</code></th><td class="num">${status}</td><td>${title}</td></tr>`,
 )}</tbody></table></div></article>`;
 
 export const configurationHtml = (): Html => html`<article>
@@ -38,7 +38,7 @@ export const configurationHtml = (): Html => html`<article>
 <div class="table"><table><thead><tr><th scope="col">Variable</th><th scope="col">What it does</th><th scope="col">Unit and range</th><th scope="col">Default</th></tr></thead>
 <tbody>${Object.values(settings).map(
   (setting) =>
-    html`<tr><th scope="row"><code>${setting.env}</code></th><td>${inlineCode(setting.doc)}</td><td>${inlineCode(setting.range)}</td><td>${
+    html`<tr><th scope="row" class="nowrap"><code>${setting.env}</code></th><td>${inlineCode(setting.doc)}</td><td>${inlineCode(setting.range)}</td><td>${
       setting.fallbackText === undefined
         ? html`<strong>must be set</strong>`
         : setting.fallbackText === ''

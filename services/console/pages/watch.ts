@@ -37,7 +37,7 @@ ${
 </div>
 <section aria-labelledby="fetches"><h2 id="fetches">Segments</h2>
 <p class="why">Each segment as the appliance answered it: <code>hit-…</code> came from its own storage, <code>pull-…</code> was fetched for this request, from a peer, the shield or the origin.</p>
-<div class="table"><table><thead><tr><th scope="col">Segment</th><th scope="col">Outcome</th><th scope="col" class="num">Size</th><th scope="col" class="num">Time</th></tr></thead>
+<div class="table data"><table><thead><tr><th scope="col">Segment</th><th scope="col">Outcome</th><th scope="col" class="num">Size</th><th scope="col" class="num">Time</th></tr></thead>
 <tbody id="log"></tbody></table></div>
 </section>
 </article>`;

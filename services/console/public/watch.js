@@ -18,6 +18,9 @@ function outcomeOf(header) {
   return detail ? detail[1] : /;\s*hit\b/.test(header) ? 'hit' : header;
 }
 
+/** Rendition and file: segments of picture and sound have the same numbers. */
+const nameOf = (url) => new URL(url).pathname.split('/').slice(-2).join('/');
+
 function cell(row, text, className) {
   const td = row.insertCell();
   td.textContent = text;
@@ -77,7 +80,7 @@ if (Hls.isSupported()) {
   hls.on(Hls.Events.FRAG_LOADED, (_event, { frag, networkDetails }) => {
     const { loading, loaded } = frag.stats;
     const header = networkDetails?.getResponseHeader?.('cache-status') ?? null;
-    showFetch(frag.relurl ?? frag.url, header, loaded, loading.end - loading.start);
+    showFetch(nameOf(frag.url), header, loaded, loading.end - loading.start);
   });
   hls.on(Hls.Events.ERROR, (_event, { fatal, details, response }) => {
     if (!fatal) return;
