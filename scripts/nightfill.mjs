@@ -10,6 +10,7 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, realpathSync } from 'node:fs';
+import * as nodeModule from 'node:module';
 import { constants } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -83,6 +84,11 @@ if (args[0] === '--exec') {
   become(findNode(), [findTool(args[1]), ...args.slice(2)]);
 } else {
   const node = findNode();
-  if (node === process.execPath) await import(pathToFileURL(main).href);
-  else become(node, [main, ...args]);
+  if (node === process.execPath) {
+    // Two thirds of what a short command costs is reading TypeScript; a folder that cannot be written is no harm.
+    nodeModule.enableCompileCache?.(join(root, '.tools', 'compile-cache'));
+    await import(pathToFileURL(main).href);
+  } else {
+    become(node, [main, ...args]);
+  }
 }

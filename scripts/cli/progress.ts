@@ -84,7 +84,7 @@ export function makeProgressLine(stream: ProgressStream, now: () => number = Dat
 }
 
 /** `[█████░░░░░]` for a share 0 … 1. */
-export function bar(share: number, width = 20): string {
+export function bar(share: number, width = 10): string {
   const full = Math.round(Math.min(1, Math.max(0, share)) * width);
   return `[${'█'.repeat(full)}${'░'.repeat(width - full)}]`;
 }
