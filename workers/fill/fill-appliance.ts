@@ -61,6 +61,7 @@ export function makeFillAppliance(deps: FillApplianceDeps) {
       [...plan.keep, ...plan.fetch].filter(isManifest).map((file) => [versionOf(file), file]),
     );
     let roomRounds = 0;
+    let clearing: Promise<boolean> | null = null;
 
     const fail = (file: PlannedFile, error: unknown): void => {
       if (error instanceof PushFailure) ledger.failed(target.id, file, error.reason, error.message);
@@ -110,9 +111,18 @@ export function makeFillAppliance(deps: FillApplianceDeps) {
         await send(manifest);
         return true;
       }
-      if (code !== 'no-room' || roomRounds >= mostRoomRounds) return false;
+      if (code !== 'no-room') return false;
+      clearing ??= clear(file.sizeBytes).finally(() => {
+        clearing = null;
+      });
+      return clearing;
+    }
+
+    /** One round at a time: what one push frees, the others waiting for room may use. */
+    async function clear(neededBytes: number): Promise<boolean> {
+      if (roomRounds >= mostRoomRounds) return false;
       roomRounds += 1;
-      const made = await patience.run(() => makeRoom(api, target, plan, file.sizeBytes, signal), isPassing, signal);
+      const made = await patience.run(() => makeRoom(api, target, plan, neededBytes, signal), isPassing, signal);
       if (made) ledger.evicted(target.id, made.evicted);
       return made !== null;
     }

@@ -17,7 +17,7 @@ import type {
 import { addCounts, countFiles, noCount, totalsOf } from '../../shared/domain/reporting/fill-report.ts';
 
 export interface Ledger {
-  /** The appliance said what it holds: planned keys that are whole there. */
+  /** The appliance freed what the plan evicts and said what it holds: planned keys that are whole there. */
   greeted(applianceId: string, heldKeys: ReadonlySet<string>): void;
   evicted(applianceId: string, entries: readonly { readonly sizeBytes: number }[]): void;
   pushed(applianceId: string, file: PlannedFile): void;
@@ -88,14 +88,17 @@ export function makeLedger(plan: FillPlan, before: Fill): Ledger {
   return {
     greeted(applianceId, heldKeys) {
       const entry = entryOf(applianceId);
-      const fetch = plan.appliances.find((one) => one.applianceId === applianceId)?.fetch ?? [];
-      const there = fetch.filter(({ key }) => heldKeys.has(key));
+      const part = plan.appliances.find((one) => one.applianceId === applianceId);
+      const there = (part?.fetch ?? []).filter(({ key }) => heldKeys.has(key));
       for (const key of heldKeys) held.get(applianceId)?.add(key);
       if (entry.greeted) {
         entry.pushed = less(countFiles(there), entry.skipped);
         // Which of them were there before is not written down; where nothing was, all were pushed.
         if (entry.skipped.files === 0) for (const file of there) credit(file);
-      } else entry.skipped = countFiles(there);
+      } else {
+        entry.skipped = countFiles(there);
+        entry.evicted = countFiles(part?.evict ?? []);
+      }
       entry.greeted = true;
     },
     evicted(applianceId, list) {

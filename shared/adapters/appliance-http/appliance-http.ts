@@ -1,6 +1,7 @@
 /** The fill API of an appliance over HTTP (docs/internal-api.md). */
 import type { Readable } from 'node:stream';
 import { Agent, type Dispatcher } from 'undici';
+import { formatDigest } from '../../domain/http/digest.ts';
 import {
   type ApplianceApi,
   ApplianceApiError,
@@ -127,8 +128,7 @@ export function makeApplianceHttpApi(options: ApplianceHttpOptions): ApplianceAp
           headers: {
             'content-type': 'application/octet-stream',
             'content-length': String(sizeBytes),
-            // RFC 9530 §2: a structured-fields byte sequence.
-            'content-digest': `sha-256=:${Buffer.from(sha256, 'hex').toString('base64')}:`,
+            'content-digest': formatDigest(sha256),
             ...(range ? { 'content-range': range } : {}),
           },
         });
