@@ -68,7 +68,10 @@ export async function startIngest(
     return code;
   }
 
-  await start();
+  await start().catch(async (error: unknown) => {
+    await rm(dir, { recursive: true, force: true });
+    throw error;
+  });
   return {
     dir,
     storeDir,
