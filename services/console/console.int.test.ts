@@ -179,6 +179,19 @@ describe('the one public door', () => {
     expect(firstByteAt).toBeLessThan(sentAt);
   });
 
+  it('passes on a refusal that comes before the upload is over', async () => {
+    const ingestUrl = await startService((_request, response) =>
+      answerJson(response, { code: 'unauthorized', detail: 'No key was given.' }, 401),
+    );
+    const { base } = await startConsole({ ingestUrl });
+    const body = new Uint8Array(32 * 1024 * 1024);
+    for (let i = 0; i < 3; i += 1) {
+      const response = await fetch(`${base}/v1/assets`, { method: 'POST', body });
+      expect(response.status).toBe(401);
+      expect(await response.json()).toMatchObject({ code: 'unauthorized' });
+    }
+  });
+
   it('ends the upload at the service when the client goes away half-way', async () => {
     const { promise: aborted, resolve } = Promise.withResolvers<void>();
     const { promise: begun, resolve: begin } = Promise.withResolvers<void>();

@@ -1,4 +1,5 @@
 /** Control: the fleet, routing, demand, fills and reports over HTTP. */
+import type { FastifyError } from 'fastify';
 import pLimit from 'p-limit';
 import { requireBearer } from '../../shared/platform/bearer.ts';
 import { type HttpServer, makeHttpServer } from '../../shared/platform/http-server.ts';
@@ -14,6 +15,7 @@ import { makeHeartbeat } from './fleet/heartbeat.ts';
 import { makeGetInventory } from './fleet/inventory.ts';
 import { makeRegions } from './fleet/regions.ts';
 import { makeTakeTelemetry } from './fleet/telemetry.ts';
+import { makeAsOutage } from './outage.ts';
 import { makeStartPlayback } from './playback/playback.ts';
 import { makeReports } from './reports/reports.ts';
 import { applianceRoutes } from './routes/appliances.ts';
@@ -50,8 +52,13 @@ export async function makeControlApp(deps: ControlDeps): Promise<HttpServer> {
   });
   await registerOpenApi(server, tags);
 
+  const asOutage = makeAsOutage(deps.checks);
   const fleetDeps = { ...deps, alone: pLimit(1), fleetSecret: settings.fleetSecret };
   await server.register(async (api: HttpServer) => {
+    // What a scope's handler throws is answered by the server's own.
+    api.setErrorHandler<FastifyError>(async (error) => {
+      throw await asOutage(error);
+    });
     api.addHook('onRequest', requireBearer(settings.apiKey, 'Send NIGHTFILL_API_KEY as Authorization: Bearer <key>.'));
     regionRoutes(api, makeRegions(fleetDeps));
     applianceRoutes(api, makeAppliances(fleetDeps), makeGetInventory(deps));
@@ -63,6 +70,7 @@ export async function makeControlApp(deps: ControlDeps): Promise<HttpServer> {
         defaultTtlMs: settings.playbackTtlMs,
         defaultRegion: settings.defaultRegion,
       }),
+      deps.metrics,
     );
     fillRoutes(api, makeFills({ ...deps, planLeadMs: settings.planLeadMs }), makePreviews(deps));
     reportRoutes(api, makeReports(deps));
@@ -74,8 +82,11 @@ export async function makeControlApp(deps: ControlDeps): Promise<HttpServer> {
       demandRoutes(scope, { importDemand: makeImportDemand(deps), exportDemand: makeExportDemand(deps) }),
     );
   });
-  await server.register((internal: HttpServer) =>
-    internalRoutes(internal, {
+  await server.register(async (internal: HttpServer) => {
+    internal.setErrorHandler<FastifyError>(async (error) => {
+      throw await asOutage(error);
+    });
+    await internalRoutes(internal, {
       fleetSecret: settings.fleetSecret,
       heartbeat: makeHeartbeat({
         ...deps,
@@ -83,7 +94,7 @@ export async function makeControlApp(deps: ControlDeps): Promise<HttpServer> {
         tokenKeys: settings.signingKeys.map(verificationKey),
       }),
       takeTelemetry: makeTakeTelemetry({ fleet, demandLog }),
-    }),
-  );
+    });
+  });
   return server;
 }

@@ -58,6 +58,10 @@ describe('fills, forecasts and reports', () => {
     });
     const list = await call<{ items: Doc[] }>('GET', '/v1/fills?region=berlin');
     expect(list.body.items.map(({ id }) => id)).toEqual(['berlin-2026-11-21-2', 'berlin-2026-11-21']);
+    const first = await call<{ items: Doc[]; next: string }>('GET', '/v1/fills?region=berlin&limit=1');
+    expect(first.body).toMatchObject({ items: [{ id: 'berlin-2026-11-21-2' }], next: 'berlin-2026-11-21-2' });
+    const second = await call('GET', `/v1/fills?region=berlin&limit=1&after=${first.body.next}`);
+    expect(second.body).toMatchObject({ items: [{ id: 'berlin-2026-11-21' }], next: null });
     expect((await call('GET', '/v1/fills/nothing')).body.code).toBe('fill-not-found');
   });
 

@@ -67,4 +67,16 @@ describe('the whole', () => {
     expect(await ports.jobs.get('plan-region', 'plan-tokyo-2026-11-25')).toMatchObject({ state: 'delayed' });
     expect((await call('GET', '/v1/regions')).status).toBe(200);
   });
+
+  it('says that Redis is away while it is, and works again by itself', async () => {
+    await ports.redisKit.server.kill();
+    const away = await call('GET', '/v1/regions');
+    expect(away).toMatchObject({ status: 503, body: { code: 'not-ready', detail: expect.stringContaining('redis') } });
+    expect((await fetch(`${control.base}/readyz`)).status).toBe(503);
+    expect((await call('GET', '/v1/status')).body).toMatchObject({ checks: { store: 'ok' }, jobs: null });
+    await ports.redisKit.server.restart();
+    await expect.poll(async () => (await call('GET', '/v1/regions')).status, { timeout: 20_000 }).toBe(200);
+    // It came back empty: the fleet was read again from the object store.
+    expect((await call<{ items: unknown[] }>('GET', '/v1/regions')).body.items).toHaveLength(3);
+  }, 60_000);
 });

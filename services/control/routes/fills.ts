@@ -2,8 +2,12 @@ import { Type } from 'typebox';
 import type { HttpServer } from '../../../shared/platform/http-server.ts';
 import type { Fills } from '../fills/fills.ts';
 import type { Previews } from '../fills/previews.ts';
-import { FillParams, Id, Next, problems, RegionParams } from '../schemas/common.ts';
+import { FillParams, Id, PageQuery, pageOf, problems, RegionParams } from '../schemas/common.ts';
 import { FillSchema, ForecastSchema, NewFill, PlanSchema } from '../schemas/fill.ts';
+import { pageBehind } from './paging.ts';
+
+/** Older ones are found through their reports. */
+const mostFills = 5_000;
 
 const date = Type.Optional(
   Type.String({
@@ -65,14 +69,17 @@ export function fillRoutes(server: HttpServer, fills: Fills, previews: Previews)
       schema: {
         tags: ['fills'],
         summary: 'List fills, newest first',
-        querystring: Type.Object({
-          region: Type.Optional(Id('a region')),
-          limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 50 })),
-        }),
-        response: { 200: Type.Object({ items: Type.Array(FillSchema), next: Next }), ...problems() },
+        querystring: Type.Object({ ...PageQuery.properties, region: Type.Optional(Id('a region')) }),
+        response: { 200: pageOf(FillSchema), ...problems() },
       },
     },
-    async ({ query }) => ({ items: [...(await fills.list(query.region, query.limit ?? 50))], next: null }),
+    async ({ query }) => {
+      const { region, limit = 50, after } = query;
+      // One more than asked for tells whether there is a next page; a later page is found by reading from the start.
+      const all = await fills.list(region, after === undefined ? limit + 1 : mostFills);
+      const { items, next } = pageBehind(all, { limit, ...(after === undefined ? {} : { after }) });
+      return { items: [...items], next };
+    },
   );
 
   server.get(

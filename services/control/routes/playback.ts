@@ -1,9 +1,15 @@
 import type { HttpServer } from '../../../shared/platform/http-server.ts';
+import type { Metrics } from '../../../shared/platform/metrics.ts';
 import type { StartPlayback } from '../playback/playback.ts';
 import { problems } from '../schemas/common.ts';
 import { PlaybackRequest, PlaybackSchema } from '../schemas/playback.ts';
 
-export function playbackRoutes(server: HttpServer, startPlayback: StartPlayback): void {
+export function playbackRoutes(server: HttpServer, startPlayback: StartPlayback, metrics: Metrics): void {
+  const started = metrics.counter('nightfill_playbacks_total', 'Playback URLs given, by region and reason.', [
+    'region',
+    'reason',
+  ]);
+
   server.post(
     '/v1/playback',
     {
@@ -20,7 +26,9 @@ export function playbackRoutes(server: HttpServer, startPlayback: StartPlayback)
     async ({ body, ip }, reply) => {
       // The answer holds a credential and a decision of this moment.
       reply.header('cache-control', 'no-store');
-      return startPlayback({ ...body, requestIp: ip });
+      const playback = await startPlayback({ ...body, requestIp: ip });
+      started.inc({ region: playback.region.id, reason: playback.region.reason });
+      return playback;
     },
   );
 }
