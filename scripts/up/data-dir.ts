@@ -77,7 +77,7 @@ async function lock(file: string, root: string): Promise<void> {
 async function isNightfill(pid: number): Promise<boolean> {
   if (pid === process.pid) return false;
   const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => null);
-  return commandLine?.includes('nightfill.ts') ?? false;
+  return /nightfill\.(ts|mjs)/.test(commandLine ?? '');
 }
 
 async function readOrMakeSecrets(file: string): Promise<Secrets> {

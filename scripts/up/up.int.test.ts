@@ -4,11 +4,13 @@
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { FillReport } from '../../shared/domain/fill.ts';
 import type { ApplianceView } from '../../shared/domain/fleet.ts';
@@ -218,6 +220,43 @@ describe('a viewer', () => {
     expect(response.status).toBe(401);
     expect(await response.json()).toMatchObject({ code: 'token-expired' });
   });
+});
+
+const browser = '/usr/bin/chromium';
+if (!existsSync(browser))
+  console.warn(`the watch page is not tried in a browser: ${browser} is not there (apt-get install chromium)`);
+
+describe.skipIf(!existsSync(browser))('a viewer in a browser', () => {
+  it('watches the planned video with hls.js, every segment from the appliance’s own storage', async () => {
+    const running = await chromium.launch({
+      executablePath: browser,
+      args: [
+        ...['--no-sandbox', '--autoplay-policy=no-user-gesture-required', '--disable-gpu', '--disable-quic'],
+        ...['--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+      ],
+    });
+    try {
+      const page = await running.newPage();
+      const outcomes: string[] = [];
+      const failures: string[] = [];
+      page.on('pageerror', (error) => failures.push(error.message));
+      page.on('response', (response) => {
+        if (response.url().endsWith('.m4s')) outcomes.push(outcomeOf(response.headers()['cache-status'] ?? null));
+      });
+      await page.goto(`${(await access()).apiUrl}/watch/${(await assetTagged('planned')).id}`);
+      // written as text, because it runs in the page and not here
+      const look =
+        '(({ currentTime, videoWidth, error }) => ({ currentTime, videoWidth, error: error && error.message }))(document.querySelector("video"))';
+      const watch = () => page.evaluate<{ currentTime: number; videoWidth: number; error: string | null }>(look);
+      await expect.poll(async () => (await watch()).currentTime, { timeout: 20_000 }).toBeGreaterThan(2);
+      expect(await watch()).toMatchObject({ videoWidth: 426, error: null });
+      expect(outcomes.length).toBeGreaterThan(1);
+      expect(outcomes.filter((outcome) => !outcome.startsWith('hit-'))).toEqual([]);
+      expect(failures).toEqual([]);
+    } finally {
+      await running.close();
+    }
+  }, 60_000);
 });
 
 describe('an operator at the command line', () => {
