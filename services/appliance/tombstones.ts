@@ -4,6 +4,7 @@ import type { StateFile } from './state-file.ts';
 /** Marks of deleted assets and versions: what bears one is answered with 410 and never pulled or filled again. */
 export interface Tombstones {
   has(key: Pick<ObjectKey, 'assetId' | 'version'>): boolean;
+  prefixes(): Iterable<string>;
   /** `<assetId>/` or `<assetId>/<version>/`. Durable when it resolves. */
   add(prefix: string): Promise<void>;
 }
@@ -15,6 +16,7 @@ export async function openTombstones(file: StateFile<readonly string[]>): Promis
   const marks = new Set<string>(await file.read());
   return {
     has: ({ assetId, version }) => marks.has(`${assetId}/`) || marks.has(`${assetId}/${version}/`),
+    prefixes: () => marks.values(),
     async add(prefix) {
       if (marks.has(prefix)) return;
       marks.add(prefix);

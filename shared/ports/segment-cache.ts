@@ -17,8 +17,9 @@ export interface SegmentCache {
   /**
    * Stores one slice so that readers see all of it or none of it.
    *
-   * Checks the digest first; what is held already is kept and reported as `already-held`. Pulled slices make room by
-   * evicting other pulled ones; pinned slices make room only by what the plan evicts.
+   * What is held already is kept, whatever bytes come, and reported as `already-held`; otherwise the digest is checked
+   * first. Room is made by evicting pulled slices, for pulled and for filled ones; pinned slices leave only by a plan or a
+   * deletion.
    */
   write(key: string, slice: SliceSpec, bytes: Uint8Array, options: WriteOptions): Promise<WriteOutcome>;
 
