@@ -12,6 +12,7 @@ const vendors = {
   'ioredis|bullmq': '^shared/adapters/(redis|bullmq)/',
   '@aws-sdk': '^shared/adapters/s3/',
   'hls-parser': '^shared/hls/',
+  mp4box: '^workers/transcode/measure[.]ts$',
   jose: '^shared/tokens/',
   pino: '^shared/platform/',
   'prom-client': '^shared/platform/',
@@ -47,6 +48,12 @@ export default {
       'Playlists are made from domain values; hls must stay usable by ingest, transcode and checks alike.',
       { path: '^shared/hls/', pathNot: tests },
       { pathNot: '^shared/(domain|hls)/|node_modules/' },
+    ),
+    forbid(
+      'media-imports-domain-only',
+      'Looking at a file and running ffmpeg is shared by ingest and transcode; it must know nothing of either.',
+      { path: '^shared/media/', pathNot: tests },
+      { path: '^(shared|services|workers|scripts)/', pathNot: '^shared/(domain|media)/' },
     ),
     forbid(
       'adapters-know-no-rooms',

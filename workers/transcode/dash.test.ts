@@ -1,0 +1,79 @@
+import { XMLParser } from 'fast-xml-parser';
+import { describe, expect, it } from 'vitest';
+import { buildMpd, type DashRendition } from './dash.ts';
+
+const segments = (...ticks: number[]) =>
+  ticks.map((durationTicks, index) => ({
+    offset: 0,
+    sizeBytes: 1,
+    startTicks: ticks.slice(0, index).reduce((sum, length) => sum + length, 0),
+    durationTicks,
+  }));
+const video = (id: string, width: number): DashRendition => ({
+  id,
+  kind: 'video',
+  codecs: 'avc1.64001f',
+  bandwidthBps: width * 1000,
+  width,
+  height: (width * 9) / 16,
+  channels: null,
+  sampleRateHz: null,
+  timescale: 30_000,
+  segments: segments(180_180, 180_180, 179_179, 60_060),
+});
+const audio: DashRendition = {
+  ...video('audio-128k', 0),
+  kind: 'audio',
+  codecs: 'mp4a.40.2',
+  width: null,
+  height: null,
+  channels: 2,
+  sampleRateHz: 48_000,
+  timescale: 48_000,
+  segments: segments(294_912, 287_744),
+};
+const input = {
+  durationS: 19.98665,
+  targetDurationS: 6,
+  frameRate: { numerator: 30_000, denominator: 1001 },
+  initTemplate: '$RepresentationID$/init.mp4',
+  mediaTemplate: '$RepresentationID$/seg-$Number%05d$.m4s',
+};
+const parse = (xml: string) =>
+  new XMLParser({ ignoreAttributes: false, attributeNamePrefix: '', isArray: (name) => name === 'S' }).parse(xml).MPD;
+
+describe('the DASH manifest', () => {
+  it('gives video one timeline, with repeats, and every rung its codec and size', () => {
+    const mpd = parse(buildMpd({ ...input, renditions: [video('video-720p', 1280), video('video-360p', 640), audio] }));
+    expect(mpd).toMatchObject({
+      type: 'static',
+      mediaPresentationDuration: 'PT19.98665S',
+      maxSegmentDuration: 'PT6.144S',
+    });
+    const [pictures, sound] = mpd.Period.AdaptationSet;
+    expect(pictures).toMatchObject({ contentType: 'video', frameRate: '30000/1001', segmentAlignment: 'true' });
+    expect(pictures.SegmentTemplate).toMatchObject({
+      timescale: '30000',
+      startNumber: '0',
+      ...{ media: input.mediaTemplate },
+    });
+    expect(pictures.SegmentTemplate.SegmentTimeline.S).toEqual([
+      { t: '0', d: '180180', r: '1' },
+      { d: '179179' },
+      { d: '60060' },
+    ]);
+    expect(pictures.Representation).toMatchObject([
+      { id: 'video-720p', codecs: 'avc1.64001f', bandwidth: '1280000', width: '1280', height: '720' },
+      { id: 'video-360p', width: '640' },
+    ]);
+    expect(sound.Representation).toMatchObject({
+      audioSamplingRate: '48000',
+      AudioChannelConfiguration: { value: '2' },
+    });
+  });
+
+  it('has no audio set for a silent asset', () => {
+    const mpd = parse(buildMpd({ ...input, renditions: [video('video-720p', 1280)] }));
+    expect(mpd.Period.AdaptationSet).toMatchObject({ contentType: 'video' });
+  });
+});
