@@ -44,12 +44,16 @@ export interface TelemetryDeps {
   readonly intervalMs?: number;
 }
 
+/** A row that still grows. */
+type Sum = { -readonly [K in keyof TelemetryRow]: TelemetryRow[K] };
+
+const hourMs = 3_600_000;
 const maxRowsInBatch = 2_000;
 const maxSessions = 200_000;
 
 export function makeTelemetry(deps: TelemetryDeps): Telemetry {
   const { applianceId, clock, control, spool, logger, intervalMs = 5_000 } = deps;
-  const rows = new Map<string, TelemetryRow>();
+  const rows = new Map<string, Sum>();
   const sessions = new LRUCache<string, true>({ max: maxSessions });
   let flushing: Promise<void> | null = null;
 
@@ -91,16 +95,25 @@ export function makeTelemetry(deps: TelemetryDeps): Telemetry {
 
   return {
     count({ assetId, outcome, requests, views, bytes }) {
-      const at = new Date(clock.now()).toISOString();
-      const [day, hour] = [at.slice(0, 10), Number(at.slice(11, 13))];
-      const name = `${assetId} ${day} ${hour} ${outcome}`;
-      const row = rows.get(name) ?? { assetId, day, hour, outcome, requests: 0, views: 0, bytes: 0 };
-      rows.set(name, {
-        ...row,
-        requests: row.requests + requests,
-        views: row.views + views,
-        bytes: row.bytes + bytes,
-      });
+      const hourNumber = Math.floor(clock.now() / hourMs);
+      const name = `${assetId} ${hourNumber} ${outcome}`;
+      let row = rows.get(name);
+      if (!row) {
+        const at = new Date(hourNumber * hourMs).toISOString();
+        row = {
+          assetId,
+          day: at.slice(0, 10),
+          hour: Number(at.slice(11, 13)),
+          outcome,
+          requests: 0,
+          views: 0,
+          bytes: 0,
+        };
+        rows.set(name, row);
+      }
+      row.requests += requests;
+      row.views += views;
+      row.bytes += bytes;
     },
     isNewSession(sessionId, assetId) {
       const name = `${sessionId} ${assetId}`;
