@@ -51,27 +51,32 @@ const failureReasons = {
   refused: 'appliance-refused',
 } as const satisfies Record<ApplianceApiErrorCode, PushFailure['reason']>;
 
+/** @throws the error itself when it is none that a report can explain, above all that of an aborted job. */
+function asFailure(error: unknown): PushFailure {
+  if (error instanceof PushFailure) return error;
+  if (error instanceof FillStopped) return new PushFailure(error.reason, error.message);
+  if (error instanceof ApplianceApiError) return new PushFailure(failureReasons[error.code], error.message);
+  if (error instanceof ObjectStoreError) return new PushFailure('source-unreachable', error.message);
+  throw error;
+}
+
 export function makeFillAppliance(deps: FillApplianceDeps) {
   const { api, clock, ledger, pushFile, inTurn, storePatience, isDeleted, onProgress } = deps;
 
   return async (target: ApplianceTarget, plan: AppliancePlan, signal: AbortSignal): Promise<void> => {
     const patience = makePatience(deps.patienceMs, clock);
-    const manifests = new Map<string, Promise<boolean>>();
+    const manifests = new Map<string, Promise<PushFailure | null>>();
     const manifestFiles = new Map(
       [...plan.keep, ...plan.fetch].filter(isManifest).map((file) => [versionOf(file), file]),
     );
     let roomRounds = 0;
     let clearing: Promise<boolean> | null = null;
 
-    const fail = (file: PlannedFile, error: unknown): void => {
-      if (error instanceof PushFailure) ledger.failed(target.id, file, error.reason, error.message);
-      else if (error instanceof FillStopped) ledger.failed(target.id, file, error.reason, error.message);
-      else if (error instanceof ApplianceApiError) {
-        ledger.failed(target.id, file, failureReasons[error.code], error.message);
-      } else if (error instanceof ObjectStoreError) {
-        ledger.failed(target.id, file, 'source-unreachable', error.message);
-      } else throw error;
+    const fail = (file: PlannedFile, error: unknown): PushFailure => {
+      const failure = asFailure(error);
+      ledger.failed(target.id, file, failure.reason, failure.message);
       onProgress();
+      return failure;
     };
 
     async function greet(): Promise<ReadonlySet<string>> {
@@ -127,22 +132,20 @@ export function makeFillAppliance(deps: FillApplianceDeps) {
       return made !== null;
     }
 
-    /** True when the file lies on the appliance now. */
-    async function handle(file: PlannedFile): Promise<boolean> {
+    /** Null when the file lies on the appliance now. */
+    async function handle(file: PlannedFile): Promise<PushFailure | null> {
       try {
         signal.throwIfAborted();
         if (isDeleted(file.assetId)) throw new PushFailure('asset-deleted', `${file.assetId} was deleted`);
-        if (!isManifest(file) && (await manifests.get(versionOf(file))) === false) {
-          throw new PushFailure('appliance-refused', 'its asset.json could not be stored there');
-        }
+        const lacking = isManifest(file) ? null : await manifests.get(versionOf(file));
+        if (lacking) throw new PushFailure(lacking.reason, `its asset.json is not there: ${lacking.message}`);
         const outcome = await send(file);
         if (outcome === 'stored') ledger.pushed(target.id, file);
         else ledger.skipped(target.id, file);
         onProgress();
-        return true;
+        return null;
       } catch (error) {
-        fail(file, error);
-        return false;
+        return fail(file, error);
       }
     }
 

@@ -3,12 +3,15 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { hash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { makeApplianceHttpApi } from '../../shared/adapters/appliance-http/appliance-http.ts';
 import type { Fill, FillPlan, PlannedFile } from '../../shared/domain/fill.ts';
+import type { ApplianceOrders } from '../../shared/domain/fleet.ts';
 import { manifestName, storeKeys } from '../../shared/domain/keys.ts';
 import type { Manifest } from '../../shared/domain/manifest.ts';
 import { orderedFiles } from '../../shared/domain/planning/version-files.ts';
@@ -26,6 +29,7 @@ const target = (url: string) => ({ id: 'e1', internalUrl: url });
 let kit: PortsKit;
 let api: ApplianceApi;
 let dir: string;
+let control: Server;
 let appliance: ChildProcess;
 let url: string;
 
@@ -39,12 +43,33 @@ async function startAppliance(): Promise<void> {
       NIGHTFILL_APPLIANCE_ID: 'e1',
       NIGHTFILL_APPLIANCE_CREDENTIAL: applianceCredential(fleetSecret, 'e1'),
       NIGHTFILL_APPLIANCE_DIR: dir,
-      // Nobody listens there: an appliance takes fills while control is away.
-      NIGHTFILL_CONTROL_URL: 'http://127.0.0.1:9',
+      NIGHTFILL_CONTROL_URL: `http://127.0.0.1:${(control.address() as AddressInfo).port}`,
     },
   });
   const [message] = (await once(appliance, 'message')) as [{ readonly port: number }];
   url = `http://127.0.0.1:${message.port}`;
+  await expect.poll(async () => (await fetch(`${url}/readyz`)).status, { timeout: 10_000 }).toBe(200);
+}
+
+/** As much of control as an appliance needs before it takes a fill: its orders. */
+async function startControl(): Promise<Server> {
+  const orders: ApplianceOrders = {
+    applianceId: 'e1',
+    regionId: 'r',
+    role: 'edge',
+    mode: 'active',
+    capacityBytes: 1e9,
+    tokenKeys: [],
+    pullCredential: 'nobody pulls in this test, and nobody may',
+    upstreams: [],
+  };
+  const server = createServer((request, response) => {
+    request.resume();
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(orders));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return server;
 }
 
 async function endAppliance(signal: NodeJS.Signals): Promise<void> {
@@ -57,11 +82,14 @@ beforeEach(async () => {
   kit = await makePortsKit(systemClock);
   dir = await mkdtemp(join(tmpdir(), 'nightfill-appliance-'));
   api = makeApplianceHttpApi({ credentialOf: (id) => applianceCredential(fleetSecret, id), pageSize: 3 });
+  control = await startControl();
   await startAppliance();
 });
 afterEach(async () => {
   if (appliance.exitCode === null && appliance.signalCode === null) await endAppliance('SIGKILL');
   await api.close();
+  control.closeAllConnections();
+  control.close();
   await kit.dispose();
   await rm(dir, { recursive: true, force: true });
 });
