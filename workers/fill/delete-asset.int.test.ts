@@ -72,6 +72,13 @@ describe('delete-asset', () => {
     expect(await sweep(never)).toBe(0);
   });
 
+  it('sweeps nothing by the word of an object store that knows no asset at all', async () => {
+    await run(1);
+    near.held.set('a/v1/asset.json', 10);
+    expect(await makeSweepDeleted({ ...kit, store: kit.redisKit.store, api, logger })(never)).toBe(0);
+    expect(near.held.size).toBe(2);
+  });
+
   it('sweeps nothing because Redis was lost', async () => {
     await publishTestAsset({ ...kit, store: kit.redisKit.store }, 'b', [1_000]);
     await kit.redisKit.flushAll();

@@ -3,7 +3,8 @@
  *
  * This makes a list of tombstones needless: an appliance that was away while an asset was deleted is asked what it holds
  * when it is back. An asset counts as gone only when the object store has neither its document nor a single object of
- * it; the catalogue's live index is not asked, because it may just have been lost.
+ * it; the catalogue's live index is not asked, because it may just have been lost. A store without a single document is
+ * more likely the wrong one than an emptied one, and nothing is swept by it.
  */
 import { parseObjectKey, storeKeys } from '../../shared/domain/keys.ts';
 import type { Logger } from '../../shared/platform/logger.ts';
@@ -26,7 +27,13 @@ export function makeSweepDeleted({ fleet, store, api, logger }: SweepDeletedDeps
     return true;
   }
 
+  async function knowsAnything(signal: AbortSignal): Promise<boolean> {
+    for await (const _document of store.list(storeKeys.catalogPrefix, { signal })) return true;
+    return false;
+  }
+
   return async (signal: AbortSignal): Promise<number> => {
+    if (!(await knowsAnything(signal))) return 0;
     const gone = new Map<string, Promise<boolean>>();
     let removed = 0;
     for (const appliance of await fleet.listAppliances()) {

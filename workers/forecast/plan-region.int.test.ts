@@ -118,6 +118,23 @@ describe('plan-region', () => {
     expect(await fillJob('r-2026-11-21')).toMatchObject({ state: 'delayed' });
   });
 
+  it('plans by half a day where there is nothing else, and leaves today out where there is', async () => {
+    nowMs = Date.parse('2026-11-21T12:00:00.000Z');
+    await kit.fleet.putRegion(makeTestRegion('young'));
+    await kit.fleet.putAppliance(makeTestAppliance('e1', 'young', edge.url));
+    const today = { assetId: 'cold', day: date, hour: 9, views: 1, bytes: 5_000 };
+    await kit.demandLog.set([
+      { ...today, regionId: 'young' },
+      { ...today, regionId: 'r', bytes: 9e9 },
+    ]);
+    const expected = async (regionId: string) => {
+      const result = await run({ regionId, date: '2026-11-22', dry: true });
+      return result.kind === 'dry' ? result.forecast.assets.map(({ assetId }) => assetId) : null;
+    };
+    expect(await expected('young')).toEqual(['cold']);
+    expect(await expected('r')).toEqual(['watched']);
+  });
+
   it('may run twice: one fill, one plan, one job', async () => {
     await run({ regionId: 'r' });
     const plan = await kit.documents.getPlan('r', date);
