@@ -60,6 +60,8 @@ export interface ApplianceApp {
 }
 
 const controlTimeoutMs = 4_000;
+/** A control that hangs must not use up the time in which open answers end and the cache closes. */
+const goodbyeMs = 1_500;
 
 export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceApp> {
   const { applianceId, credential, cache, store, clock, logger, metrics, dispatcher, stateDir } = deps;
@@ -155,6 +157,12 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
   });
   registerInventory(server, { credential, cache });
 
+  async function within(ms: number, work: Promise<unknown>): Promise<void> {
+    const done = new AbortController();
+    await Promise.race([work, clock.sleep(ms, done.signal).catch(() => {})]);
+    done.abort();
+  }
+
   let running: Promise<unknown> = Promise.resolve();
   return {
     server,
@@ -163,18 +171,15 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
     },
     async stop(graceMs) {
       stopping.abort();
-      await running;
-      await orders.beat();
-      const closed = server.close();
-      const late = new AbortController();
-      const grace = clock.sleep(graceMs, late.signal).then(
-        () => server.server.closeAllConnections(),
-        () => {},
+      await within(
+        goodbyeMs,
+        running.then(() => orders.beat()),
       );
+      const closed = server.close();
+      await within(Math.max(0, graceMs - 2 * goodbyeMs), closed);
+      server.server.closeAllConnections();
       await closed;
-      late.abort();
-      await grace;
-      await telemetry.flush();
+      await within(goodbyeMs, telemetry.flush());
     },
   };
 }
