@@ -40,10 +40,10 @@ const Problem = Type.Object(
   { description: 'RFC 9457 problem; codes are listed at /docs/errors.' },
 );
 
-/** Documents the refusals of a route by their codes; every route may also refuse the key and the form of the request. */
+/** Documents the refusals of a route by their codes; every route may also refuse the key and the form of the request, or miss what it needs. */
 export function problems(...codes: readonly ProblemCode[]): Record<string, TSchema> {
   const byStatus = new Map<number, string[]>();
-  for (const code of ['invalid-request', 'unauthorized', ...codes] as const) {
+  for (const code of ['invalid-request', 'unauthorized', 'not-ready', ...codes] as const) {
     const [status, title] = problemTypes[code];
     byStatus.set(status, [...(byStatus.get(status) ?? []), `\`${code}\`: ${title}`]);
   }
