@@ -13,6 +13,7 @@ import { addRebuild } from './commands/rebuild.ts';
 import { addRegions } from './commands/regions.ts';
 import { addReport } from './commands/report.ts';
 import { addRm } from './commands/rm.ts';
+import { addSimulate } from './commands/simulate.ts';
 import { addUp } from './commands/up.ts';
 import { addUpload } from './commands/upload.ts';
 
@@ -20,7 +21,7 @@ const groups: readonly (readonly [heading: string, readonly ((program: Command) 
   ['Installation:', [addUp, addDoctor, addRebuild]],
   ['Media:', [addUpload, addAssets, addRm, addPlay]],
   ['Fleet:', [addRegions, addAppliances]],
-  ['Nightly loop:', [addDemand, addForecast, addPlan, addFill, addFills, addReport]],
+  ['Nightly loop:', [addDemand, addForecast, addPlan, addFill, addFills, addReport, addSimulate]],
 ];
 
 /** A program that never ends the process itself: usage errors and `--help` are thrown as CommanderError. */
