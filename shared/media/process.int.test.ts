@@ -26,6 +26,9 @@ describe('runProcess', () => {
     });
     await expect(runProcess('no-such-program-here', [])).rejects.toMatchObject({ code: 'not-started' });
     await expect(runProcess('sleep', ['20'], { timeoutMs: 50 })).rejects.toMatchObject({ code: 'timed-out' });
+    await expect(runProcess('sh', ['-c', 'echo a; sleep 20'], { silenceMs: 200 })).rejects.toMatchObject({
+      code: 'timed-out',
+    });
     await expect(runProcess('yes', [], { maxOutputBytes: 10_000 })).rejects.toMatchObject({ code: 'output-too-large' });
   });
 

@@ -5,6 +5,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** Kills the child after so long; no limit by default. */
   readonly timeoutMs?: number;
+  /** Kills the child after so long without a byte on standard output; no limit by default. */
+  readonly silenceMs?: number;
   /** Largest standard output that is kept; more is an error. 1 MiB by default. */
   readonly maxOutputBytes?: number;
   /** Gets each line of standard output instead of keeping it. */
@@ -38,7 +40,7 @@ const stderrTailChars = 8_192;
  * @throws ProcessError, or the reason of `signal`.
  */
 export function runProcess(command: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
-  const { signal, timeoutMs, maxOutputBytes = 1024 * 1024, onLine } = options;
+  const { signal, timeoutMs, silenceMs, maxOutputBytes = 1024 * 1024, onLine } = options;
   if (signal?.aborted) return Promise.reject(signal.reason);
   const [program, ...programArgs] = [...dieWithParent(), command, ...args];
   const child = spawn(program ?? command, programArgs, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -53,15 +55,13 @@ export function runProcess(command: string, args: readonly string[], options: Ru
     };
     const onAbort = (): void => kill(signal?.reason);
     signal?.addEventListener('abort', onAbort, { once: true });
-    const timer =
-      timeoutMs === undefined
-        ? null
-        : setTimeout(
-            () => kill(new ProcessError('timed-out', `${command} took over ${timeoutMs} ms`, stderr)),
-            timeoutMs,
-          );
+    const late = (ms: number, what: string): NodeJS.Timeout =>
+      setTimeout(() => kill(new ProcessError('timed-out', `${command} ${what} ${ms} ms`, stderr)), ms);
+    const timer = timeoutMs === undefined ? undefined : late(timeoutMs, 'took over');
+    const silence = silenceMs === undefined ? undefined : late(silenceMs, 'was silent for');
 
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      silence?.refresh();
       output += chunk;
       if (onLine) {
         const lines = output.split('\n');
@@ -76,7 +76,8 @@ export function runProcess(command: string, args: readonly string[], options: Ru
     });
 
     const finish = (error: unknown): void => {
-      if (timer) clearTimeout(timer);
+      clearTimeout(timer);
+      clearTimeout(silence);
       signal?.removeEventListener('abort', onAbort);
       if (error === null) resolve(output);
       else reject(error);

@@ -18,6 +18,9 @@ export interface EncodeOptions {
   onProgress(progress: EncodeProgress): void;
 }
 
+/** ffmpeg tells its progress twice a second; a run that says nothing for so long hangs. */
+const silenceMs = 180_000;
+
 /**
  * Encodes all renditions, in runs side by side. When one fails, the others are stopped.
  *
@@ -49,7 +52,7 @@ async function run(
   onLine: (line: string) => void,
 ): Promise<void> {
   try {
-    await runProcess(ffmpegPath, encodeArgs(plan, part), { signal, onLine });
+    await runProcess(ffmpegPath, encodeArgs(plan, part), { signal, onLine, silenceMs });
   } catch (error) {
     if (!(error instanceof ProcessError) || error.code !== 'exit-code' || !isInputsFault(error)) throw error;
     throw new UnplayableSourceError(
