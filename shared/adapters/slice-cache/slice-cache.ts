@@ -16,13 +16,14 @@ import type { SliceSpec } from '../../domain/manifest.ts';
 import type { CachedSlice, SegmentCache, WriteOptions, WriteOutcome } from '../../ports/segment-cache.ts';
 import { sha256Of } from './digest.ts';
 import { lockFolder } from './folder-lock.ts';
-import { type Journal, type JournalRecord, openJournal } from './journal.ts';
+import type { JournalRecord } from './journal.ts';
 import { makeMemoryTier } from './memory-tier.ts';
-import { openPinnedKeys, type PinnedKeys } from './pinned-keys.ts';
+import { openPinnedKeys } from './pinned-keys.ts';
+import { recordsOf, recover } from './recovery.ts';
 import { makeRoomKeeper } from './room.ts';
 import { makeS3Fifo } from './s3-fifo.ts';
-import { makeSliceFiles, type SliceFiles } from './slice-files.ts';
-import { type HeldSlice, makeSliceIndex, type SliceIndex } from './slice-index.ts';
+import { makeSliceFiles } from './slice-files.ts';
+import { type HeldSlice, makeSliceIndex } from './slice-index.ts';
 
 export interface SliceCacheOptions {
   /** Folder of its own; created when missing. */
@@ -262,42 +263,4 @@ export async function openSliceCache(options: SliceCacheOptions): Promise<Segmen
       return closing;
     },
   };
-}
-
-function* recordsOf(index: SliceIndex, pinned: PinnedKeys): Iterable<JournalRecord> {
-  for (const key of pinned.added()) yield ['pin', pinned.setNumber, key];
-  for (const { key, slices } of index.objects()) {
-    for (const { index: sliceIndex, fileId, sizeBytes, crc } of slices.values()) {
-      yield ['+', fileId, key, sliceIndex, sizeBytes, crc];
-    }
-  }
-}
-
-type Held = Extract<JournalRecord, readonly ['+', ...unknown[]]>;
-
-/** Replays the journal, then believes the files: lines without a whole file and files without a line are dropped. */
-function recover(
-  dir: string,
-  index: SliceIndex,
-  files: SliceFiles,
-  onPin: (setNumber: number, key: string) => void,
-): { readonly journal: Journal; readonly nextFileId: number } {
-  const lines = new Map<number, Held>();
-  let nextFileId = 1;
-  const journal = openJournal(`${dir}/journal`, (record) => {
-    if (record[0] === 'pin') return onPin(record[1], record[2]);
-    if (record[0] === '+') lines.set(record[1], record);
-    else lines.delete(record[1]);
-    nextFileId = Math.max(nextFileId, record[1] + 1);
-  });
-  const whole = new Set<number>();
-  files.sweep(({ fileId, sizeBytes }) => {
-    if (lines.get(fileId)?.[4] !== sizeBytes) return false;
-    whole.add(fileId);
-    return true;
-  });
-  for (const [, fileId, key, sliceIndex, sizeBytes, crc] of lines.values()) {
-    if (whole.has(fileId)) index.add(key, sliceIndex, { fileId, sizeBytes, crc });
-  }
-  return { journal, nextFileId };
 }
