@@ -6,7 +6,7 @@ import type { FileRole, Manifest, ManifestFile } from '../manifest.ts';
 import { rankAppliances } from '../routing/rendezvous.ts';
 import type { HeldObject } from './candidates.ts';
 import { copiesOf, usableBytes } from './limits.ts';
-import { planFill } from './plan-fill.ts';
+import { copiesInPlan, planFill } from './plan-fill.ts';
 import type { PlannableVersion } from './version-files.ts';
 
 const stamp = '2026-11-20T12:00:00.000Z';
@@ -223,6 +223,7 @@ describe('planFill', () => {
       appliances: edges,
     });
     expect(p.appliances.every(({ fetch }) => fetch.some(({ assetId }) => assetId === 'hot'))).toBe(true);
+    expect(Object.fromEntries(copiesInPlan(p))).toEqual({ hot: 2, a: 1, b: 1 });
     expect(p.plannedCoverage).toBe(1);
   });
 

@@ -125,6 +125,17 @@ export function planFill(input: PlanFillInput): FillPlan {
   };
 }
 
+/** On how many appliances a plan wants each asset, as far as it wants it at all; what viewers are shared out by. */
+export function copiesInPlan({ appliances }: Pick<FillPlan, 'appliances'>): ReadonlyMap<string, number> {
+  const copies = new Map<string, number>();
+  for (const { keep, fetch } of appliances) {
+    for (const assetId of new Set([...keep, ...fetch].map((file) => file.assetId))) {
+      copies.set(assetId, (copies.get(assetId) ?? 0) + 1);
+    }
+  }
+  return copies;
+}
+
 /** 0 … 1; 0 where nothing is expected. */
 export const coverageShare = (coveredBytes: number, expectedBytes: number): number =>
   expectedBytes > 0 ? Math.min(1, Math.round((coveredBytes / expectedBytes) * 1e6) / 1e6) : 0;

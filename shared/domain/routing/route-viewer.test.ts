@@ -123,6 +123,24 @@ describe('routeViewer', () => {
     expect(route?.explanation).toContain('no edge of us-east may serve now');
   });
 
+  it('shares a title with several copies out among their edges, the same viewer always to the same', () => {
+    const many = ['b1', 'b2', 'b3', 'b4'].map((id) => edge(id, 'eu-berlin'));
+    const holders = rankAppliances('hot', many).slice(0, 2);
+    const routeOf = (viewer: number) =>
+      routeViewer('hot', choose({ regionId: 'eu-berlin' }), many, { copiesIn: () => 2, viewerKey: `10.0.0.${viewer}` });
+    const firsts = new Map<string, number>();
+    for (let viewer = 0; viewer < 200; viewer += 1) {
+      const route = routeOf(viewer);
+      expect(route).toEqual(routeOf(viewer));
+      expect(new Set(route?.appliances.slice(0, 2))).toEqual(new Set(holders));
+      expect(route?.appliances.slice(2)).toEqual(rankAppliances('hot', many).slice(2));
+      const first = route?.appliances[0]?.id ?? '';
+      firsts.set(first, (firsts.get(first) ?? 0) + 1);
+    }
+    expect([...firsts.keys()].sort()).toEqual(holders.map(({ id }) => id).sort());
+    expect(Math.min(...firsts.values())).toBeGreaterThan(70);
+  });
+
   it('has no answer when no edge anywhere may serve', () => {
     expect(routeViewer('asset-1', choose({}), [])).toBeNull();
   });
