@@ -91,7 +91,8 @@ export function makePlanRegion(deps: PlanRegionDeps): JobHandler<'plan-region'> 
     if (isUnderway(fill.state) && frozen) return handOn(fill, frozen);
     const made = frozen ?? (await freeze(region, fill, signal, last));
     const now = await documents.getFill(fill.id);
-    if (now && isEnded(now.state)) return { kind: 'frozen', fillId: fill.id };
+    // Cancelled meanwhile, or planned by another job of the same window and under way already.
+    if (now && (isEnded(now.state) || isUnderway(now.state))) return { kind: 'frozen', fillId: fill.id };
     await documents.putFill({
       ...(now ?? fill),
       state: 'scheduled',
