@@ -10,7 +10,7 @@ import type { TusUploads } from './tus-uploads.ts';
 
 export interface SweepDependencies {
   readonly uploads: Pick<TusUploads, 'sweep'>;
-  readonly catalogue: Pick<Catalogue, 'list'>;
+  readonly catalogue: Pick<Catalogue, 'list' | 'update'>;
   readonly jobs: Pick<JobQueue, 'add' | 'get'>;
   readonly store: Pick<ObjectStore, 'list' | 'head' | 'delete'>;
   readonly uploadExpiryMs: number;
@@ -53,9 +53,32 @@ export function makeSweep(dependencies: SweepDependencies): Sweep {
     logger.info({ assetId, job: name }, 'enqueued a job that was missing');
   }
 
+  /** A job whose workers died on every attempt ends without its handler, which then could not say so of the asset. */
+  async function failWhatWorkersLost(assetId: string): Promise<void> {
+    const job = await jobs.get('transcode-asset', jobMap['transcode-asset'].id({ assetId }));
+    if (job?.state !== 'failed') return;
+    await catalogue.update(assetId, (asset) =>
+      asset.state === 'transcoding'
+        ? {
+            ...asset,
+            state: 'failed',
+            updatedAt: new Date(clock.now()).toISOString(),
+            failure: {
+              code: 'worker-lost',
+              reason: `Every worker that took it was lost (${job.failure ?? 'no reason known'}); see the transcode worker's log, then upload it again.`,
+            },
+          }
+        : asset,
+    );
+    logger.warn({ assetId, failure: job.failure }, 'no worker could finish a transcode');
+  }
+
   async function ensureJobs(options: SweepOptions): Promise<void> {
     for (const state of ['uploaded', 'transcoding'] as const)
-      for await (const { id } of assetsIn(state)) await ensureJob('transcode-asset', id, options);
+      for await (const { id } of assetsIn(state)) {
+        if (state === 'transcoding' && !options.replaceEnded) await failWhatWorkersLost(id);
+        await ensureJob('transcode-asset', id, options);
+      }
     for await (const { id } of assetsIn('deleted')) await ensureJob('delete-asset', id, options);
   }
 

@@ -47,8 +47,8 @@ ${
     : applianceTable(overview.appliances)
 }
 </section>
-<section aria-labelledby="titles">
-<h2 id="titles">Titles</h2>
+<section aria-labelledby="assets">
+<h2 id="assets">Assets</h2>
 ${
   overview.assets.length === 0
     ? html`<p class="empty">Nothing uploaded yet. Try <code>npx nightfill upload FILE --wait</code>.</p>`
