@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { makeApplianceHttpApi } from '../../shared/adapters/appliance-http/appliance-http.ts';
+import { makeBullmqJobQueue } from '../../shared/adapters/bullmq/bullmq-job-queue.ts';
 import type { Fill, FillPlan } from '../../shared/domain/fill.ts';
 import type { Appliance, Region } from '../../shared/domain/fleet.ts';
 import { forecastRegion } from '../../shared/domain/forecasting/forecast-region.ts';
@@ -21,6 +22,7 @@ import { JobAbortedError, type JobContext } from '../../shared/ports/job-queue.t
 import { type FailingAppliance, startFailingAppliance } from '../../shared/testing/failing-appliance.ts';
 import { makePortsKit, type PortsKit } from '../../shared/testing/ports-kit.ts';
 import { makeTestAppliance, makeTestRegion, publishTestAsset } from '../../shared/testing/published.ts';
+import { quickPolicies } from '../../shared/testing/quick-policies.ts';
 import { applianceCredential } from '../../shared/tokens/credentials.ts';
 import { type FillRegionDeps, makeFillRegion } from './fill-region.ts';
 
@@ -369,7 +371,7 @@ describe('fill-region', () => {
     expect(new Set(stored).size).toBe(stored.length);
   });
 
-  it('is taken up where it stopped after kill -9, with nothing counted or stored twice', async () => {
+  it('is taken up by another worker where it stopped after kill -9, with nothing counted or stored twice', async () => {
     const fill = await freeze({ a: many(40, 100_000) }, { budget: { rateBps: 8e6 } });
     const at = (path: string): string => JSON.stringify(new URL(path, import.meta.url).href);
     const child = spawn(
@@ -379,6 +381,8 @@ describe('fill-region', () => {
         '-e',
         `import { pino } from 'pino';
          import { makeApplianceHttpApi } from ${at('../../shared/adapters/appliance-http/appliance-http.ts')};
+         import { makeBullmqJobQueue } from ${at('../../shared/adapters/bullmq/bullmq-job-queue.ts')};
+         import { quickPolicies as policies } from ${at('../../shared/testing/quick-policies.ts')};
          import { makeStoreDocuments } from ${at('../../shared/adapters/documents/store-documents.ts')};
          import { makeFolderObjectStore } from ${at('../../shared/adapters/folder/folder-object-store.ts')};
          import { connectRedis } from ${at('../../shared/adapters/redis/connection.ts')};
@@ -387,7 +391,7 @@ describe('fill-region', () => {
          import { systemClock as clock } from ${at('../../shared/platform/clock.ts')};
          import { applianceCredential } from ${at('../../shared/tokens/credentials.ts')};
          import { makeFillRegion } from ${at('./fill-region.ts')};
-         const [redisUrl, root, secret, fillId] = process.argv.slice(1);
+         const [redisUrl, root, secret] = process.argv.slice(1);
          const redis = connectRedis({ url: redisUrl });
          const store = makeFolderObjectStore({ root });
          const run = makeFillRegion({
@@ -397,19 +401,31 @@ describe('fill-region', () => {
            api: makeApplianceHttpApi({ credentialOf: (id) => applianceCredential(secret, id) }),
            store, clock, logger: pino({ level: 'silent' }), parallelPushes: 4,
          });
-         await run({ payload: { fillId }, signal: new AbortController().signal, lastAttempt: false });`,
+         const queue = makeBullmqJobQueue({ redisUrl, clock, policies });
+         await queue.work('fill-region', run);`,
         kit.redisKit.server.url,
         kit.redisKit.folder,
         fleetSecret,
-        fill.id,
       ],
       { stdio: ['ignore', 'inherit', 'inherit'], cwd: process.cwd() },
     );
     const exited = once(child, 'exit');
-    await expect.poll(() => edgeAt(0).held.size, { timeout: 15_000, interval: 20 }).toBeGreaterThan(15);
-    child.kill('SIGKILL');
-    await exited;
-    expect(await handler()(job(fill.id))).toEqual({ state: 'completed' });
+    const queue = makeBullmqJobQueue({
+      redisUrl: kit.redisKit.server.url,
+      clock: systemClock,
+      policies: quickPolicies,
+    });
+    try {
+      const { id } = await queue.add('fill-region', { fillId: fill.id });
+      await expect.poll(() => edgeAt(0).held.size, { timeout: 15_000, interval: 20 }).toBeGreaterThan(15);
+      await queue.work('fill-region', handler());
+      child.kill('SIGKILL');
+      await exited;
+      const ended = await queue.waitFor('fill-region', id, 25_000);
+      expect(ended).toMatchObject({ state: 'completed', result: { state: 'completed' }, attempts: 2 });
+    } finally {
+      await queue.close();
+    }
     expect(await report()).toMatchObject({ pushed: fill.planned, skipped: noCount, failed: noCount });
     const stored = edgeAt(0)
       .puts.filter(({ status }) => status === 201)
