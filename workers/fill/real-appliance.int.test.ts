@@ -1,6 +1,5 @@
 /** The fill against the appliance itself, as a process of its own: what the one sends, the other takes. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { hash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
@@ -10,23 +9,19 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { makeApplianceHttpApi } from '../../shared/adapters/appliance-http/appliance-http.ts';
-import type { Fill, FillPlan, PlannedFile } from '../../shared/domain/fill.ts';
+import type { Fill } from '../../shared/domain/fill.ts';
 import type { ApplianceOrders } from '../../shared/domain/fleet.ts';
-import { manifestName, storeKeys } from '../../shared/domain/keys.ts';
-import type { Manifest } from '../../shared/domain/manifest.ts';
-import { orderedFiles } from '../../shared/domain/planning/version-files.ts';
+import { manifestName } from '../../shared/domain/keys.ts';
 import { noCount } from '../../shared/domain/reporting/fill-report.ts';
 import { systemClock } from '../../shared/platform/clock.ts';
 import type { ApplianceApi, HeldKey } from '../../shared/ports/appliance-api.ts';
-import { makePortsKit, type PortsKit } from '../../shared/testing/ports-kit.ts';
-import { makeTestAppliance, makeTestRegion, publishTestAsset } from '../../shared/testing/published.ts';
+import { type FillNight, fillJob, makeFillNight, nightSecret } from '../../shared/testing/fill-night.ts';
 import { applianceCredential } from '../../shared/tokens/credentials.ts';
 import { makeFillRegion } from './fill-region.ts';
 
-const fleetSecret = 'a fleet secret of at least 32 characters';
 const target = (url: string) => ({ id: 'e1', internalUrl: url });
 
-let kit: PortsKit;
+let night: FillNight;
 let api: ApplianceApi;
 let dir: string;
 let control: Server;
@@ -41,7 +36,7 @@ async function startAppliance(): Promise<void> {
       NIGHTFILL_PORT: '0',
       NIGHTFILL_LOG_LEVEL: 'silent',
       NIGHTFILL_APPLIANCE_ID: 'e1',
-      NIGHTFILL_APPLIANCE_CREDENTIAL: applianceCredential(fleetSecret, 'e1'),
+      NIGHTFILL_APPLIANCE_CREDENTIAL: applianceCredential(nightSecret, 'e1'),
       NIGHTFILL_APPLIANCE_DIR: dir,
       NIGHTFILL_CONTROL_URL: `http://127.0.0.1:${(control.address() as AddressInfo).port}`,
     },
@@ -79,9 +74,9 @@ async function endAppliance(signal: NodeJS.Signals): Promise<void> {
 }
 
 beforeEach(async () => {
-  kit = await makePortsKit(systemClock);
+  night = await makeFillNight();
   dir = await mkdtemp(join(tmpdir(), 'nightfill-appliance-'));
-  api = makeApplianceHttpApi({ credentialOf: (id) => applianceCredential(fleetSecret, id), pageSize: 3 });
+  api = makeApplianceHttpApi({ credentialOf: (id) => applianceCredential(nightSecret, id), pageSize: 3 });
   control = await startControl();
   await startAppliance();
 });
@@ -90,91 +85,19 @@ afterEach(async () => {
   await api.close();
   control.closeAllConnections();
   control.close();
-  await kit.dispose();
+  await night.dispose();
   await rm(dir, { recursive: true, force: true });
 });
 
-async function frozenFill(manifest: Manifest, run: number): Promise<Fill> {
-  const { store } = kit.redisKit;
-  const key = storeKeys.manifest(manifest.assetId, manifest.version);
-  const object = await store.get(key);
-  const chunks: Buffer[] = [];
-  for await (const chunk of object?.body ?? []) chunks.push(chunk);
-  const bytes = Buffer.concat(chunks);
-  const sha256 = hash('sha256', bytes, 'hex');
-  const fetch = orderedFiles({ manifest, manifestFile: { sizeBytes: bytes.length, sha256 } }).map(
-    (file): PlannedFile => ({
-      key: file.key,
-      assetId: manifest.assetId,
-      rendition: file.rendition,
-      sizeBytes: file.sizeBytes,
-      sha256: file.sha256,
-      expectedBytes: file.sizeBytes,
-      value: 1,
-      reason: 'expected-demand',
-    }),
-  );
-  const region = makeTestRegion('r', { budget: { bytesPerNight: 1e12, rateBps: 1e9 } });
-  await kit.fleet.putRegion(region);
-  await kit.fleet.putAppliance(makeTestAppliance('e1', 'r', url));
-  const bytesInAll = fetch.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  const plan: FillPlan = {
-    schema: 1,
-    id: `r-2026-11-21-${run}`,
-    regionId: 'r',
-    date: '2026-11-21',
-    run,
-    frozenAt: '2026-11-20T20:00:00.000Z',
-    window: region.window,
-    timeZone: region.timeZone,
-    budget: region.budget,
-    forecastKey: 'forecasts/r/2026-11-21.json',
-    forecastModel: 'test',
-    expectedBytes: bytesInAll,
-    plannedCoverage: 1,
-    fetchBytes: bytesInAll,
-    fetchFiles: fetch.length,
-    appliances: [{ applianceId: 'e1', capacityBytes: 1e10, fetch, keep: [], evict: [] }],
-    rejected: [],
-  };
-  const fill: Fill = {
-    id: plan.id,
-    regionId: 'r',
-    date: plan.date,
-    run,
-    state: 'scheduled',
-    start: 'now',
-    createdAt: plan.frozenAt,
-    startedAt: null,
-    finishedAt: null,
-    message: null,
-    planned: { files: fetch.length, bytes: bytesInAll },
-    pushed: noCount,
-    skipped: noCount,
-    failed: noCount,
-    rateBps: 0,
-  };
-  await kit.documents.putPlan(plan);
-  await kit.documents.createFill(fill);
-  return fill;
-}
-
 const carryOut = (fill: Fill) =>
   makeFillRegion({
-    ...kit,
-    store: kit.redisKit.store,
+    ...night.kit,
+    store: night.ports.store,
     api,
     clock: systemClock,
     logger: pino({ level: 'silent' }),
     parallelPushes: 4,
-  })({
-    id: `fill-${fill.id}`,
-    payload: { fillId: fill.id },
-    attempt: 1,
-    lastAttempt: false,
-    signal: new AbortController().signal,
-    progress: async () => undefined,
-  });
+  })(fillJob(fill.id));
 
 async function inventory(): Promise<HeldKey[]> {
   const held: HeldKey[] = [];
@@ -184,41 +107,39 @@ async function inventory(): Promise<HeldKey[]> {
 
 describe('a fill of the real appliance', () => {
   it('brings every byte, outlives a kill of the appliance, and finds everything held the next time', async () => {
-    const ports = { ...kit, store: kit.redisKit.store };
-    const manifest = await publishTestAsset(ports, 'a', [200_000, 300_000, 9 * 1024 * 1024]);
-    const first = await frozenFill(manifest, 1);
+    const manifest = await night.publish('a', [200_000, 300_000, 9 * 1024 * 1024]);
+    const first = await night.freezeFor([target(url)], { run: 1 });
     expect(await carryOut(first)).toEqual({ state: 'completed' });
     const sizes = new Map(manifest.files.map(({ path, sizeBytes }) => [`a/v1/${path}`, sizeBytes]));
     const held = await inventory();
     expect(held.map(({ key }) => key)).toEqual([...sizes.keys(), `a/v1/${manifestName}`].sort());
     for (const { key, heldBytes } of held) if (sizes.has(key)) expect(heldBytes).toBe(sizes.get(key));
-    expect(await kit.documents.getReport('r', '2026-11-21')).toMatchObject({
+    expect(await night.report()).toMatchObject({
       pushed: first.planned,
       forecastCoverage: 1,
     });
 
     await endAppliance('SIGKILL');
     await startAppliance();
-    const second = await frozenFill(manifest, 2);
+    const second = await night.freezeFor([target(url)], { run: 2 });
     expect(await carryOut(second)).toEqual({ state: 'completed' });
-    expect(await kit.documents.getReport('r', '2026-11-21')).toMatchObject({
+    expect(await night.report()).toMatchObject({
       pushed: noCount,
       skipped: second.planned,
     });
 
     expect(await api.remove(target(url), 'a/')).toBeGreaterThan(9 * 1024 * 1024);
     expect(await inventory()).toEqual([]);
-    const third = await frozenFill(manifest, 3);
+    const third = await night.freezeFor([target(url)], { run: 3 });
     expect(await carryOut(third)).toEqual({ state: 'completed' });
-    expect((await kit.documents.getReport('r', '2026-11-21', 3))?.failures[0]?.reason).toBe('asset-deleted');
+    expect((await night.report(3)).failures[0]?.reason).toBe('asset-deleted');
   }, 60_000);
 
   it('refuses damaged bytes and a wrong credential', async () => {
-    const ports = { ...kit, store: kit.redisKit.store };
-    const manifest = await publishTestAsset(ports, 'a', [50_000, 50_000]);
-    await ports.store.put('assets/a/v1/video-360p/1.m4s', Buffer.alloc(50_000, 'x'));
-    expect(await carryOut(await frozenFill(manifest, 1))).toEqual({ state: 'incomplete' });
-    expect((await kit.documents.getReport('r', '2026-11-21'))?.failures).toMatchObject([
+    await night.publish('a', [50_000, 50_000]);
+    await night.ports.store.put('assets/a/v1/video-360p/1.m4s', Buffer.alloc(50_000, 'x'));
+    expect(await carryOut(await night.freezeFor([target(url)], { run: 1 }))).toEqual({ state: 'incomplete' });
+    expect((await night.report()).failures).toMatchObject([
       { key: 'a/v1/video-360p/1.m4s', reason: 'digest-mismatch' },
     ]);
     const stranger = makeApplianceHttpApi({ credentialOf: () => 'wrong' });

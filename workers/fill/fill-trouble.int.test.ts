@@ -1,0 +1,191 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { makeBullmqJobQueue } from '../../shared/adapters/bullmq/bullmq-job-queue.ts';
+import { noCount } from '../../shared/domain/reporting/fill-report.ts';
+import { systemClock } from '../../shared/platform/clock.ts';
+import { JobAbortedError } from '../../shared/ports/job-queue.ts';
+import {
+  type FillNight,
+  fillJob,
+  makeFillNight,
+  nightDate,
+  nightSecret,
+  segments,
+} from '../../shared/testing/fill-night.ts';
+import { quickPolicies } from '../../shared/testing/quick-policies.ts';
+import { type FillRegionDeps, makeFillRegion } from './fill-region.ts';
+
+let night: FillNight;
+
+beforeEach(async () => {
+  night = await makeFillNight();
+});
+afterEach(() => night.dispose());
+
+const addEdges = async (count: number): Promise<void> => {
+  for (let at = 0; at < count; at += 1) await night.addEdge();
+};
+const makeHandler = (over: Partial<FillRegionDeps> = {}) =>
+  makeFillRegion({
+    ...night.kit,
+    store: night.ports.store,
+    api: night.api,
+    clock: systemClock,
+    logger: pino({ level: 'silent' }),
+    parallelPushes: 4,
+    patienceMs: { window: 1_500, now: 1_500 },
+    ...over,
+  });
+
+describe('fill-region in trouble', () => {
+  it('works around an appliance that is down, and one that comes back in time', async () => {
+    await addEdges(2);
+    const fill = await night.freeze({ a: segments(6, 20_000) });
+    await night.edge(0).down();
+    expect(await makeHandler()(fillJob(fill.id))).toEqual({ state: 'incomplete' });
+    const result = await night.report();
+    expect(result.appliances.find((a) => a.applianceId === 'e1')?.pushed.files).toBe(9);
+    expect(result.appliances.find((a) => a.applianceId === 'e0')?.failed.files).toBe(9);
+    expect(result.failures[0]).toMatchObject({ applianceId: 'e0', reason: 'appliance-unreachable' });
+
+    const again = await night.freeze({ b: segments(2, 20_000) }, { run: 2 });
+    const running = makeHandler({ patienceMs: { window: 8_000, now: 8_000 } })(fillJob(again.id));
+    await delay(500);
+    await night.edge(0).up();
+    expect(await running).toEqual({ state: 'completed' });
+  });
+
+  it('ends as failed when no appliance could be reached at all', async () => {
+    const fill = await night.freeze({ a: segments(2, 1_000) });
+    await night.edge(0).down();
+    expect(await makeHandler()(fillJob(fill.id))).toEqual({ state: 'failed' });
+    expect((await night.fill(fill.id)).message).toContain('see that the appliances run');
+  });
+
+  it('goes on after dropped connections and answers that say to try later', async () => {
+    const fill = await night.freeze({ a: segments(6, 50_000) });
+    let drops = 3;
+    let busy = 3;
+    night.edge(0).faults.drop = (key) => key.endsWith('/3.m4s') && drops-- > 0;
+    night.edge(0).faults.refuse = (key) => (key.endsWith('/4.m4s') && busy-- > 0 ? 503 : null);
+    expect(await makeHandler({ patienceMs: { window: 20_000, now: 20_000 } })(fillJob(fill.id))).toEqual({
+      state: 'completed',
+    });
+    expect((await night.fill(fill.id)).sentBytes).toBeGreaterThan(fill.planned.bytes);
+  });
+
+  it('makes room by what is not planned, and says so when that is not enough', async () => {
+    const fill = await night.freeze({ a: segments(5, 100_000) });
+    night.edge(0).held.set('pulled/v9/1.m4s', 300_000);
+    night.edge(0).faults.capacityBytes = 700_000;
+    expect(await makeHandler()(fillJob(fill.id))).toEqual({ state: 'completed' });
+    expect(night.edge(0).held.has('pulled/v9/1.m4s')).toBe(false);
+    expect((await night.report()).appliances[0]?.evicted).toEqual({ files: 1, bytes: 300_000 });
+
+    const second = await night.freeze({ b: segments(5, 100_000) }, { run: 2 });
+    expect(await makeHandler()(fillJob(second.id))).toEqual({ state: 'incomplete' });
+    expect((await night.report()).failures.every(({ reason }) => reason === 'appliance-full')).toBe(true);
+  });
+
+  it('tells damaged bytes, missing sources and deleted assets apart', async () => {
+    const fill = await night.freeze({ a: segments(3, 10_000), b: segments(2, 10_000) });
+    const { store } = night.ports;
+    await store.put('assets/a/v1/video-360p/0.m4s', Buffer.alloc(10_000, 'x'));
+    await store.delete('assets/a/v1/video-360p/1.m4s');
+    await night.kit.catalogue.update('b', (asset) => ({ ...asset, state: 'deleted' }));
+    expect(await makeHandler()(fillJob(fill.id))).toEqual({ state: 'incomplete' });
+    const reasons = Object.fromEntries((await night.report()).failures.map(({ key, reason }) => [key, reason]));
+    expect(reasons['a/v1/video-360p/0.m4s']).toBe('digest-mismatch');
+    expect(reasons['a/v1/video-360p/1.m4s']).toBe('source-missing');
+    expect(reasons['b/v1/asset.json']).toBe('asset-deleted');
+    expect(night.edge(0).held.has('a/v1/video-360p/2.m4s')).toBe(true);
+    expect(night.edge(0).held.has('a/v1/video-360p/0.m4s')).toBe(false);
+  });
+
+  it('shows its progress, and hands on what is left when the worker closes', async () => {
+    const fill = await night.freeze({ a: segments(40, 100_000) }, { budget: { rateBps: 8e6 } });
+    const stop = new AbortController();
+    const running = makeHandler()(fillJob(fill.id, stop.signal));
+    const live = () => night.fill(fill.id);
+    await expect.poll(async () => (await live()).pushed.files, { timeout: 5_000 }).toBeGreaterThan(4);
+    expect((await live()).state).toBe('running');
+    expect((await live()).rateBps).toBeGreaterThan(4e6);
+    stop.abort(new JobAbortedError('worker-closing'));
+    await expect(running).rejects.toThrow('worker-closing');
+    expect(await night.kit.documents.getReport('r', nightDate)).toBeNull();
+    expect((await live()).state).toBe('running');
+    expect(await makeHandler()(fillJob(fill.id))).toEqual({ state: 'completed' });
+    expect(await night.report()).toMatchObject({ pushed: fill.planned, skipped: noCount });
+    const stored = night
+      .edge(0)
+      .puts.filter(({ status }) => status === 201)
+      .map(({ key }) => key);
+    expect(new Set(stored).size).toBe(stored.length);
+  });
+
+  it('is taken up by another worker where it stopped after kill -9, with nothing counted or stored twice', async () => {
+    const fill = await night.freeze({ a: segments(40, 100_000) }, { budget: { rateBps: 8e6 } });
+    const at = (path: string): string => JSON.stringify(new URL(path, import.meta.url).href);
+    const child = spawn(
+      process.execPath,
+      [
+        '--input-type=module',
+        '-e',
+        `import { pino } from 'pino';
+         import { makeApplianceHttpApi } from ${at('../../shared/adapters/appliance-http/appliance-http.ts')};
+         import { makeBullmqJobQueue } from ${at('../../shared/adapters/bullmq/bullmq-job-queue.ts')};
+         import { quickPolicies as policies } from ${at('../../shared/testing/quick-policies.ts')};
+         import { makeStoreDocuments } from ${at('../../shared/adapters/documents/store-documents.ts')};
+         import { makeFolderObjectStore } from ${at('../../shared/adapters/folder/folder-object-store.ts')};
+         import { connectRedis } from ${at('../../shared/adapters/redis/connection.ts')};
+         import { makeRedisCatalogue } from ${at('../../shared/adapters/redis/redis-catalogue.ts')};
+         import { makeRedisFleet } from ${at('../../shared/adapters/redis/redis-fleet.ts')};
+         import { systemClock as clock } from ${at('../../shared/platform/clock.ts')};
+         import { applianceCredential } from ${at('../../shared/tokens/credentials.ts')};
+         import { makeFillRegion } from ${at('./fill-region.ts')};
+         const [redisUrl, root, secret] = process.argv.slice(1);
+         const redis = connectRedis({ url: redisUrl });
+         const store = makeFolderObjectStore({ root });
+         const run = makeFillRegion({
+           fleet: makeRedisFleet({ redis, store, clock }),
+           catalogue: makeRedisCatalogue({ redis, store, clock }),
+           documents: makeStoreDocuments(store),
+           api: makeApplianceHttpApi({ credentialOf: (id) => applianceCredential(secret, id) }),
+           store, clock, logger: pino({ level: 'silent' }), parallelPushes: 4,
+         });
+         const queue = makeBullmqJobQueue({ redisUrl, clock, policies });
+         await queue.work('fill-region', run);`,
+        night.kit.redisKit.server.url,
+        night.kit.redisKit.folder,
+        nightSecret,
+      ],
+      { stdio: ['ignore', 'inherit', 'inherit'], cwd: process.cwd() },
+    );
+    const exited = once(child, 'exit');
+    const queue = makeBullmqJobQueue({
+      redisUrl: night.kit.redisKit.server.url,
+      clock: systemClock,
+      policies: quickPolicies,
+    });
+    try {
+      const { id } = await queue.add('fill-region', { fillId: fill.id });
+      await expect.poll(() => night.edge(0).held.size, { timeout: 15_000, interval: 20 }).toBeGreaterThan(15);
+      await queue.work('fill-region', makeHandler());
+      child.kill('SIGKILL');
+      await exited;
+      const ended = await queue.waitFor('fill-region', id, 25_000);
+      expect(ended).toMatchObject({ state: 'completed', result: { state: 'completed' }, attempts: 2 });
+    } finally {
+      await queue.close();
+    }
+    expect(await night.report()).toMatchObject({ pushed: fill.planned, skipped: noCount, failed: noCount });
+    const stored = night
+      .edge(0)
+      .puts.filter(({ status }) => status === 201)
+      .map(({ key }) => key);
+    expect(new Set(stored).size).toBe(stored.length);
+  }, 40_000);
+});
