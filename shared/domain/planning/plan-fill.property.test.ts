@@ -1,0 +1,146 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { appliance, type Case, empty, inventoryOf, keysOf, plan, version } from '../../testing/plan-case.ts';
+import { usableBytes } from './limits.ts';
+
+const caseArbitrary: fc.Arbitrary<Case> = fc
+  .record({
+    sizes: fc.array(fc.array(fc.integer({ min: 1, max: 40_000 }), { minLength: 1, maxLength: 6 }), { maxLength: 8 }),
+    demand: fc.array(fc.nat(1e6), { minLength: 8, maxLength: 8 }),
+    capacities: fc.array(fc.integer({ min: 1, max: 200_000 }), { maxLength: 4 }),
+    heldShare: fc.array(fc.boolean(), { minLength: 7, maxLength: 7 }),
+    junkBytes: fc.nat(50_000),
+    bytesPerNight: fc.nat(300_000),
+    spentBytes: fc.nat(100_000),
+  })
+  .map(({ sizes, demand, capacities, heldShare, junkBytes, bytesPerNight, spentBytes }) => {
+    const versions = sizes.map((list, index) => version(`a${index}`, { v: list }));
+    return {
+      versions,
+      demand: Object.fromEntries(sizes.map((_, index) => [`a${index}`, demand[index] ?? 0])),
+      appliances: capacities.map((capacityBytes, index) => {
+        let stored = junkBytes;
+        const inventory = [{ key: 'junk/v1/x.m4s', heldBytes: junkBytes }];
+        const wanted = versions.flatMap(inventoryOf).filter((_, at) => heldShare[(at + index) % 7]);
+        for (const object of wanted) {
+          if (stored + object.heldBytes > capacityBytes) continue;
+          inventory.push(object);
+          stored += object.heldBytes;
+        }
+        return { appliance: appliance(`e${index}`, capacityBytes), inventory };
+      }),
+      budget: { bytesPerNight },
+      spentBytes,
+    };
+  });
+
+describe('planFill, for any input', () => {
+  it('keeps every hard limit and contradicts itself nowhere', () => {
+    fc.assert(
+      fc.property(caseArbitrary, (c) => {
+        const p = plan(c);
+        expect(p.fetchBytes).toBeLessThanOrEqual(Math.max(0, (c.budget?.bytesPerNight ?? 0) - (c.spentBytes ?? 0)));
+        for (const one of p.appliances) {
+          const inventory = new Map(
+            c.appliances
+              .find(({ appliance: a }) => a.id === one.applianceId)
+              ?.inventory.map((o) => [o.key, o.heldBytes]),
+          );
+          const stored = [...inventory.values()].reduce((sum, bytes) => sum + bytes, 0);
+          const bytes = (files: readonly { readonly sizeBytes: number }[]) =>
+            files.reduce((sum, f) => sum + f.sizeBytes, 0);
+          expect(bytes(one.keep) + bytes(one.fetch)).toBeLessThanOrEqual(usableBytes(one.capacityBytes));
+          if (stored <= one.capacityBytes) {
+            const partly = one.fetch.reduce((sum, f) => sum + (inventory.get(f.key) ?? 0), 0);
+            expect(stored + bytes(one.fetch) - partly - bytes(one.evict)).toBeLessThanOrEqual(one.capacityBytes);
+          }
+          const mentioned = [...keysOf(one.fetch), ...keysOf(one.keep), ...keysOf(one.evict)];
+          expect(new Set(mentioned).size).toBe(mentioned.length);
+          expect(one.keep.every((f) => inventory.get(f.key) === f.sizeBytes)).toBe(true);
+          expect(one.evict.every(({ key }) => inventory.has(key))).toBe(true);
+          const cheapest = Math.min(...one.fetch.map(({ value }) => value));
+          const dearest = Math.max(...one.evict.map(({ value }) => value));
+          if (one.fetch.length > 0 && one.evict.length > 0) expect(dearest).toBeLessThanOrEqual(cheapest);
+          const manifests = new Set(
+            [...keysOf(one.keep), ...keysOf(one.fetch)]
+              .filter((key) => key.endsWith('/asset.json'))
+              .map((key) => key.split('/')[0]),
+          );
+          for (const { assetId } of one.fetch) expect(manifests.has(assetId)).toBe(true);
+        }
+        expect(p.plannedCoverage).toBeGreaterThanOrEqual(0);
+        expect(p.plannedCoverage).toBeLessThanOrEqual(1);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('accounts for every expected byte: planned, or left out with a reason', () => {
+    fc.assert(
+      fc.property(caseArbitrary, (c) => {
+        const p = plan(c);
+        const planned = p.appliances
+          .flatMap((a) => [...a.keep, ...a.fetch])
+          .reduce((sum, f) => sum + f.expectedBytes, 0);
+        const rejected = p.rejected.reduce((sum, r) => sum + r.expectedBytes, 0);
+        expect(Math.abs(planned + rejected - p.expectedBytes)).toBeLessThanOrEqual(1 + p.rejected.length);
+      }),
+    );
+  });
+
+  it('is the same whatever the order of its inputs', () => {
+    fc.assert(
+      fc.property(caseArbitrary, (c) => {
+        const turned = { ...c, versions: [...c.versions].reverse(), appliances: [...c.appliances].reverse() };
+        expect(plan(turned)).toEqual(plan(c));
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('comes within a few per cent of the best choice on small cases', () => {
+    const asset = fc.record({
+      demand: fc.integer({ min: 1, max: 1e6 }),
+      sizes: fc.array(fc.integer({ min: 3_000, max: 6_000 }), { minLength: 2, maxLength: 4 }),
+    });
+    const worst = { share: 1, sum: 0, cases: 0 };
+    fc.assert(
+      fc.property(
+        fc.array(asset, { minLength: 2, maxLength: 3 }),
+        fc.integer({ min: 30_000, max: 60_000 }),
+        (assets, capacity) => {
+          const p = plan({
+            demand: Object.fromEntries(assets.map(({ demand }, index) => [`a${index}`, demand])),
+            versions: assets.map(({ sizes }, index) => version(`a${index}`, { v: sizes })),
+            appliances: [empty(appliance('e', capacity))],
+          });
+          const share = (p.plannedCoverage * p.expectedBytes) / bestBytes(assets, usableBytes(capacity));
+          worst.share = Math.min(worst.share, share);
+          worst.sum += share;
+          worst.cases += 1;
+        },
+      ),
+      { numRuns: 150, seed: 11 },
+    );
+    expect(worst.sum / worst.cases).toBeGreaterThan(0.98);
+    expect(worst.share).toBeGreaterThan(0.85);
+  });
+});
+
+/** Tries every set of segments; a title's base files (2,200 bytes) are needed for any of them. */
+function bestBytes(assets: readonly { demand: number; sizes: readonly number[] }[], room: number): number {
+  const baseBytes = 2_200;
+  const options = assets.map(({ demand, sizes }) => {
+    const whole = baseBytes + sizes.reduce((sum, size) => sum + size, 0);
+    return Array.from({ length: 2 ** sizes.length }, (_, mask) => {
+      const size = sizes.reduce((sum, one, bit) => sum + (mask & (1 << bit) ? one : 0), mask ? baseBytes : 0);
+      return { size, worth: (demand * size) / whole };
+    });
+  });
+  const best = (index: number, left: number): number =>
+    (options[index] ?? []).reduce(
+      (most, { size, worth }) => (size <= left ? Math.max(most, worth + best(index + 1, left - size)) : most),
+      0,
+    );
+  return best(0, room);
+}

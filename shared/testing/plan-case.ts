@@ -1,0 +1,156 @@
+/** Small worlds for the planner: manifests, forecasts and appliances with as few words as a test can do with. */
+import type { AssetForecast, FillPlan, Forecast } from '../domain/fill.ts';
+import type { Appliance, Region } from '../domain/fleet.ts';
+import type { FileRole, Manifest, ManifestFile } from '../domain/manifest.ts';
+import type { HeldObject } from '../domain/planning/candidates.ts';
+import { planFill } from '../domain/planning/plan-fill.ts';
+import type { PlannableVersion } from '../domain/planning/version-files.ts';
+
+const stamp = '2026-11-20T12:00:00.000Z';
+const date = '2026-11-21';
+export const mega = 1_000_000;
+
+const region = (budget: Partial<Region['budget']> = {}): Region => ({
+  id: 'r',
+  name: 'R',
+  timeZone: 'Europe/Berlin',
+  window: { start: '01:00', end: '05:00' },
+  budget: { bytesPerNight: 1_000 * mega, rateBps: 1_000 * mega, ...budget },
+  coverage: { networks: [], location: null },
+  fillEnabled: true,
+  createdAt: stamp,
+  updatedAt: stamp,
+});
+
+export const appliance = (id: string, capacityBytes: number, weight = 1): Appliance => ({
+  id,
+  regionId: 'r',
+  role: 'edge',
+  mode: 'active',
+  publicUrl: 'http://127.0.0.1:1',
+  internalUrl: 'http://127.0.0.1:1',
+  capacityBytes,
+  weight,
+  createdAt: stamp,
+  updatedAt: stamp,
+});
+
+/** A version with one audio and two video renditions unless told otherwise. */
+export function version(assetId: string, segments: Readonly<Record<string, readonly number[]>>): PlannableVersion {
+  const file = (path: string, role: FileRole, sizeBytes: number, rendition: string | null, index: number | null) =>
+    ({
+      path,
+      role,
+      sizeBytes,
+      sha256: 'ab'.repeat(32),
+      contentType: 'video/mp4',
+      rendition,
+      index,
+      startS: null,
+      durationS: null,
+    }) satisfies ManifestFile;
+  const names = Object.keys(segments);
+  const files = [
+    file('master.m3u8', 'playlist', 300, null, null),
+    ...names.flatMap((name) => [
+      file(`${name}/playlist.m3u8`, 'playlist', 200, name, null),
+      file(`${name}/init.mp4`, 'init', 700, name, null),
+      ...(segments[name] ?? []).map((size, index) => file(`${name}/${index}.m4s`, 'segment', size, name, index)),
+    ]),
+  ];
+  const manifest: Manifest = {
+    schema: 1,
+    assetId,
+    version: 'v1',
+    title: assetId,
+    createdAt: stamp,
+    durationS: 60,
+    packaging: 'segments',
+    sliceSizeBytes: 4_194_304,
+    sizeBytes: files.reduce((sum, f) => sum + f.sizeBytes, 0),
+    source: { sha256: 'cd'.repeat(32), sizeBytes: 1 },
+    recipe: { profile: 'p', packager: 'p', encoder: 'e' },
+    playlists: { hls: 'master.m3u8', dash: 'manifest.mpd' },
+    renditions: names.map((id) => ({
+      id,
+      kind: id.startsWith('audio') ? 'audio' : 'video',
+      codecs: 'x',
+      bandwidthBps: (segments[id] ?? []).reduce((sum, size) => sum + size, 0),
+      averageBandwidthBps: 1,
+      width: null,
+      height: null,
+      frameRate: null,
+      channels: null,
+      sampleRateHz: null,
+      playlist: `${id}/playlist.m3u8`,
+    })),
+    files,
+  };
+  return { manifest, manifestFile: { sizeBytes: 1_000, sha256: 'ef'.repeat(32) } };
+}
+
+const forecastOf = (demand: Readonly<Record<string, number>>): Forecast => {
+  const assets = Object.entries(demand).map(
+    ([assetId, expectedBytes]): AssetForecast => ({
+      assetId,
+      expectedBytes,
+      expectedViews: 1,
+      lowBytes: 0,
+      highBytes: expectedBytes,
+      observedDays: 1,
+    }),
+  );
+  return {
+    schema: 1,
+    regionId: 'r',
+    date,
+    model: 'm/1',
+    madeAt: stamp,
+    historyUntil: null,
+    historyDays: 0,
+    expectedViews: assets.length,
+    expectedBytes: assets.reduce((sum, a) => sum + a.expectedBytes, 0),
+    score: null,
+    assets,
+  };
+};
+
+export interface Case {
+  readonly demand: Readonly<Record<string, number>>;
+  readonly versions: readonly PlannableVersion[];
+  readonly appliances: readonly { readonly appliance: Appliance; readonly inventory: readonly HeldObject[] }[];
+  readonly budget?: Partial<Region['budget']>;
+  readonly spentBytes?: number;
+  readonly start?: 'now' | 'window';
+  readonly frozenAt?: string;
+}
+
+export const plan = (c: Case): FillPlan =>
+  planFill({
+    region: region(c.budget),
+    date,
+    run: 1,
+    fillId: `r-${date}`,
+    frozenAt: c.frozenAt ?? stamp,
+    start: c.start ?? 'window',
+    forecast: forecastOf(c.demand),
+    forecastKey: `forecasts/r/${date}.json`,
+    versions: c.versions,
+    appliances: c.appliances,
+    spentBytes: c.spentBytes ?? 0,
+  });
+
+export const empty = (a: Appliance) => ({ appliance: a, inventory: [] });
+export const ladder = (assetId: string, scale = 1) =>
+  version(assetId, {
+    'video-720p': [9 * mega * scale, 9 * mega * scale],
+    'video-240p': [2 * mega * scale, 2 * mega * scale],
+    'audio-128k': [mega * scale, mega * scale],
+  });
+export const keysOf = (files: readonly { readonly key: string }[]): string[] => files.map(({ key }) => key);
+export const reasonsOf = (p: FillPlan): Record<string, string> =>
+  Object.fromEntries(p.rejected.map((r) => [`${r.assetId}:${r.reason}`, `${r.files}`]));
+export const inventoryOf = (v: PlannableVersion): HeldObject[] => [
+  { key: `${v.manifest.assetId}/v1/asset.json`, heldBytes: v.manifestFile.sizeBytes },
+  ...v.manifest.files.map((f) => ({ key: `${v.manifest.assetId}/v1/${f.path}`, heldBytes: f.sizeBytes })),
+];
