@@ -165,6 +165,42 @@ describe('heartbeats, orders and playback', () => {
     expect((await play()).body.appliances.map(({ id }) => id)).toEqual([second]);
   });
 
+  it('shares the viewers of a title with several copies out among its edges, each viewer always to the same', async () => {
+    nowMs += 60_000;
+    await ports.catalogue.create(publishedAsset('hit'));
+    await ports.documents.putManifest(manifest('hit'));
+    for (const id of ['t1', 't2']) {
+      await call('POST', '/v1/appliances', appliance(id, 'tokyo'));
+      await heartbeat(id);
+    }
+    const nothing = { files: 0, bytes: 0 };
+    await ports.documents.createFill({
+      id: 'tokyo-2026-11-21',
+      regionId: 'tokyo',
+      date: '2026-11-21',
+      run: 1,
+      state: 'completed',
+      start: 'now',
+      createdAt: new Date(start).toISOString(),
+      startedAt: null,
+      finishedAt: null,
+      message: null,
+      planned: nothing,
+      pushed: nothing,
+      skipped: nothing,
+      failed: nothing,
+      rateBps: 0,
+      copies: { hit: 2 },
+    });
+    const edgeOf = async (assetId: string, ip: string) =>
+      (await call<PlaybackBody>('POST', '/v1/playback', { assetId, ip })).body.appliances[0]?.id;
+    const viewers = Array.from({ length: 12 }, (_, index) => `2001:db8::${index + 1}`);
+    const edges = await Promise.all(viewers.map((ip) => edgeOf('hit', ip)));
+    expect(new Set(edges)).toEqual(new Set(['t1', 't2']));
+    expect(await Promise.all(viewers.map((ip) => edgeOf('hit', ip)))).toEqual(edges);
+    expect(new Set(await Promise.all(viewers.map((ip) => edgeOf('film', ip)))).size).toBe(1);
+  });
+
   it('refuses what cannot be played, each for its reason', async () => {
     await ports.catalogue.create(publishedAsset('raw', { state: 'uploaded', version: null }));
     await ports.catalogue.create(publishedAsset('trash', { state: 'deleted' }));

@@ -152,6 +152,8 @@ export interface Fill {
   readonly sentBytes?: number;
   /** The same counts for each appliance, once the fill has begun. */
   readonly appliances?: readonly ApplianceFillResult[];
+  /** Assets that the plan puts on several edges, and on how many: routing shares their viewers out. */
+  readonly copies?: Readonly<Record<string, number>>;
 }
 
 export interface FillCount {

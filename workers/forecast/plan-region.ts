@@ -7,6 +7,7 @@
 import type { Fill, FillPlan, FillState } from '../../shared/domain/fill.ts';
 import type { Region } from '../../shared/domain/fleet.ts';
 import { fillId } from '../../shared/domain/keys.ts';
+import { severalCopies } from '../../shared/domain/planning/plan-fill.ts';
 import { countFiles } from '../../shared/domain/reporting/fill-report.ts';
 import { comingWindow, remainingMs, windowFor } from '../../shared/domain/time/fill-window.ts';
 import type { JobResults } from '../../shared/jobs/map.ts';
@@ -98,6 +99,7 @@ export function makePlanRegion(deps: PlanRegionDeps): JobHandler<'plan-region'> 
       state: 'scheduled',
       message: null,
       planned: countFiles(made.appliances.flatMap(({ fetch }) => fetch)),
+      copies: severalCopies(made),
     });
     return handOn(fill, made);
   }

@@ -1,11 +1,12 @@
+import { randomUUID } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Asset } from '../../../shared/domain/asset.ts';
 import type { ApplianceView } from '../../../shared/domain/fleet.ts';
 import { formatObjectKey } from '../../../shared/domain/keys.ts';
 import { makeCoverageIndex } from '../../../shared/domain/routing/coverage.ts';
 import { parseAddress } from '../../../shared/domain/routing/network.ts';
-import { type Route, routeViewer } from '../../../shared/domain/routing/route-viewer.ts';
-import { selectRegion, type Viewer } from '../../../shared/domain/routing/select-region.ts';
+import { type Route, routeViewer, type Spread } from '../../../shared/domain/routing/route-viewer.ts';
+import { type RegionChoice, selectRegion, type Viewer } from '../../../shared/domain/routing/select-region.ts';
 import { Problem } from '../../../shared/platform/problem.ts';
 import type { Catalogue } from '../../../shared/ports/catalogue.ts';
 import type { Clock } from '../../../shared/ports/clock.ts';
@@ -14,6 +15,7 @@ import type { Fleet } from '../../../shared/ports/fleet.ts';
 import type { SigningKey } from '../../../shared/tokens/keys.ts';
 import { signPlaybackToken } from '../../../shared/tokens/playback.ts';
 import type { Playback } from '../schemas/playback.ts';
+import { makeCopiesOf } from './copies.ts';
 
 export interface PlaybackDeps {
   readonly catalogue: Catalogue;
@@ -41,6 +43,7 @@ export type StartPlayback = ReturnType<typeof makeStartPlayback>;
 export function makeStartPlayback(deps: PlaybackDeps) {
   const { catalogue, fleet, clock } = deps;
   const playlistsOf = makePlaylists(deps.documents);
+  const copiesOf = makeCopiesOf(deps.documents, clock);
 
   return async (input: PlaybackInput): Promise<Playback> => {
     const version = playableVersion(input.assetId, await catalogue.get(input.assetId));
@@ -74,11 +77,21 @@ export function makeStartPlayback(deps: PlaybackDeps) {
     const coverage = makeCoverageIndex(regions);
     const defaultRegion = deps.defaultRegion ? { defaultRegionId: deps.defaultRegion } : {};
     const choice = selectRegion({ viewer, regions, coverage, ...defaultRegion });
-    const route = choice && routeViewer(assetId, choice, appliances);
+    const route = choice && routeViewer(assetId, choice, appliances, await spreadOf(assetId, choice, viewer));
     if (!route) throw new Problem('no-appliance-available', whyNone(appliances), { headers: { 'retry-after': '5' } });
     return route;
   }
+
+  async function spreadOf(assetId: string, choice: RegionChoice, viewer: Viewer): Promise<Spread> {
+    const candidates = [choice, ...choice.alternatives].map(({ regionId }) => regionId);
+    const copies = await Promise.all(candidates.map((regionId) => copiesOf(regionId, assetId)));
+    const byRegion = new Map(candidates.map((regionId, index) => [regionId, copies[index] ?? 1]));
+    return { copiesIn: (regionId) => byRegion.get(regionId) ?? 1, viewerKey: viewerKeyOf(viewer) };
+  }
 }
+
+/** An answer to who a viewer is that is the same each time; viewers whose address is not given are spread by chance. */
+const viewerKeyOf = ({ ip }: Viewer): string => ip ?? randomUUID();
 
 function playableVersion(id: string, asset: Asset | null): string {
   if (!asset) throw new Problem('asset-not-found', `There is no asset ${id}; GET /v1/assets lists them.`);

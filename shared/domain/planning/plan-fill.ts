@@ -136,6 +136,10 @@ export function copiesInPlan({ appliances }: Pick<FillPlan, 'appliances'>): Read
   return copies;
 }
 
+/** `copiesInPlan` without the assets that have one copy, which is most of them. */
+export const severalCopies = (plan: Pick<FillPlan, 'appliances'>): Readonly<Record<string, number>> =>
+  Object.fromEntries([...copiesInPlan(plan)].filter(([, copies]) => copies > 1));
+
 /** 0 … 1; 0 where nothing is expected. */
 export const coverageShare = (coveredBytes: number, expectedBytes: number): number =>
   expectedBytes > 0 ? Math.min(1, Math.round((coveredBytes / expectedBytes) * 1e6) / 1e6) : 0;
