@@ -1,4 +1,5 @@
 import type { Logger } from '../../shared/platform/logger.ts';
+import { repeat } from '../../shared/platform/repeat.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
 import type { DemandLog } from '../../shared/ports/demand-log.ts';
 
@@ -8,26 +9,13 @@ const flushEveryMs = 30_000;
 /** Writes the demand log to the object store every half minute, and once more when it is stopped. */
 export function startDemandFlush(deps: { demandLog: DemandLog; clock: Clock; logger: Logger }): () => Promise<void> {
   const { demandLog, clock, logger } = deps;
-  const stopping = new AbortController();
-
   const flush = async (): Promise<void> => {
-    try {
-      const days = await demandLog.flush();
-      if (days > 0) logger.debug({ days }, 'demand log flushed');
-    } catch (error) {
-      logger.warn({ err: error }, 'the demand log could not be flushed; trying again');
-    }
+    const days = await demandLog.flush();
+    if (days > 0) logger.debug({ days }, 'demand log flushed');
   };
-
-  const loop = (async () => {
-    while (!stopping.signal.aborted) {
-      await clock.sleep(flushEveryMs, stopping.signal).catch(() => undefined);
-      await flush();
-    }
-  })();
-
+  const stop = repeat({ name: 'flushing the demand log', everyMs: flushEveryMs, clock, logger, task: flush });
   return async () => {
-    stopping.abort();
-    await loop;
+    await stop();
+    await flush();
   };
 }

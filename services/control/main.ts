@@ -1,15 +1,4 @@
-import { makeBullmqJobQueue } from '../../shared/adapters/bullmq/bullmq-job-queue.ts';
-import { makeStoreDocuments } from '../../shared/adapters/documents/store-documents.ts';
-import {
-  openObjectStore,
-  openRedis,
-  redisSettings,
-  redisUrl,
-  storeSettings,
-} from '../../shared/adapters/from-settings.ts';
-import { makeRedisCatalogue } from '../../shared/adapters/redis/redis-catalogue.ts';
-import { makeRedisDemandLog } from '../../shared/adapters/redis/redis-demand-log.ts';
-import { makeRedisFleet } from '../../shared/adapters/redis/redis-fleet.ts';
+import { backendSettings, openBackend } from '../../shared/adapters/backend.ts';
 import { runProcess } from '../../shared/platform/lifecycle.ts';
 import { makeControlApp } from './app.ts';
 import { startDemandFlush } from './background.ts';
@@ -19,22 +8,12 @@ import { resumeWork } from './status/rebuild.ts';
 
 await runProcess({
   name: 'control',
-  settings: [...controlSettings, ...redisSettings, ...storeSettings],
-  async start({ settings: given, logger, metrics, clock, onClose, listen }) {
-    const settings = readControlSettings(given);
-    const store = await openObjectStore(given);
-    onClose('object store', () => store.close());
-    const redis = openRedis(given, { name: 'control', logger });
-    onClose('redis', () => redis.close());
-    await redis.ready();
-    const onError = (error: Error) => logger.warn({ err: error }, 'job queue');
-    const jobs = makeBullmqJobQueue({ redisUrl: redisUrl(given), clock, onError });
-    onClose('job queue', () => jobs.close());
-
-    const fleet = makeRedisFleet({ redis, store, clock });
-    const catalogue = makeRedisCatalogue({ redis, store, clock });
-    const documents = makeStoreDocuments(store);
-    const demandLog = makeRedisDemandLog({ redis, store, clock });
+  settings: [...backendSettings, ...controlSettings],
+  async start(context) {
+    const { logger, metrics, clock, onClose, listen } = context;
+    const settings = readControlSettings(context.settings);
+    const { jobs, catalogue, fleet, demandLog, documents, readiness } = await openBackend(context, 'control');
+    await readiness.redis();
     onClose('demand log', startDemandFlush({ demandLog, clock, logger }));
 
     // Live copies are loaded by whoever reads them first; jobs that went with a lost Redis come back here.
@@ -42,8 +21,7 @@ await runProcess({
     logger.info({ resumed }, 'unfinished work has its jobs');
 
     const readInventory = makeReadInventory(settings.fleetSecret);
-    const checks = { redis: () => redis.ready(2_000), store: () => store.check() };
     const ports = { fleet, catalogue, documents, demandLog, jobs, readInventory };
-    await listen(await makeControlApp({ ...ports, logger, metrics, clock, checks, settings }));
+    await listen(await makeControlApp({ ...ports, logger, metrics, clock, checks: readiness, settings }));
   },
 });

@@ -12,6 +12,7 @@ import { systemClock } from './clock.ts';
 import type { HttpServer } from './http-server.ts';
 import { type Logger, makeLogger } from './logger.ts';
 import { type Metrics, makeMetrics } from './metrics.ts';
+import { repeat } from './repeat.ts';
 import { readSettings, type SettingName, type Settings, SettingsError, unknownSettings } from './settings.ts';
 
 const commonSettings = ['host', 'port', 'logLevel', 'shutdownGraceMs'] as const;
@@ -27,6 +28,8 @@ export interface ProcessContext<N extends SettingName> {
   readonly clock: typeof systemClock;
   /** Registers how something that was opened is closed again. */
   onClose(name: string, close: () => Promise<unknown> | unknown): void;
+  /** Runs a task now and again after each pause until the process closes; see `repeat`. */
+  repeat(name: string, everyMs: number, task: (signal: AbortSignal) => Promise<unknown>): void;
   /** Listens on the configured address, says so, and registers the close. Resolves with the port. */
   listen(server: HttpServer): Promise<number>;
 }
@@ -92,6 +95,8 @@ export async function runProcess<const N extends SettingName>(definition: Proces
       metrics,
       clock: systemClock,
       onClose: (name, close) => closers.push({ name, close }),
+      repeat: (name, everyMs, task) =>
+        closers.push({ name, close: repeat({ name, everyMs, clock: systemClock, logger, task }) }),
       listen: async (server) => {
         await server.listen({ host: settings.host, port: settings.port });
         closers.push({ name: 'http server', close: () => server.close() });

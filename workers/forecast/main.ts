@@ -1,16 +1,5 @@
 import { makeApplianceHttpApi } from '../../shared/adapters/appliance-http/appliance-http.ts';
-import { makeBullmqJobQueue } from '../../shared/adapters/bullmq/bullmq-job-queue.ts';
-import { makeStoreDocuments } from '../../shared/adapters/documents/store-documents.ts';
-import {
-  openObjectStore,
-  openRedis,
-  redisSettings,
-  redisUrl,
-  storeSettings,
-} from '../../shared/adapters/from-settings.ts';
-import { makeRedisCatalogue } from '../../shared/adapters/redis/redis-catalogue.ts';
-import { makeRedisDemandLog } from '../../shared/adapters/redis/redis-demand-log.ts';
-import { makeRedisFleet } from '../../shared/adapters/redis/redis-fleet.ts';
+import { backendSettings, openBackend } from '../../shared/adapters/backend.ts';
 import { makeHttpServer } from '../../shared/platform/http-server.ts';
 import { runProcess } from '../../shared/platform/lifecycle.ts';
 import { applianceCredential } from '../../shared/tokens/credentials.ts';
@@ -21,32 +10,18 @@ import { makeScoreRegion } from './score-region.ts';
 
 await runProcess({
   name: 'forecast',
-  settings: [...redisSettings, ...storeSettings, ...forecastSettings],
-  start: async ({ settings, logger, metrics, clock, onClose, listen }) => {
-    const redis = openRedis(settings, { name: 'forecast', logger });
-    onClose('redis', () => redis.close());
-    const store = await openObjectStore(settings);
-    onClose('object store', () => store.close());
+  settings: [...backendSettings, ...forecastSettings],
+  start: async (context) => {
+    const { settings, logger, metrics, clock, onClose, listen, repeat } = context;
+    const { store, jobs, catalogue, fleet, demandLog, documents, readiness } = await openBackend(context, 'forecast');
     const api = makeApplianceHttpApi({ credentialOf: (id) => applianceCredential(settings.fleetSecret, id) });
     onClose('appliance client', () => api.close());
-    const jobs = makeBullmqJobQueue({
-      redisUrl: redisUrl(settings),
-      clock,
-      onError: (error) => logger.warn({ err: error }, 'the job queue has trouble'),
-    });
-    onClose('job queue', () => jobs.close());
-
-    const fleet = makeRedisFleet({ redis, store, clock });
-    const documents = makeStoreDocuments(store);
-    const demandLog = makeRedisDemandLog({ redis, store, clock });
-    await listen(
-      makeHttpServer({ logger, metrics, readiness: { redis: () => redis.ready(), store: () => store.check() } }),
-    );
+    await listen(makeHttpServer({ logger, metrics, readiness }));
 
     const planned = metrics.counter('nightfill_plans_total', 'Planning jobs by how they ended.', ['outcome']);
     const planRegion = makePlanRegion({
       fleet,
-      catalogue: makeRedisCatalogue({ redis, store, clock }),
+      catalogue,
       documents,
       demandLog,
       store,
@@ -75,17 +50,7 @@ await runProcess({
     const scorer = await jobs.work('score-region', makeScoreRegion({ fleet, documents, demandLog, clock }));
     onClose('scorer', () => scorer.close(settings.shutdownGraceMs));
 
-    const stopping = new AbortController();
     const keepSchedules = makeKeepSchedules({ fleet, documents, jobs, clock, planLeadMs: settings.planLeadMs });
-    const keeping = (async () => {
-      while (!stopping.signal.aborted) {
-        await keepSchedules().catch((error: unknown) => logger.warn({ err: error }, 'schedules could not be kept'));
-        await clock.sleep(keepSchedulesEveryMs, stopping.signal).catch(() => undefined);
-      }
-    })();
-    onClose('schedules', () => {
-      stopping.abort();
-      return keeping;
-    });
+    repeat('keeping schedules', keepSchedulesEveryMs, keepSchedules);
   },
 });

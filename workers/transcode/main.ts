@@ -1,13 +1,4 @@
-import { makeBullmqJobQueue } from '../../shared/adapters/bullmq/bullmq-job-queue.ts';
-import { makeStoreDocuments } from '../../shared/adapters/documents/store-documents.ts';
-import {
-  openObjectStore,
-  openRedis,
-  redisSettings,
-  redisUrl,
-  storeSettings,
-} from '../../shared/adapters/from-settings.ts';
-import { makeRedisCatalogue } from '../../shared/adapters/redis/redis-catalogue.ts';
+import { backendSettings, openBackend } from '../../shared/adapters/backend.ts';
 import { makeHttpServer } from '../../shared/platform/http-server.ts';
 import { runProcess } from '../../shared/platform/lifecycle.ts';
 import { transcodeConfig, transcodeSettings } from './config.ts';
@@ -22,27 +13,16 @@ const ffprobePath = 'ffprobe';
 
 await runProcess({
   name: 'transcode',
-  settings: [...redisSettings, ...storeSettings, ...transcodeSettings],
-  start: async ({ settings, logger, metrics, clock, onClose, listen }) => {
+  settings: [...backendSettings, ...transcodeSettings],
+  start: async (context) => {
+    const { settings, logger, metrics, clock, onClose, listen } = context;
     const config = transcodeConfig(settings);
     const encoder = await encoderVersion(ffmpegPath);
     const scratch = makeScratch(config.scratchDir);
     const leftovers = await scratch.removeLeftovers();
     if (leftovers > 0) logger.info({ leftovers }, 'removed what killed workers left');
 
-    const redis = openRedis(settings, { name: 'transcode', logger });
-    onClose('redis', () => redis.close());
-    const store = await openObjectStore(settings);
-    onClose('object store', () => store.close());
-    const jobs = makeBullmqJobQueue({
-      redisUrl: redisUrl(settings),
-      clock,
-      onError: (error) => logger.warn({ err: error }, 'the job queue has trouble'),
-    });
-    onClose('job queue', () => jobs.close());
-
-    const catalogue = makeRedisCatalogue({ redis, store, clock });
-    const documents = makeStoreDocuments(store);
+    const { store, jobs, catalogue, documents, readiness } = await openBackend(context, 'transcode');
     const transcode = makeTranscodeAsset({
       store,
       catalogue,
@@ -53,13 +33,7 @@ await runProcess({
       onFailure: (assetId, error, final) =>
         logger.warn({ err: error, assetId, final }, final ? 'the transcode failed' : 'a transcode attempt failed'),
     });
-    await listen(
-      makeHttpServer({
-        logger,
-        metrics,
-        readiness: { redis: () => redis.ready(), 'object store': () => store.check() },
-      }),
-    );
+    await listen(makeHttpServer({ logger, metrics, readiness }));
     const worker = await jobs.work('transcode-asset', withMetrics(transcode, { metrics, logger, clock }), {
       concurrency: config.concurrency,
     });
