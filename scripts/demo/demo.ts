@@ -10,6 +10,7 @@ import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Asset, TranscodeProgress } from '../../shared/domain/asset.ts';
 import type { Fill, FillPlan, FillReport, Forecast } from '../../shared/domain/fill.ts';
+import { heldBefore } from '../../shared/domain/reporting/fill-report.ts';
 import { formatBitRate, formatBytes, formatCount, formatPercent } from '../cli/format.ts';
 import { makeProgressLine, type ProgressLine } from '../cli/progress.ts';
 import { tableLines } from '../cli/table.ts';
@@ -146,7 +147,7 @@ export async function runDemo(options: DemoOptions): Promise<void> {
       report.state,
       `${report.planned.files} / ${formatBytes(report.planned.bytes)}`,
       `${report.pushed.files} / ${formatBytes(report.pushed.bytes)}`,
-      String(report.skipped.files),
+      String(heldBefore(report).files),
       String(report.failed.files),
       formatBitRate(report.meanRateBps),
       formatPercent(report.forecastCoverage),

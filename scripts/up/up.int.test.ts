@@ -278,10 +278,13 @@ describe('an operator at the command line', () => {
     }
   });
 
-  it('fills again without pushing anything twice', async () => {
+  it('fills again without pushing anything twice, and reports what was held', async () => {
     const text = await cli('fill', '--region', 'eu-berlin', '--now', '--json');
     const fill = JSON.parse(text) as { pushed: { files: number }; state: string };
     expect(fill).toMatchObject({ state: 'completed', pushed: { files: 0 } });
+    const report = JSON.parse(await cli('report', '--region', 'eu-berlin', '--json')) as FillReport;
+    expect(report).toMatchObject({ run: 2, pushed: { files: 0 }, forecastCoverage: 1 });
+    expect(report.kept.files).toBeGreaterThan(0);
   });
 });
 

@@ -194,6 +194,12 @@ export interface ApplianceFillResult {
   readonly evicted: FillCount;
 }
 
+/** One appliance's part of a report. */
+export interface ApplianceFillReport extends ApplianceFillResult {
+  /** Held wholly already when the plan was made, and kept. */
+  readonly kept: FillCount;
+}
+
 /** `reports/<region>/<date>.json`: the fill part is written when the fill ends, the score part a day later. */
 export interface FillReport {
   readonly schema: 1;
@@ -208,13 +214,15 @@ export interface FillReport {
   readonly planned: FillCount;
   readonly pushed: FillCount;
   readonly skipped: FillCount;
+  /** Held already when the plan was made; no part of `planned`. */
+  readonly kept: FillCount;
   readonly failed: FillCount;
   /** Mean over the time in which bytes were pushed. */
   readonly meanRateBps: number;
   readonly peakRateBps: number;
   /** Share of the forecast day's expected bytes that the region holds now. */
   readonly forecastCoverage: number;
-  readonly appliances: readonly ApplianceFillResult[];
+  readonly appliances: readonly ApplianceFillReport[];
   readonly failures: readonly FillFailure[];
   /** Failures over the list's cap, by reason; the list itself keeps the first of each. */
   readonly failureCounts: Readonly<Partial<Record<FillFailureReason, number>>>;

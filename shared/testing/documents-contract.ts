@@ -97,6 +97,7 @@ const report = (regionId: string, date: string, run = 1): FillReport => ({
   startedAt: at,
   finishedAt: at,
   durationS: 0,
+  kept: none,
   planned: none,
   pushed: none,
   skipped: none,

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { FillReport } from '../../../shared/domain/fill.ts';
+import { heldBefore } from '../../../shared/domain/reporting/fill-report.ts';
 import { type Cli, openCli } from '../cli.ts';
 import type { Client } from '../client.ts';
 import { failure, usageError } from '../exit.ts';
@@ -94,7 +95,7 @@ function showList(cli: Cli, reports: readonly FillReport[]): void {
       report.run > 1 ? `${report.date} (${report.run})` : report.date,
       report.state,
       formatBytes(report.pushed.bytes),
-      formatBytes(report.skipped.bytes),
+      formatBytes(heldBefore(report).bytes),
       formatCount(report.failed.files),
       formatDuration(report.durationS * 1_000),
       formatBitRate(report.meanRateBps),
@@ -114,7 +115,10 @@ function showReport(cli: Cli, report: FillReport): void {
     ],
     ['planned', `${formatBytes(report.planned.bytes)} in ${formatNumberOf(report.planned.files, 'file')}`],
     ['pushed', `${formatBytes(report.pushed.bytes)} in ${formatNumberOf(report.pushed.files, 'file')}`],
-    ['held', `${formatBytes(report.skipped.bytes)} in ${formatNumberOf(report.skipped.files, 'file')}, there already`],
+    [
+      'held',
+      `${formatBytes(heldBefore(report).bytes)} in ${formatNumberOf(heldBefore(report).files, 'file')}, there already`,
+    ],
     ['failed', `${formatBytes(report.failed.bytes)} in ${formatNumberOf(report.failed.files, 'file')}`],
     ['rate', `${formatBitRate(report.meanRateBps)} mean, ${formatBitRate(report.peakRateBps)} peak`],
     ['covers', `${formatPercent(report.forecastCoverage)} of what the day is expected to ask for`],
@@ -142,9 +146,9 @@ function showReport(cli: Cli, report: FillReport): void {
       { head: 'FAILED', align: 'right' },
       { head: 'EVICTED', align: 'right' },
     ],
-    report.appliances.map(({ applianceId, planned, pushed, skipped, failed, evicted }) => [
+    report.appliances.map(({ applianceId, planned, pushed, failed, evicted, ...held }) => [
       applianceId,
-      ...[planned, pushed, skipped, failed, evicted].map(({ bytes }) => formatBytes(bytes)),
+      ...[planned, pushed, heldBefore(held), failed, evicted].map(({ bytes }) => formatBytes(bytes)),
     ]),
   );
   const counts = Object.entries(report.failureCounts);

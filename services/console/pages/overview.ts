@@ -1,6 +1,7 @@
 import type { Asset } from '../../../shared/domain/asset.ts';
 import type { FillReport } from '../../../shared/domain/fill.ts';
 import type { ApplianceView, Region } from '../../../shared/domain/fleet.ts';
+import { heldBefore } from '../../../shared/domain/reporting/fill-report.ts';
 import {
   formatBytes,
   formatDuration,
@@ -76,7 +77,7 @@ ${report ? reportPart(report) : html`<p class="empty">No fill yet.</p>`}
 const reportPart = (report: FillReport): Html => html`<div class="report">
 <p class="line"><span>Last fill, for ${report.date}</span> ${badge(report.state, report.state === 'completed' ? 'good' : 'warn')}</p>
 <div class="counts">
-${count('Planned', report.planned)}${count('Pushed', report.pushed)}${count('Held', report.skipped)}${count('Failed', report.failed, report.failed.files > 0)}
+${count('Planned', report.planned)}${count('Pushed', report.pushed)}${count('Held', heldBefore(report))}${count('Failed', report.failed, report.failed.files > 0)}
 </div>
 <label class="meter"><span>Forecast covered</span><strong>${formatShare(report.forecastCoverage)}</strong>
 <meter min="0" max="1" value="${report.forecastCoverage}">${formatShare(report.forecastCoverage)}</meter></label>

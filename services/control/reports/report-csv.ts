@@ -1,7 +1,7 @@
 import { stringify } from 'csv-stringify/sync';
 import type { FillReport } from '../../../shared/domain/fill.ts';
 
-const counts = ['planned', 'pushed', 'skipped', 'failed', 'evicted'] as const;
+const counts = ['planned', 'pushed', 'skipped', 'kept', 'failed', 'evicted'] as const;
 const columns = [
   'region',
   'date',

@@ -170,10 +170,11 @@ export const ReportSchema = documentSchema<FillReport>()(
     finishedAt: Timestamp,
     durationS: Type.Number(),
     ...counts,
+    kept: Type.Object(Count.properties, { description: 'Held already when the plan was made; no part of `planned`.' }),
     meanRateBps: Type.Number(),
     peakRateBps: Type.Number(),
     forecastCoverage: Type.Number({ description: 'Share of the day’s expected bytes that the region holds.' }),
-    appliances: Type.Array(Type.Object({ applianceId: Type.String(), ...counts, evicted: Count })),
+    appliances: Type.Array(Type.Object({ applianceId: Type.String(), ...counts, kept: Count, evicted: Count })),
     failures: Type.Array(
       Type.Object({
         applianceId: Type.String(),

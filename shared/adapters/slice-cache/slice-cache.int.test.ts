@@ -142,7 +142,7 @@ describe('slices on disk', () => {
       await delay(50 + round * 60);
       child.kill('SIGKILL');
       await once(child, 'exit');
-      const it = await openCache();
+      const it = await openCache({ capacityBytes: 1e9 });
       const entries = [...it.inventory()];
       for (const { key } of entries) {
         const found = await it.read(key, 0);

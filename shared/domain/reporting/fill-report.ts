@@ -29,6 +29,10 @@ export const countFiles = (files: readonly { readonly sizeBytes: number }[]): Fi
   bytes: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
 });
 
+/** What an appliance held already, whether the plan knew it or found it out file by file. */
+export const heldBefore = ({ kept, skipped }: { readonly kept: FillCount; readonly skipped: FillCount }): FillCount =>
+  addCounts(kept, skipped);
+
 export type FillTotals = Pick<FillReport, 'planned' | 'pushed' | 'skipped' | 'failed'>;
 
 export const totalsOf = (appliances: readonly ApplianceFillResult[]): FillTotals => {
@@ -58,6 +62,7 @@ export interface FillOutcome {
 
 export function buildFillReport(plan: FillPlan, outcome: FillOutcome): FillReport {
   const { listed, counts } = capFailures(outcome.failures);
+  const keptBy = new Map(plan.appliances.map(({ applianceId, keep }) => [applianceId, countFiles(keep)]));
   return {
     schema: 1,
     fillId: plan.id,
@@ -69,10 +74,11 @@ export function buildFillReport(plan: FillPlan, outcome: FillOutcome): FillRepor
     finishedAt: outcome.finishedAt,
     durationS: Math.max(0, Date.parse(outcome.finishedAt) - Date.parse(outcome.startedAt)) / 1_000,
     ...totalsOf(outcome.appliances),
+    kept: [...keptBy.values()].reduce(addCounts, noCount),
     meanRateBps: Math.round(outcome.meanRateBps),
     peakRateBps: Math.round(outcome.peakRateBps),
     forecastCoverage: forecastCoverage(plan, outcome.held),
-    appliances: outcome.appliances,
+    appliances: outcome.appliances.map((result) => ({ ...result, kept: keptBy.get(result.applianceId) ?? noCount })),
     failures: listed,
     failureCounts: counts,
     pushedByAsset: outcome.pushedByAsset,
