@@ -12,7 +12,7 @@ const vendors = {
   'ioredis|bullmq': '^shared/adapters/(redis|bullmq)/',
   '@aws-sdk': '^shared/adapters/s3/',
   'hls-parser': '^shared/hls/',
-  mp4box: '^workers/transcode/measure[.]ts$',
+  mp4box: '^shared/media/fragmented[.]ts$',
   jose: '^shared/tokens/',
   pino: '^shared/platform/',
   'prom-client': '^shared/platform/',
@@ -54,6 +54,12 @@ export default {
       'Looking at a file and running ffmpeg is shared by ingest and transcode; it must know nothing of either.',
       { path: '^shared/media/', pathNot: tests },
       { path: '^(shared|services|workers|scripts)/', pathNot: '^shared/(domain|media)/' },
+    ),
+    forbid(
+      'conformance-reads-streams-only',
+      'Checking a stream is for the worker, the command line and whoever else: it knows no store and no service.',
+      { path: '^shared/conformance/', pathNot: tests },
+      { path: '^(shared|services|workers|scripts)/', pathNot: '^shared/(domain|hls|media|conformance)/' },
     ),
     forbid(
       'adapters-know-no-rooms',

@@ -8,7 +8,7 @@ const fragments = (...lengths: number[]) => {
   return lengths.map((durationTicks, index) => {
     const fragment = { offset: 700 + index * 1000, sizeBytes: 1000, startTicks, durationTicks, samples: 1 };
     startTicks += durationTicks;
-    return { ...fragment, startsWithKeyframe: true };
+    return { ...fragment, startsWithKeyframe: true, firstSampleEndBytes: 400 };
   });
 };
 const cut = (segmentS: number, ...lengths: number[]): number[] =>

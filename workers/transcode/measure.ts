@@ -1,11 +1,11 @@
 /**
- * What really is in an encoded file, read from its boxes: the only importer of mp4box.
+ * What really is in an encoded file, read from its boxes.
  *
  * Media data is never read: the header boxes of a two-hour rendition are a few megabytes.
  */
 import { open } from 'node:fs/promises';
-import { createFile, MP4BoxBuffer, type Sample } from 'mp4box';
 import { type BoxSpan, listBoxes } from '../../shared/media/boxes.ts';
+import { type FragmentSample, readFragmented } from '../../shared/media/fragmented.ts';
 
 /** One `moof` + `mdat` pair. */
 export interface Fragment {
@@ -17,6 +17,8 @@ export interface Fragment {
   readonly durationTicks: number;
   readonly samples: number;
   readonly startsWithKeyframe: boolean;
+  /** The first bytes up to the end of the first sample: an I-frame with its `moof`. */
+  readonly firstSampleEndBytes: number;
 }
 
 export interface MeasuredTrack {
@@ -39,25 +41,20 @@ export interface MeasuredTrack {
 export async function measureTrack(path: string): Promise<MeasuredTrack> {
   const { boxes } = await listBoxes(path);
   const spans = fragmentSpans(boxes);
-  const file = createFile(false);
-  file.onError = (module, message) => {
-    throw new Error(`${path}: ${module}: ${message}`);
-  };
-  file.appendBuffer(await readHeaders(path, boxes), true);
-  const [track, ...others] = file.getInfo().tracks;
+  const [track, ...others] = readFragmented(await readHeaders(path, boxes));
   if (!track || others.length > 0) throw new Error(`${path}: not a file of one track`);
 
-  const samples = file.getTrackSamplesInfo(track.id);
-  const fragments = spans.map((span, index) => fragmentOf(span, samplesOf(samples, index + 1), path));
+  const { samples } = track;
+  const fragments = spans.map((span, index) => fragmentOf(span, samplesOf(samples, index), path));
   checkNoGaps(fragments, path);
   const durationTicks = fragments.reduce((sum, fragment) => sum + fragment.durationTicks, 0);
   return {
-    codecs: track.codec,
+    codecs: track.codecs,
     timescale: track.timescale,
-    width: track.video?.width ?? null,
-    height: track.video?.height ?? null,
-    channels: track.audio?.channel_count ?? null,
-    sampleRateHz: track.audio?.sample_rate ?? null,
+    width: track.width,
+    height: track.height,
+    channels: track.channels,
+    sampleRateHz: track.sampleRateHz,
     initSizeBytes: spans[0]?.offset ?? 0,
     durationTicks,
     samples: samples.length,
@@ -68,17 +65,20 @@ export async function measureTrack(path: string): Promise<MeasuredTrack> {
 interface Span {
   readonly offset: number;
   readonly sizeBytes: number;
+  /** Where the data of its first sample begins, from `offset`. */
+  readonly dataOffset: number;
 }
 
 function fragmentSpans(boxes: readonly BoxSpan[]): Span[] {
   return boxes.flatMap((box, index) => {
     const data = boxes[index + 1];
     if (box.type !== 'moof' || data?.type !== 'mdat') return [];
-    return [{ offset: box.offset, sizeBytes: box.sizeBytes + data.sizeBytes }];
+    const headerBytes = data.sizeBytes > 0xffff_ffff ? 16 : 8;
+    return [{ offset: box.offset, sizeBytes: box.sizeBytes + data.sizeBytes, dataOffset: box.sizeBytes + headerBytes }];
   });
 }
 
-async function readHeaders(path: string, boxes: readonly BoxSpan[]): Promise<MP4BoxBuffer> {
+async function readHeaders(path: string, boxes: readonly BoxSpan[]): Promise<Uint8Array> {
   const wanted = boxes.filter(({ type }) => type !== 'mdat');
   const bytes = new Uint8Array(wanted.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0));
   const file = await open(path, 'r');
@@ -91,35 +91,35 @@ async function readHeaders(path: string, boxes: readonly BoxSpan[]): Promise<MP4
   } finally {
     await file.close();
   }
-  return MP4BoxBuffer.fromArrayBuffer(bytes.buffer, 0);
+  return bytes;
 }
 
-/** mp4box counts `moof` boxes from 1 and keeps samples in their order. */
-function samplesOf(samples: readonly Sample[], moofNumber: number): readonly Sample[] {
-  const first = lowerBound(samples, moofNumber);
-  return samples.slice(first, lowerBound(samples, moofNumber + 1));
+function samplesOf(samples: readonly FragmentSample[], fragment: number): readonly FragmentSample[] {
+  return samples.slice(lowerBound(samples, fragment), lowerBound(samples, fragment + 1));
 }
 
-function lowerBound(samples: readonly Sample[], moofNumber: number): number {
+function lowerBound(samples: readonly FragmentSample[], fragment: number): number {
   let [low, high] = [0, samples.length];
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if ((samples[middle]?.moof_number ?? 0) < moofNumber) low = middle + 1;
+    if ((samples[middle]?.fragment ?? 0) < fragment) low = middle + 1;
     else high = middle;
   }
   return low;
 }
 
-function fragmentOf(span: Span, samples: readonly Sample[], path: string): Fragment {
+function fragmentOf(span: Span, samples: readonly FragmentSample[], path: string): Fragment {
   const [first] = samples;
   const last = samples.at(-1);
   if (!first || !last) throw new Error(`${path}: a fragment without samples at byte ${span.offset}`);
   return {
-    ...span,
-    startTicks: first.dts,
-    durationTicks: last.dts + last.duration - first.dts,
+    offset: span.offset,
+    sizeBytes: span.sizeBytes,
+    startTicks: first.startTicks,
+    durationTicks: last.startTicks + last.durationTicks - first.startTicks,
     samples: samples.length,
-    startsWithKeyframe: first.is_sync,
+    startsWithKeyframe: first.isSync,
+    firstSampleEndBytes: span.dataOffset + first.sizeBytes,
   };
 }
 
