@@ -1,6 +1,7 @@
 import type { ApplianceOrders } from '../../shared/domain/fleet.ts';
 import { sameSecret } from '../../shared/platform/bearer.ts';
-import type { TokenDenial, TokenVerifier } from '../../shared/tokens/playback.ts';
+import type { TokenDenial, TokenVerdict, TokenVerifier } from '../../shared/tokens/playback.ts';
+import { andThen } from './and-then.ts';
 
 /** Who asks for media: a viewer's session, or another appliance. */
 export type Admission =
@@ -16,14 +17,18 @@ export interface AdmissionRequest {
   readonly uri: string;
 }
 
-export type Admit = (request: AdmissionRequest, orders: ApplianceOrders) => Promise<Admission>;
+/** At once where the token was verified before. */
+export type Admit = (request: AdmissionRequest, orders: ApplianceOrders) => Admission | Promise<Admission>;
 
 /** A bearer that is no pull credential is looked at no further: a viewer's token never travels there. */
 export const makeAdmit =
   (verifier: TokenVerifier): Admit =>
-  async ({ token, bearer, uri }, orders) => {
+  ({ token, bearer, uri }, orders) => {
     if (bearer !== null && sameSecret(bearer, orders.pullCredential)) return { kind: 'appliance' };
-    const verdict = await verifier.verify(token, uri);
-    if (verdict.outcome === 'ok') return { kind: 'viewer', sessionId: verdict.sessionId };
-    return { kind: 'denied', outcome: verdict.outcome, detail: verdict.detail };
+    return andThen(verifier.verify(token, uri), admissionOf);
   };
+
+const admissionOf = (verdict: TokenVerdict): Admission =>
+  verdict.outcome === 'ok'
+    ? { kind: 'viewer', sessionId: verdict.sessionId }
+    : { kind: 'denied', outcome: verdict.outcome, detail: verdict.detail };

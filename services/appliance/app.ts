@@ -11,17 +11,20 @@ import type { ObjectStore } from '../../shared/ports/object-store.ts';
 import type { SegmentCache } from '../../shared/ports/segment-cache.ts';
 import { makeTokenVerifier } from '../../shared/tokens/playback.ts';
 import { makeAdmit } from './admit.ts';
-import { idleConnectionMs, maxOpenRequests } from './config.ts';
+import { makeCallerOf } from './caller.ts';
+import { maxOpenRequests } from './config.ts';
 import { makeControlClient } from './control-client.ts';
 import { makeDeleteObjects } from './delete-objects.ts';
 import { makeFillObject } from './fill-object.ts';
 import { makeApplyPlan } from './fill-plan.ts';
+import { makeFront } from './front.ts';
+import { makeGzipTable } from './gzip-table.ts';
 import { makeHttpSource } from './http-source.ts';
+import { makeMedia } from './media.ts';
 import { openOrders, parseOrders } from './orders.ts';
 import { makePuller } from './pull.ts';
 import { registerFill } from './routes/fill.ts';
 import { registerInventory } from './routes/inventory.ts';
-import { registerMedia } from './routes/media.ts';
 import { makeServeRange } from './serve-range.ts';
 import { makeStateFile } from './state-file.ts';
 import { makeStoreSource } from './store-source.ts';
@@ -125,28 +128,31 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
   const ordersFile = makeStateFile(join(stateDir, 'orders.json'), parseOrders);
   const orders = await openOrders({ applianceId, control, clock, logger, file: ordersFile, status, apply });
 
+  const media = makeMedia({
+    applianceId,
+    orders: orders.current,
+    admit: makeAdmit(verifier),
+    callerOf: makeCallerOf(deps.trustProxy),
+    versions,
+    tombstones,
+    serveRange: makeServeRange({ cache, puller }),
+    gzip: makeGzipTable(),
+    telemetry,
+    traffic,
+    logger,
+    maxOpenRequests,
+  });
   const server = makeHttpServer({
     logger,
     metrics,
     logRequests: false,
     trustProxy: deps.trustProxy,
+    makeServer: makeFront({ media, isClosing: () => stopping.signal.aborted }),
     readiness: {
       orders: () => {
         if (!orders.current()) throw new Error('control has not been reached since this appliance was set up');
       },
     },
-  });
-  server.server.timeout = idleConnectionMs;
-  registerMedia(server, {
-    applianceId,
-    orders: orders.current,
-    admit: makeAdmit(verifier),
-    versions,
-    tombstones,
-    serveRange: makeServeRange({ cache, puller }),
-    telemetry,
-    traffic,
-    maxOpenRequests,
   });
   registerFill(server, {
     credential,

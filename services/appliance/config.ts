@@ -17,6 +17,9 @@ export const maxOpenRequests = 4_000;
 /** A connection that moves no byte for so long is dropped, with the slice that it holds. */
 export const idleConnectionMs = 60_000;
 
+/** A connection without a request is kept for so long: players ask again every few seconds. */
+export const keepAliveMs = 75_000;
+
 /** Until control has said how much disk may be used, nothing is written and nothing must be evicted either. */
 export const unknownCapacityBytes = Number.MAX_SAFE_INTEGER;
 

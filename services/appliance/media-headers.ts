@@ -1,38 +1,25 @@
-/** Headers of media answers. */
+/** Headers of media answers, in blocks that are made once: of the product, of a file, of an outcome. */
 import type { Outcome } from '../../shared/domain/demand.ts';
-import { etagOf } from '../../shared/domain/http/conditional.ts';
-import { formatHttpDate } from '../../shared/domain/http/date.ts';
-import { type ByteRange, formatContentRange } from '../../shared/domain/http/range.ts';
-import type { ManifestFile } from '../../shared/domain/manifest.ts';
-import type { Version } from './manifest-shape.ts';
+import { type HeaderBlock, headerBlock } from './exchange.ts';
 
 /** Players run in pages of any origin; without credentials, since the token is in the address. */
-export const corsHeaders = {
+const corsFields = {
   'access-control-allow-origin': '*',
   'access-control-expose-headers':
-    'Accept-Ranges, Cache-Status, Content-Length, Content-Range, ETag, Last-Modified, Server-Timing, X-Request-Id',
+    'Accept-Ranges, Cache-Status, Content-Encoding, Content-Length, Content-Range, ETag, Last-Modified, Server-Timing, X-Request-Id',
   'timing-allow-origin': '*',
-} as const;
+};
+export const corsHeaders = headerBlock(corsFields);
 
-export const preflightHeaders = {
-  'access-control-allow-methods': 'GET, HEAD, OPTIONS',
+const methods = 'GET, HEAD, OPTIONS';
+export const preflightHeaders = headerBlock({
+  ...corsFields,
+  'access-control-allow-methods': methods,
   'access-control-allow-headers': 'Range, If-Range, If-None-Match, If-Modified-Since, Cache-Control',
   'access-control-max-age': '86400',
-} as const;
-
-export const representationHeaders = (file: ManifestFile, version: Version) => ({
-  etag: etagOf(file.sha256),
-  'last-modified': formatHttpDate(version.createdAtMs),
-  'accept-ranges': 'bytes',
-  'cache-control': 'public, max-age=31536000, immutable',
+  allow: methods,
 });
-
-/** Of a 200, or of a 206 for a range. */
-export const contentHeaders = (file: ManifestFile, range: ByteRange | null) => ({
-  'content-type': file.contentType,
-  'content-length': String(range ? range.end + 1 - range.start : file.sizeBytes),
-  ...(range ? { 'content-range': formatContentRange(range, file.sizeBytes) } : {}),
-});
+export const allowHeader = { allow: methods };
 
 /** RFC 9211: what this cache did, with our own word for it as `detail`. */
 export function cacheStatus(applianceId: string, outcome: Outcome): string {
@@ -44,4 +31,23 @@ export function cacheStatus(applianceId: string, outcome: Outcome): string {
         ? ' fwd=miss; stored;'
         : '';
   return `nightfill-${applianceId};${how} detail=${outcome}`;
+}
+
+/** What happened to one request: `Cache-Status`, and `Server-Timing` with the time to the first slice. */
+export function makeOutcomeHeaders(applianceId: string): (outcome: Outcome, tookMs: number) => HeaderBlock {
+  const atOnce = new Map<Outcome, HeaderBlock>();
+  const make = (outcome: Outcome, ms: string): HeaderBlock =>
+    headerBlock({
+      'cache-status': cacheStatus(applianceId, outcome),
+      'server-timing': `cache;desc="${outcome}";dur=${ms}`,
+    });
+  return (outcome, tookMs) => {
+    if (tookMs >= 0.05) return make(outcome, tookMs.toFixed(1));
+    let block = atOnce.get(outcome);
+    if (!block) {
+      block = make(outcome, '0.0');
+      atOnce.set(outcome, block);
+    }
+    return block;
+  };
 }

@@ -13,7 +13,7 @@ describe('a media address', () => {
     ['/t/a.b.c/v/film/v1/video-720p/seg-0.m4s?token=d.e.f', 'a.b.c'],
     ['/v/f%69lm/v1/video-720p%2Fseg-0.m4s', null],
   ])('%s', (target, token) => {
-    expect(parseMediaUrl(target)).toEqual({ key, token });
+    expect(parseMediaUrl(target)).toEqual({ key, name: 'film/v1/video-720p/seg-0.m4s', token });
   });
 
   it.each([

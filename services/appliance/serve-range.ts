@@ -1,8 +1,8 @@
 import type { Outcome } from '../../shared/domain/demand.ts';
 import type { ByteRange } from '../../shared/domain/http/range.ts';
-import { formatObjectKey, type ObjectKey } from '../../shared/domain/keys.ts';
-import { type ManifestFile, type SliceSpec, sliceSizeBytes, slicesOf } from '../../shared/domain/manifest.ts';
+import { type SliceSpec, sliceSizeBytes } from '../../shared/domain/manifest.ts';
 import type { SegmentCache } from '../../shared/ports/segment-cache.ts';
+import { andThen } from './and-then.ts';
 import type { Puller } from './pull.ts';
 import { PullError } from './upstream.ts';
 
@@ -10,13 +10,17 @@ import { PullError } from './upstream.ts';
 export interface ServedPart {
   readonly bytes: Buffer;
   readonly outcome: Outcome;
+  /** To be called when the bytes are no longer needed, where it is there. */
+  readonly release?: (() => void) | undefined;
 }
 
 export interface ServeRequest {
-  readonly key: ObjectKey;
-  readonly file: ManifestFile;
-  /** Null: all of it. */
-  readonly range: ByteRange | null;
+  readonly assetId: string;
+  /** `<assetId>/<version>/<path>` */
+  readonly key: string;
+  readonly slices: readonly SliceSpec[];
+  /** In the order in which they are sent; an empty file has none. */
+  readonly ranges: readonly ByteRange[];
   /** RFC 9111 §5.2.1.7: answer from what is held, or not at all. */
   readonly onlyIfCached: boolean;
   readonly loop: string | undefined;
@@ -28,54 +32,84 @@ export interface ServeRequest {
  */
 export interface Serving {
   readonly first: ServedPart;
-  readonly rest: (() => AsyncGenerator<ServedPart>) | null;
+  /** `startsRange` numbers the range that begins with a part. */
+  readonly rest: (() => AsyncGenerator<ServedPart & { readonly startsRange: number | null }>) | null;
 }
 
-/** @throws PullError; `not-held` when only held bytes were asked for and one of them is missing. */
-export type ServeRange = (request: ServeRequest) => Promise<Serving>;
+/**
+ * At once where the first part lies in memory.
+ *
+ * @throws PullError; `not-held` when only held bytes were asked for and one of them is missing.
+ */
+export type ServeRange = (request: ServeRequest) => Serving | Promise<Serving>;
 
 export interface ServeRangeDeps {
   readonly cache: SegmentCache;
   readonly puller: Puller;
 }
 
-const nothing: ServedPart = { bytes: Buffer.alloc(0), outcome: 'hit-memory' };
+const nothing: Serving = { first: { bytes: Buffer.alloc(0), outcome: 'hit-memory' }, rest: null };
+
+/** A piece of one slice, as one range wants it. */
+interface Piece {
+  readonly slice: SliceSpec;
+  readonly from: number;
+  readonly to: number;
+  readonly startsRange: number | null;
+}
 
 export function makeServeRange({ cache, puller }: ServeRangeDeps): ServeRange {
-  async function readSlice(request: ServeRequest, key: string, slice: SliceSpec, whole: boolean): Promise<ServedPart> {
-    const held = await cache.read(key, slice.index);
-    if (held) return { bytes: held.bytes, outcome: held.tier === 'memory' ? 'hit-memory' : 'hit-disk' };
-    if (request.onlyIfCached) throw new PullError('not-held', `${key} is not held`);
-    const { assetId } = request.key;
-    const { value, outcome } = await puller.pullSlice({ assetId, key, slice, whole, loop: request.loop });
-    return { bytes: value, outcome };
+  async function fetchPiece(request: ServeRequest, piece: Piece): Promise<ServedPart> {
+    const { slice, from, to } = piece;
+    const held = await cache.readPart(request.key, slice.index, from, to);
+    if (held)
+      return { bytes: held.bytes, outcome: held.tier === 'memory' ? 'hit-memory' : 'hit-disk', release: held.release };
+    if (request.onlyIfCached) throw new PullError('not-held', `${request.key} is not held`);
+    const { assetId, key, slices, loop } = request;
+    const { value, outcome } = await puller.pullSlice({ assetId, key, slice, whole: slices.length === 1, loop });
+    return { bytes: cut(value, piece), outcome };
   }
 
-  return async (request) => {
-    const { file, range } = request;
-    if (file.sizeBytes === 0) return { first: nothing, rest: null };
-    const key = formatObjectKey(request.key);
-    const { start, end } = range ?? { start: 0, end: file.sizeBytes - 1 };
-    const slices = slicesOf(file);
-    const wanted = slices.slice(Math.floor(start / sliceSizeBytes), Math.floor(end / sliceSizeBytes) + 1);
-    if (request.onlyIfCached && !wanted.every(({ index }) => cache.has(key, index)))
-      throw new PullError('not-held', `${key} is not held`);
+  function readPiece(request: ServeRequest, piece: Piece): ServedPart | Promise<ServedPart> {
+    const hot = cache.readNow(request.key, piece.slice.index);
+    return hot ? { bytes: cut(hot, piece), outcome: 'hit-memory' } : fetchPiece(request, piece);
+  }
 
-    const part = async (slice: SliceSpec): Promise<ServedPart> => {
-      const { bytes, outcome } = await readSlice(request, key, slice, slices.length === 1);
-      const from = Math.max(0, start - slice.offset);
-      const to = Math.min(slice.sizeBytes, end + 1 - slice.offset);
-      return { bytes: from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to), outcome };
-    };
-    const [head, ...others] = wanted;
-    if (!head) return { first: nothing, rest: null };
-    const first = await part(head);
-    if (others.length === 0) return { first, rest: null };
-    return {
+  return (request) => {
+    const { slices, ranges, key } = request;
+    const [only] = slices;
+    const pieces =
+      ranges.length === 1 && slices.length === 1 && only ? [pieceOf(only, ranges[0], 0)] : piecesOf(request);
+    if (request.onlyIfCached && !pieces.every(({ slice }) => cache.has(key, slice.index)))
+      throw new PullError('not-held', `${key} is not held`);
+    const [head, ...others] = pieces;
+    if (!head) return nothing;
+    return andThen(readPiece(request, head), (first) => ({
       first,
-      rest: async function* rest() {
-        for (const slice of others) yield await part(slice);
-      },
-    };
+      rest:
+        others.length === 0
+          ? null
+          : async function* rest() {
+              for (const piece of others)
+                yield { ...(await readPiece(request, piece)), startsRange: piece.startsRange };
+            },
+    }));
   };
 }
+
+const cut = (bytes: Buffer, { from, to }: Piece): Buffer =>
+  from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to);
+
+const pieceOf = (slice: SliceSpec, range: ByteRange | undefined, startsRange: number | null): Piece => ({
+  slice,
+  from: Math.max(0, (range?.start ?? 0) - slice.offset),
+  to: Math.min(slice.sizeBytes, (range?.end ?? slice.sizeBytes) + 1 - slice.offset),
+  startsRange,
+});
+
+const piecesOf = ({ slices, ranges }: ServeRequest): Piece[] =>
+  ranges.flatMap((range, number) =>
+    slices
+      .slice(Math.floor(range.start / sliceSizeBytes), Math.floor(range.end / sliceSizeBytes) + 1)
+      .map((slice, at) => pieceOf(slice, range, at === 0 ? number : null)),
+  );

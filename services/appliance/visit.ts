@@ -1,4 +1,3 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Outcome } from '../../shared/domain/demand.ts';
 import type { Telemetry } from './telemetry.ts';
 import type { ClientKind, Traffic } from './traffic.ts';
@@ -17,25 +16,22 @@ export interface Visit {
   counts: boolean;
   view: boolean;
   readonly parts: { readonly outcome: Outcome; readonly bytes: number }[];
+  /** Called when it is over. */
+  release: (() => void) | undefined;
 }
 
-/** Begins to count a request; it is entered into the books when its connection is done with it. */
-export function openVisit(deps: VisitDeps, request: FastifyRequest, reply: FastifyReply): Visit {
-  const visit: Visit = { assetId: '', client: 'viewer', outcome: null, counts: false, view: false, parts: [] };
-  const { socket } = request.raw;
-  const writtenBefore = socket.bytesWritten;
-  deps.traffic.opened();
-  reply.raw.once('close', () => {
-    deps.traffic.closed();
-    const finished = reply.raw.writableFinished;
-    const sentBytes = finished ? Number.POSITIVE_INFINITY : Math.max(0, socket.bytesWritten - writtenBefore);
-    countVisit(deps, visit, sentBytes);
-  });
-  return visit;
-}
+export const openVisit = (): Visit => ({
+  assetId: '',
+  client: 'viewer',
+  outcome: null,
+  counts: false,
+  view: false,
+  parts: [],
+  release: undefined,
+});
 
 /** `sentBytes` bounds what an interrupted answer is counted with; its headers are too few to matter. */
-function countVisit({ traffic, telemetry }: VisitDeps, visit: Visit, sentBytes: number): void {
+export function countVisit({ traffic, telemetry }: VisitDeps, visit: Visit, sentBytes: number): void {
   let left = sentBytes;
   let requests = 1;
   const first = visit.outcome ?? 'client-gone';

@@ -6,6 +6,7 @@
  * - `GET /metrics`: Prometheus text.
  */
 import { randomUUID } from 'node:crypto';
+import type { RequestListener, Server } from 'node:http';
 import type {} from '@fastify/swagger';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify, { type FastifyError, type FastifyReply, type FastifyRequest, LogController } from 'fastify';
@@ -26,6 +27,8 @@ export interface HttpServerOptions {
   readonly logRequests?: boolean;
   /** Requests may take as long as they need by default, because uploads and media do. */
   readonly requestTimeoutMs?: number;
+  /** Makes the server itself, for processes that answer some requests before they reach the routes. */
+  readonly makeServer?: (routes: RequestListener) => Server;
 }
 
 const readinessTimeoutMs = 3_000;
@@ -35,7 +38,9 @@ export type HttpServer = ReturnType<typeof makeHttpServer>;
 
 export function makeHttpServer(options: HttpServerOptions) {
   const { logger, metrics, readiness = {}, logRequests = true } = options;
+  const { makeServer } = options;
   const server = fastify({
+    ...(makeServer ? { serverFactory: (routes: RequestListener) => makeServer(routes) } : {}),
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.bodyLimitBytes ?? 1024 * 1024,

@@ -61,8 +61,11 @@ export type TokenVerdict =
 export interface TokenVerifier {
   /** Replaces the accepted keys. Tokens of a key that is no longer among them are refused from now on. */
   setKeys(keys: readonly TokenKey[]): Promise<void>;
-  /** `uri` is the absolute URI of the request, normalised and without the token. */
-  verify(token: string | null, uri: string): Promise<TokenVerdict>;
+  /**
+   * `uri` is the absolute URI of the request, normalised and without the token. At once for a token that was verified
+   * before; its expiry and what it covers are looked at every time.
+   */
+  verify(token: string | null, uri: string): TokenVerdict | Promise<TokenVerdict>;
 }
 
 /** What a valid signature said, remembered so that the next request of the session costs no cryptography. */
@@ -118,24 +121,27 @@ export function makeTokenVerifier({ clock, maxRemembered = 50_000 }: TokenVerifi
       keys = changed;
     },
 
-    async verify(token, uri) {
+    verify(token, uri) {
       if (!token) return deny('denied-no-token', 'The request has no playback token.');
       if (token.length > maxTokenLength) return deny('denied-bad-token', 'The token is longer than any of ours.');
-      let verified = remembered.get(token);
-      if (!verified) {
-        const checked = await checkSignature(token);
+      const known = remembered.get(token);
+      if (known) return judge(token, known, uri);
+      return checkSignature(token).then((checked) => {
         if ('outcome' in checked) return checked;
-        verified = checked;
-        remembered.set(token, verified);
-      }
-      if (verified.expiresAtS * 1_000 <= clock.now()) {
-        remembered.delete(token);
-        return deny('denied-expired', 'The token has expired.');
-      }
-      if (!verified.container.test(uri)) return deny('denied-not-covered', 'The token is for another address.');
-      return { outcome: 'ok', sessionId: verified.sessionId, expiresAtS: verified.expiresAtS };
+        remembered.set(token, checked);
+        return judge(token, checked, uri);
+      });
     },
   };
+
+  function judge(token: string, verified: VerifiedToken, uri: string): TokenVerdict {
+    if (verified.expiresAtS * 1_000 <= clock.now()) {
+      remembered.delete(token);
+      return deny('denied-expired', 'The token has expired.');
+    }
+    if (!verified.container.test(uri)) return deny('denied-not-covered', 'The token is for another address.');
+    return { outcome: 'ok', sessionId: verified.sessionId, expiresAtS: verified.expiresAtS };
+  }
 }
 
 function readClaims(payload: JWTPayload, kid: string): VerifiedToken | TokenVerdict {

@@ -43,9 +43,9 @@ export interface TitleFile {
 }
 
 /** A published title of made-up bytes: a playlist, and the given files as segments of one video rendition. */
-export function makeTitle(assetId: string, segments: readonly TitleFile[]): Title {
+export function makeTitle(assetId: string, segments: readonly TitleFile[], playlist = '#EXTM3U\n'): Title {
   const version = 'v1';
-  const files = new Map<string, Buffer>([['master.m3u8', Buffer.from('#EXTM3U\n')]]);
+  const files = new Map<string, Buffer>([['master.m3u8', Buffer.from(playlist)]]);
   for (const { path, sizeBytes } of segments) files.set(path, bytesOf(`${assetId}/${path}`, sizeBytes));
   const entries = [...files].map(([path, bytes], at): ManifestFile => {
     const slices = Array.from({ length: sliceCount(bytes.length) }, (_, index) =>

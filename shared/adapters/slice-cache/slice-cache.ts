@@ -177,8 +177,15 @@ export async function openSliceCache(options: SliceCacheOptions): Promise<Segmen
     unlock();
   }
 
-  return {
+  const cache: SegmentCache = {
     has: (key, sliceIndex) => index.get(key, sliceIndex) !== null,
+
+    readNow(key, sliceIndex) {
+      const slice = index.get(key, sliceIndex);
+      const hot = slice && memory.get(slice);
+      if (hot) queue.touch(slice);
+      return hot;
+    },
 
     async read(key, sliceIndex): Promise<CachedSlice | null> {
       const slice = index.get(key, sliceIndex);
@@ -193,6 +200,11 @@ export async function openSliceCache(options: SliceCacheOptions): Promise<Segmen
       }
       const bytes = await reading;
       return bytes && { bytes, tier: 'disk' };
+    },
+
+    async readPart(key, sliceIndex, from, to) {
+      const found = await cache.read(key, sliceIndex);
+      return found && { bytes: found.bytes.subarray(from, to), tier: found.tier };
     },
 
     async write(key, slice, bytes, { pinned: pinIt }: WriteOptions): Promise<WriteOutcome> {
@@ -263,4 +275,5 @@ export async function openSliceCache(options: SliceCacheOptions): Promise<Segmen
       return closing;
     },
   };
+  return cache;
 }

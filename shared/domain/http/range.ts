@@ -1,9 +1,9 @@
 /**
- * Byte ranges of RFC 9110 §14, for one range a request.
+ * Byte ranges of RFC 9110 §14.
  *
- * A request for several ranges is answered with the whole representation, which §14.2 allows ("a server MAY ignore the
- * Range header field"): players ask for one, and multipart answers are how range amplification attacks work.
- * A malformed header, or a unit other than bytes, is ignored in the same way.
+ * Several ranges are answered as `multipart/byteranges` within limits, because overlapping and tiny ranges are how range
+ * amplification attacks work (§17.15): ranges that overlap or nearly touch are sent as one (§15.3.7.2), and a header with
+ * more than `maxRanges` is ignored, as §14.2 allows. So is a malformed one, or a unit other than bytes.
  */
 
 /** First and last byte, both inclusive, as HTTP counts. */
@@ -17,6 +17,8 @@ export type RangeResolution =
   | { readonly kind: 'whole' }
   /** Answer 206 with these bytes. */
   | { readonly kind: 'partial'; readonly range: ByteRange }
+  /** Answer 206 with these bytes as `multipart/byteranges`: two and more ranges that neither overlap nor touch. */
+  | { readonly kind: 'several'; readonly ranges: readonly ByteRange[] }
   /** Answer 416 with the size in `Content-Range`. */
   | { readonly kind: 'unsatisfiable' };
 
@@ -56,6 +58,12 @@ function parseSet(header: string): RangeSpec[] | null {
   return specs.length > 0 ? specs : null;
 }
 
+/** More than this in one header are no request that a player makes. */
+export const maxRanges = 16;
+
+/** Ranges with a smaller gap are sent as one: the head of another part would cost more (§15.3.7.2). */
+export const mergedGapBytes = 80;
+
 /**
  * What a `Range` header asks of a representation of `sizeBytes`. Only for GET: §14.2 defines it for no other method.
  *
@@ -64,15 +72,38 @@ function parseSet(header: string): RangeSpec[] | null {
 export function resolveRange(header: string | undefined, sizeBytes: number): RangeResolution {
   if (header === undefined) return whole;
   const specs = parseSet(header);
-  const spec = specs?.[0];
-  if (!spec || specs.length > 1) return whole;
-  if (spec.kind === 'suffix') {
-    if (spec.lengthBytes === 0) return unsatisfiable;
-    if (sizeBytes === 0) return whole;
-    return { kind: 'partial', range: { start: Math.max(0, sizeBytes - spec.lengthBytes), end: sizeBytes - 1 } };
+  if (!specs || specs.length > maxRanges) return whole;
+  if (sizeBytes === 0 && specs.some((spec) => spec.kind === 'suffix' && spec.lengthBytes > 0)) return whole;
+  const ranges = specs.map((spec) => selectBytes(spec, sizeBytes)).filter((range) => range !== null);
+  const [first, ...others] = ranges;
+  // §15.5.17: unsatisfiable only when none of them can be satisfied.
+  if (!first) return unsatisfiable;
+  if (others.length === 0) return { kind: 'partial', range: first };
+  return asResolution(merge(ranges));
+}
+
+function selectBytes(spec: RangeSpec, sizeBytes: number): ByteRange | null {
+  const end = sizeBytes - 1;
+  if (spec.kind === 'suffix')
+    return spec.lengthBytes === 0 ? null : { start: Math.max(0, sizeBytes - spec.lengthBytes), end };
+  return spec.first > end ? null : { start: spec.first, end: Math.min(spec.last ?? end, end) };
+}
+
+/** As they were asked for where they lie apart; in order of position once any two had to be joined (§15.3.7.2). */
+function merge(ranges: readonly ByteRange[]): readonly ByteRange[] {
+  const merged: ByteRange[] = [];
+  for (const range of [...ranges].sort((a, b) => a.start - b.start)) {
+    const last = merged.at(-1);
+    if (last && range.start - last.end - 1 < mergedGapBytes)
+      merged[merged.length - 1] = { start: last.start, end: Math.max(last.end, range.end) };
+    else merged.push(range);
   }
-  if (spec.first >= sizeBytes) return unsatisfiable;
-  return { kind: 'partial', range: { start: spec.first, end: Math.min(spec.last ?? sizeBytes - 1, sizeBytes - 1) } };
+  return merged.length === ranges.length ? ranges : merged;
+}
+
+function asResolution(ranges: readonly ByteRange[]): RangeResolution {
+  const [first, ...others] = ranges;
+  return first && others.length === 0 ? { kind: 'partial', range: first } : { kind: 'several', ranges };
 }
 
 /** `Content-Range` of a 206, or of a 416 where there is no range (§14.4). */

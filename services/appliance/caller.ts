@@ -1,0 +1,53 @@
+/** Who calls, and under which address: what proxies say counts only when they are trusted. */
+import ipaddr from 'ipaddr.js';
+import type { Exchange } from './exchange.ts';
+
+export interface Caller {
+  readonly ip: string;
+  /** Scheme and authority as the caller sees them. */
+  readonly origin: string;
+}
+
+export type CallerOf = (exchange: Exchange) => Caller;
+
+/** The host is the caller's word: one that is no authority must not reach into the path that a token is matched with. */
+const authority = /^[\w.:[\]-]{1,255}$/;
+const authorityOf = (host: string): string => (authority.test(host) ? host : 'invalid');
+
+type Address = ipaddr.IPv4 | ipaddr.IPv6;
+const parse = (text: string): Address | null => (ipaddr.isValid(text) ? ipaddr.process(text) : null);
+const unmapped = (ip: string): string => (ip.startsWith('::ffff:') ? ip.slice('::ffff:'.length) : ip);
+
+/** `trusted`: addresses, networks in CIDR notation, or `loopback`. */
+export function makeCallerOf(trusted: readonly string[]): CallerOf {
+  const networks = trusted.map(networkOf);
+  const isTrusted = (ip: string): boolean => {
+    const address = parse(ip);
+    return address !== null && networks.some((network) => network(address));
+  };
+  return (exchange) => {
+    const ip = unmapped(exchange.remoteAddress);
+    const scheme = exchange.isSecure ? 'https' : 'http';
+    const host = exchange.header('host') ?? '';
+    if (networks.length === 0 || !isTrusted(ip)) return { ip, origin: `${scheme}://${authorityOf(host)}` };
+    const proto = lastOf(exchange.header('x-forwarded-proto')) ?? scheme;
+    const forwardedHost = lastOf(exchange.header('x-forwarded-host')) ?? host;
+    // From the right: the first address that no trusted proxy has is the viewer's.
+    const chain = (exchange.header('x-forwarded-for') ?? '').split(',').map((part) => part.trim());
+    const viewer = chain.reverse().find((address) => address !== '' && !isTrusted(address));
+    return {
+      ip: viewer !== undefined && ipaddr.isValid(viewer) ? viewer : ip,
+      origin: `${proto === 'https' ? 'https' : 'http'}://${authorityOf(forwardedHost)}`,
+    };
+  };
+}
+
+const lastOf = (list: string | undefined): string | undefined => list?.split(',').at(-1)?.trim() || undefined;
+
+function networkOf(text: string): (address: Address) => boolean {
+  if (text === 'loopback') return (address) => address.range() === 'loopback';
+  const [network, bits] = text.includes('/') ? ipaddr.parseCIDR(text) : [ipaddr.process(text), null];
+  return (address) =>
+    address.kind() === network.kind() &&
+    address.match([network, bits ?? (network.kind() === 'ipv4' ? 32 : 128)] as never);
+}

@@ -1,0 +1,46 @@
+/** Playlists as gzip (RFC 1952), encoded once and remembered: bounded in bytes, and never the only form of anything. */
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import { LRUCache } from 'lru-cache';
+
+const encode = promisify(gzip);
+const maxBytes = 32 * 1024 * 1024;
+/** Below this the head of the answer is longer than what is saved. */
+const minInputBytes = 200;
+
+export interface GzipTable {
+  /** The encoded form, remembered; null where it would not be smaller, undefined where it was not made yet. */
+  get(sha256: string): Buffer | null | undefined;
+  make(sha256: string, bytes: Buffer): Promise<Buffer | null>;
+}
+
+const tooLarge = Buffer.alloc(0);
+
+export function makeGzipTable(): GzipTable {
+  const known = new LRUCache<string, Buffer>({ maxSize: maxBytes, sizeCalculation: ({ length }) => length + 200 });
+  return {
+    get(sha256) {
+      const found = known.get(sha256);
+      return found === tooLarge ? null : found;
+    },
+    async make(sha256, bytes) {
+      const encoded = bytes.length < minInputBytes ? null : await encode(bytes, { level: 9 });
+      const smaller = encoded && encoded.length < bytes.length ? encoded : null;
+      known.set(sha256, smaller ?? tooLarge);
+      return smaller;
+    },
+  };
+}
+
+/** RFC 9110 §12.5.3: gzip is named, or `*` is, with a weight above 0. */
+export function acceptsGzip(header: string | undefined): boolean {
+  if (header === undefined || header === '') return false;
+  let any = false;
+  for (const element of header.toLowerCase().split(',')) {
+    const [coding = '', ...parameters] = element.split(';').map((part) => part.trim());
+    const refused = parameters.some((parameter) => /^q=0(\.0{0,3})?$/.test(parameter));
+    if (coding === 'gzip' || coding === 'x-gzip') return !refused;
+    if (coding === '*') any = !refused;
+  }
+  return any;
+}

@@ -1,0 +1,80 @@
+/** Exchanges over Node's own servers, HTTP/1.1 and HTTP/2 alike. */
+import { once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import type { Writable } from 'node:stream';
+import type { BodyPart, Exchange, HeaderBlock } from './exchange.ts';
+
+export type NodeRequest = IncomingMessage | Http2ServerRequest;
+export type NodeResponse = ServerResponse | Http2ServerResponse;
+
+export interface NodeExchangeOptions {
+  /** True while the process stops: connections are closed with their answer. */
+  readonly isClosing: () => boolean;
+}
+
+const isHttp1 = (response: NodeResponse): response is ServerResponse => 'shouldKeepAlive' in response;
+
+export function makeNodeExchange(
+  request: NodeRequest,
+  response: NodeResponse,
+  { isClosing }: NodeExchangeOptions,
+): Exchange {
+  const socket = request.socket;
+  const writtenBefore = socket?.bytesWritten ?? 0;
+  const exchange: Exchange = {
+    method: request.method ?? '',
+    target: request.url ?? '',
+    isSecure: 'encrypted' in (socket ?? {}),
+    remoteAddress: socket?.remoteAddress ?? '',
+    header(name) {
+      const value = request.headers[name];
+      if (value === undefined && name === 'host') return request.headers[':authority'] as string | undefined;
+      return Array.isArray(value) ? value.join(', ') : value;
+    },
+    onDone: () => {},
+    send(status, head, body) {
+      writeHead(status, head);
+      if (body === null) response.end();
+      else response.end(body);
+    },
+    stream(status, head, parts) {
+      writeHead(status, head);
+      pump(response, parts).catch(() => response.destroy());
+    },
+  };
+
+  function writeHead(status: number, head: readonly HeaderBlock[]): void {
+    const pairs = head.length === 1 ? [...(head[0]?.pairs ?? [])] : head.flatMap((block) => block.pairs);
+    if (isHttp1(response)) {
+      if (isClosing()) pairs.push('connection', 'close');
+      response.writeHead(status, pairs);
+    } else {
+      for (let i = 0; i < pairs.length; i += 2) response.setHeader(pairs[i] ?? '', pairs[i + 1] ?? '');
+      response.writeHead(status);
+    }
+  }
+
+  response.once('close', () => {
+    const finished = response.writableFinished;
+    exchange.onDone(finished ? Number.POSITIVE_INFINITY : Math.max(0, (socket?.bytesWritten ?? 0) - writtenBefore));
+  });
+  return exchange;
+}
+
+/** A slow client holds the part that it reads, and none behind it. */
+async function pump(answer: NodeResponse, parts: AsyncGenerator<BodyPart>): Promise<void> {
+  // Both kinds are writable streams; TypeScript cannot choose between their signatures.
+  const response: Writable = answer;
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
+  for await (const { bytes, release } of parts) {
+    if (gone.signal.aborted) {
+      release?.();
+      return;
+    }
+    const more = response.write(bytes, release && (() => release()));
+    if (!more) await once(response, 'drain', { signal: gone.signal });
+  }
+  response.end();
+}

@@ -1,0 +1,48 @@
+import { randomUUID } from 'node:crypto';
+import type { Logger } from '../../shared/platform/logger.ts';
+import { Problem } from '../../shared/platform/problem.ts';
+import { type Exchange, headerBlock } from './exchange.ts';
+import { cacheStatus, corsHeaders } from './media-headers.ts';
+import { Refusal, refusePull } from './refusals.ts';
+import type { Visit } from './visit.ts';
+
+export interface RefusalDeps {
+  readonly applianceId: string;
+  readonly logger: Logger;
+}
+
+const requestIdForm = /^[\w.:-]{1,100}$/;
+
+/** Part of ordinary work: counted, but no alarm. */
+const expected: ReadonlySet<string> = new Set(['not-held', 'not-ready', 'overloaded']);
+
+/** Answers with a problem document (RFC 9457) and the outcome under which the visit is counted. */
+export function sendRefusal(
+  { applianceId, logger }: RefusalDeps,
+  exchange: Exchange,
+  visit: Visit,
+  error: unknown,
+): void {
+  const refusal = refusePull(error);
+  visit.outcome = refusal instanceof Refusal ? refusal.outcome : 'upstream-failed';
+  const problem =
+    refusal instanceof Problem
+      ? refusal
+      : new Problem('internal', 'The request failed; the log line with this request id says why.', { cause: error });
+  const given = exchange.header('x-request-id');
+  const requestId = given !== undefined && requestIdForm.test(given) ? given : randomUUID();
+  if (problem.statusCode >= 500) {
+    const level = expected.has(problem.code) ? 'debug' : 'error';
+    logger[level]({ err: error, code: problem.code, reqId: requestId }, problem.message);
+  }
+  const body = Buffer.from(JSON.stringify(problem.toDocument(requestId)));
+  const head = headerBlock({
+    'content-type': 'application/problem+json',
+    'content-length': String(body.length),
+    'cache-control': 'no-store',
+    'cache-status': cacheStatus(applianceId, visit.outcome),
+    'x-request-id': requestId,
+    ...problem.headers,
+  });
+  exchange.send(problem.statusCode, [head, corsHeaders], exchange.method === 'HEAD' ? null : body);
+}
