@@ -39,7 +39,8 @@ export async function openScratch(dir: string): Promise<Scratch> {
     newIncomingPath: () => join(incomingDir, randomUUID()),
     async ensureRoom(sizeBytes) {
       const free = await freeBytes();
-      if (free - reserveBytes < sizeBytes) throw noRoom(`${sizeBytes} bytes were announced and ${free} are free.`);
+      if (free - reserveBytes < sizeBytes)
+        throw noRoom(`${sizeBytes} bytes were announced, ${free} are free, and ${reserveBytes} of them stay free.`);
     },
     isFull: async () => (await freeBytes()) < reserveBytes,
   };
