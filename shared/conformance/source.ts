@@ -63,19 +63,28 @@ export function folderSource(dir: string, entryName: string): StreamSource {
   });
 }
 
-/** A span of a local file, or bytes in memory. */
-export type Content = Uint8Array | { readonly path: string; readonly offset: number; readonly sizeBytes: number };
+/** Bytes in memory, or a span of a local file. */
+export type Part = Uint8Array | { readonly path: string; readonly offset: number; readonly sizeBytes: number };
 
-/** A stream that is not written anywhere yet: contents by path. */
-export function contentSource(entryName: string, contents: ReadonlyMap<string, Content>): StreamSource {
+/** A stream that is not written anywhere yet: by path, the parts that a file will be put together of. */
+export function contentSource(entryName: string, contents: ReadonlyMap<string, readonly Part[]>): StreamSource {
   return localSource(entryName, async (path, offset, length) => {
-    const content = contents.get(path);
-    if (!content) throw new Error('is not there');
-    if (content instanceof Uint8Array)
-      return { bytes: content.subarray(offset, offset + length), fileSizeBytes: content.length };
-    const wanted = Math.max(0, Math.min(length, content.sizeBytes - offset));
-    const { bytes } = await readSpan(content.path, content.offset + offset, wanted);
-    return { bytes, fileSizeBytes: content.sizeBytes };
+    const parts = contents.get(path);
+    if (!parts) throw new Error('is not there');
+    const found: Uint8Array[] = [];
+    let begins = 0;
+    for (const part of parts) {
+      const sizeBytes = part instanceof Uint8Array ? part.length : part.sizeBytes;
+      const [from, to] = [Math.max(0, offset - begins), Math.min(sizeBytes, offset + length - begins)];
+      if (from < to)
+        found.push(
+          part instanceof Uint8Array
+            ? part.subarray(from, to)
+            : (await readSpan(part.path, part.offset + from, to - from)).bytes,
+        );
+      begins += sizeBytes;
+    }
+    return { bytes: Buffer.concat(found), fileSizeBytes: begins };
   });
 }
 

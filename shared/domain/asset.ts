@@ -7,6 +7,8 @@
  * packaging recipe, so that a job which is taken up again lands in the same place.
  */
 
+import type { Packaging } from './manifest.ts';
+
 /** The life of an asset, in order. `failed` and `deleted` are final for a version, not for the asset's id. */
 export const assetStates = ['uploaded', 'transcoding', 'published', 'failed', 'deleted'] as const;
 export type AssetState = (typeof assetStates)[number];
@@ -29,7 +31,10 @@ export interface SourceInfo {
   readonly container: string;
   readonly durationS: number;
   readonly video: SourceVideo | null;
+  /** The first of `audioTracks`. */
   readonly audio: SourceAudio | null;
+  /** All that can be decoded, in the file's order; absent in documents from before tracks were kept apart. */
+  readonly audioTracks?: readonly SourceAudio[];
 }
 
 export interface SourceVideo {
@@ -44,9 +49,15 @@ export interface SourceVideo {
 }
 
 export interface SourceAudio {
+  /** Its number among the file's audio tracks, from 0; absent: 0. */
+  readonly track?: number;
   readonly codec: string;
   readonly channels: number;
   readonly sampleRateHz: number;
+  /** BCP 47; null where the file does not say. */
+  readonly language?: string | null;
+  /** What the file calls the track. */
+  readonly title?: string | null;
 }
 
 /** Why an asset failed: a stable code for machines, a sentence that names the mend for people. */
@@ -63,6 +74,8 @@ export interface Asset {
   readonly tags: readonly string[];
   readonly state: AssetState;
   readonly profile: string;
+  /** How its versions are packaged; absent: as segments. */
+  readonly packaging?: Packaging;
   readonly source: SourceInfo;
   /** Object store key of the uploaded bytes while a transcode may still need them; null once they are gone. */
   readonly sourceKey: string | null;

@@ -8,7 +8,9 @@
 /** Objects are stored and checked in slices of this size; a file no larger is one slice. */
 export const sliceSizeBytes = 4 * 1024 * 1024;
 
-export type Packaging = 'segments' | 'single-file';
+/** A file for each segment, or one for each rendition that players read by byte ranges. */
+export const packagings = ['segments', 'single-file'] as const;
+export type Packaging = (typeof packagings)[number];
 export type RenditionKind = 'video' | 'audio';
 export type FileRole = 'playlist' | 'init' | 'segment' | 'media';
 
@@ -27,6 +29,10 @@ export interface Rendition {
   readonly frameRate: number | null;
   readonly channels: number | null;
   readonly sampleRateHz: number | null;
+  /** BCP 47, of sound; null where the source did not say. */
+  readonly language?: string | null;
+  /** What players call a choice of sound; different for each. */
+  readonly name?: string;
   /** Path of the rendition's own media playlist, relative to the version. */
   readonly playlist: string;
 }

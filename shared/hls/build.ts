@@ -9,8 +9,8 @@ import { stringify, types } from './engine.ts';
 /** Fragmented MP4 (EXT-X-MAP outside of I-frame playlists) needs 6; 7 is what fMP4 players look for (RFC 8216 §7). */
 const version = 7;
 const audioGroup = 'audio';
-/** Players without a measurement begin with the first variant: one that most connections carry. */
-const firstVariantMaxBps = 3_000_000;
+/** Players without a measurement begin with the first variant: one that most connections carry (Apple 1.32). */
+const firstVariantBps = 2_000_000;
 
 export type MasterRendition = Pick<
   Rendition,
@@ -23,46 +23,85 @@ export type MasterRendition = Pick<
   | 'height'
   | 'frameRate'
   | 'channels'
+  | 'language'
+  | 'name'
   | 'playlist'
->;
+> & { readonly iframes?: IframeRendition };
 
-/**
- * The multivariant playlist. Every variant carries the one audio group, when there is one, and its bit rates and codecs
- * in its own (§4.3.4.2). The variant to start with comes first, then the others, best first.
- */
-export function buildMasterPlaylist(renditions: readonly MasterRendition[]): string {
-  const audio = renditions.find(({ kind }) => kind === 'audio');
-  const group = audio ? [audioRendition(audio)] : [];
-  const variants = startFirst(renditions.filter(({ kind }) => kind === 'video')).map(
-    (video) =>
-      new types.Variant({
-        uri: video.playlist,
-        bandwidth: video.bandwidthBps + (audio?.bandwidthBps ?? 0),
-        averageBandwidth: video.averageBandwidthBps + (audio?.averageBandwidthBps ?? 0),
-        codecs: audio ? `${video.codecs},${audio.codecs}` : video.codecs,
-        ...(video.width && video.height ? { resolution: { width: video.width, height: video.height } } : {}),
-        ...(video.frameRate ? { frameRate: video.frameRate } : {}),
-        audio: group,
-      }),
-  );
-  return text(new types.MasterPlaylist({ version, independentSegments: true, variants }));
+/** The key frames of a video rendition, by which players scrub. */
+export interface IframeRendition {
+  readonly playlist: string;
+  readonly bandwidthBps: number;
+  readonly averageBandwidthBps: number;
 }
 
-/** Not `new types.Rendition`, which wants FORCED: only subtitles may have it (§4.3.4.1). */
-const audioRendition = ({ playlist, channels }: MasterRendition): object => ({
+/**
+ * The multivariant playlist. Every variant carries the one audio group, when there is one, and its bit rates (the most
+ * that any choice of sound adds) and codecs in its own (§4.3.4.2). The variant to start with comes first, then the others,
+ * best first. Without video, the first sound is the variant.
+ */
+export function buildMasterPlaylist(renditions: readonly MasterRendition[]): string {
+  const audio = renditions.filter(({ kind }) => kind === 'audio');
+  const videos = startFirst(
+    renditions.filter(({ kind }) => kind === 'video'),
+    most(audio, ({ averageBandwidthBps }) => averageBandwidthBps),
+  );
+  const group = audio.map((rendition, index) => audioRendition(rendition, index === 0));
+  const heads = videos.length > 0 ? videos : audio.slice(0, 1);
+  const variants = heads.map((head) => variantOf(head, audio, group));
+  const iframes = videos.flatMap((video) => (video.iframes ? [iframeVariant(video, video.iframes)] : []));
+  return text(new types.MasterPlaylist({ version, independentSegments: true, variants: [...variants, ...iframes] }));
+}
+
+function variantOf(head: MasterRendition, audio: readonly MasterRendition[], group: readonly object[]) {
+  const own = head.kind === 'video' ? head : null;
+  return new types.Variant({
+    uri: head.playlist,
+    bandwidth: (own?.bandwidthBps ?? 0) + most(audio, ({ bandwidthBps }) => bandwidthBps),
+    averageBandwidth: (own?.averageBandwidthBps ?? 0) + most(audio, ({ averageBandwidthBps }) => averageBandwidthBps),
+    codecs: [...new Set([...(own ? [own.codecs] : []), ...audio.map(({ codecs }) => codecs)])].join(','),
+    ...sizeOf(head),
+    ...(head.frameRate ? { frameRate: head.frameRate } : {}),
+    audio: group,
+  });
+}
+
+const iframeVariant = (video: MasterRendition, iframes: IframeRendition) =>
+  new types.Variant({
+    uri: iframes.playlist,
+    isIFrameOnly: true,
+    bandwidth: iframes.bandwidthBps,
+    averageBandwidth: iframes.averageBandwidthBps,
+    codecs: video.codecs,
+    ...sizeOf(video),
+  });
+
+const sizeOf = ({ width, height }: MasterRendition) => (width && height ? { resolution: { width, height } } : {});
+
+const most = (renditions: readonly MasterRendition[], value: (rendition: MasterRendition) => number): number =>
+  Math.max(0, ...renditions.map(value));
+
+/**
+ * Not `new types.Rendition`, which wants FORCED: only subtitles may have it (§4.3.4.1). Of one language only the first is
+ * for players to choose by themselves (§4.3.4.1.1).
+ */
+const audioRendition = ({ playlist, channels, language, name }: MasterRendition, isDefault: boolean): object => ({
   type: 'AUDIO',
   groupId: audioGroup,
-  name: 'Original',
-  isDefault: true,
-  autoselect: true,
+  name: name ?? 'Original',
+  isDefault,
+  autoselect: isDefault || (channels ?? 2) <= 2,
+  // Apple 8.10 wants one; this is how BCP 47 writes that it is not known.
+  language: language ?? 'und',
   uri: playlist,
   ...(channels ? { channels: String(channels) } : {}),
 });
 
-function startFirst(videos: readonly MasterRendition[]): MasterRendition[] {
+function startFirst(videos: readonly MasterRendition[], audioBps: number): MasterRendition[] {
   const bestFirst = videos.toSorted((a, b) => b.averageBandwidthBps - a.averageBandwidthBps);
-  const start =
-    bestFirst.find(({ averageBandwidthBps }) => averageBandwidthBps <= firstVariantMaxBps) ?? bestFirst.at(-1);
+  const distance = ({ averageBandwidthBps }: MasterRendition): number =>
+    Math.abs(Math.log(Math.max(1, averageBandwidthBps + audioBps) / firstVariantBps));
+  const start = bestFirst.toSorted((a, b) => distance(a) - distance(b))[0];
   return start ? [start, ...bestFirst.filter((video) => video !== start)] : [];
 }
 
@@ -82,10 +121,23 @@ export interface MediaPlaylistInput {
   /** The initialisation segment, relative to the playlist. */
   readonly map: { readonly uri: string; readonly byteRange?: ByteRange };
   readonly segments: readonly MediaSegment[];
+  /** By default the least that holds all segments; audio and video of one asset need the same (Apple 8.2). */
+  readonly targetDurationS?: number;
+  /** Whether the segments are single key frames, each with its `moof`. */
+  readonly iframesOnly?: boolean;
 }
 
+/** The least target duration: every duration, rounded to the nearest integer, is at most this (§4.3.3.1). */
+export const targetDurationOf = (durationsS: readonly number[]): number =>
+  durationsS.reduce((most, durationS) => Math.max(most, Math.round(durationS)), 1);
+
 /** A finished (VOD) media playlist. Durations are given to the microsecond. */
-export function buildMediaPlaylist({ map, segments }: MediaPlaylistInput): string {
+export function buildMediaPlaylist({
+  map,
+  segments,
+  targetDurationS = targetDurationOf(segments.map(({ durationS }) => durationS)),
+  iframesOnly = false,
+}: MediaPlaylistInput): string {
   const init = new types.MediaInitializationSection({
     uri: map.uri,
     ...(map.byteRange ? { byterange: map.byteRange } : {}),
@@ -95,8 +147,8 @@ export function buildMediaPlaylist({ map, segments }: MediaPlaylistInput): strin
       version,
       independentSegments: true,
       playlistType: 'VOD',
-      // §4.3.3.1: every EXTINF, rounded to the nearest integer, is at most this.
-      targetDuration: Math.max(1, ...segments.map(({ durationS }) => Math.round(durationS))),
+      targetDuration: targetDurationS,
+      isIFrame: iframesOnly,
       endlist: true,
       segments: segments.map(
         ({ uri, durationS, byteRange }, index) =>

@@ -17,7 +17,13 @@ const Stream = Type.Object({
   channels: Type.Optional(Type.Integer()),
   sample_rate: Type.Optional(Type.String()),
   disposition: Type.Optional(Type.Object({ attached_pic: Type.Optional(Type.Integer()) })),
-  tags: Type.Optional(Type.Object({ DURATION: Type.Optional(Type.String()) })),
+  tags: Type.Optional(
+    Type.Object({
+      DURATION: Type.Optional(Type.String()),
+      language: Type.Optional(Type.String()),
+      title: Type.Optional(Type.String()),
+    }),
+  ),
   side_data_list: Type.Optional(Type.Array(Type.Object({ rotation: Type.Optional(Type.Number()) }))),
 });
 export type ProbedStream = Static<typeof Stream>;

@@ -22,7 +22,7 @@ import { UnplayableSourceError } from './unplayable.ts';
 
 /** Everything of `SourceInfo` that the bytes themselves tell. */
 export interface ProbedSource extends Omit<SourceInfo, 'fileName' | 'sizeBytes' | 'sha256'> {
-  readonly video: SourceVideo;
+  readonly audioTracks: readonly SourceAudio[];
 }
 
 export interface ProbeOptions {
@@ -52,10 +52,13 @@ export async function probeSource(path: string, options: ProbeOptions = {}): Pro
   const video = output.streams.find(
     ({ codec_type, disposition }) => codec_type === 'video' && !disposition?.attached_pic,
   );
-  const audio = output.streams.find(({ codec_type }) => codec_type === 'audio');
-  if (!video) throw noVideo(audio !== undefined);
-  const durationS = durationOf(output, [video, audio]);
-  return { container, durationS, video: videoOf(video), audio: audio ? audioOf(audio) : null };
+  const sounds = output.streams.filter(({ codec_type }) => codec_type === 'audio');
+  if (!video && sounds.length === 0) throw noPictureNoSound();
+  const [firstSound] = sounds;
+  const audioTracks = sounds.flatMap((stream, track) => (isKnown(stream) ? [audioOf(stream, track)] : []));
+  if (firstSound && audioTracks.length === 0) throw unknownCodec(firstSound);
+  const durationS = durationOf(output, [video, ...sounds]);
+  return { container, durationS, video: video ? videoOf(video) : null, audio: audioTracks[0] ?? null, audioTracks };
 }
 
 async function runFfprobe(path: string, options: ProbeOptions): Promise<ProbeOutput> {
@@ -98,12 +101,10 @@ const truncated = (cause?: Error): UnplayableSourceError =>
     cause ? { cause } : {},
   );
 
-const noVideo = (hasAudio: boolean): UnplayableSourceError =>
+const noPictureNoSound = (): UnplayableSourceError =>
   new UnplayableSourceError(
     'no-video-stream',
-    hasAudio
-      ? 'The file has sound but no moving picture, and sound alone is not served yet. Upload a file with a video track.'
-      : 'The file has no video track. Upload a file with one.',
+    'The file has neither a video track nor sound. Upload a file with one of them.',
   );
 
 /** The longest of the streams that are used; a subtitle track may outlast them all. */
@@ -118,7 +119,7 @@ function durationOf(output: ProbeOutput, streams: readonly (ProbedStream | undef
 }
 
 function videoOf(stream: ProbedStream): SourceVideo {
-  const codec = knownCodec(stream);
+  if (!isKnown(stream)) throw unknownCodec(stream);
   const { width, height } = displaySize(stream);
   if (Math.max(width, height) > maxFramePx)
     throw new UnplayableSourceError(
@@ -132,7 +133,7 @@ function videoOf(stream: ProbedStream): SourceVideo {
     );
   const rate = nominalRate(parseFraction(stream.r_frame_rate), parseFraction(stream.avg_frame_rate));
   return {
-    codec,
+    codec: stream.codec_name ?? 'unknown',
     width,
     height,
     frameRate: fps(rate),
@@ -149,15 +150,32 @@ function displaySize(stream: ProbedStream): { readonly width: number; readonly h
   return Math.round(Math.abs(rotation) / 90) % 2 === 1 ? { width: height, height: width } : { width, height };
 }
 
-function audioOf(stream: ProbedStream): SourceAudio {
-  const codec = knownCodec(stream);
-  return { codec, channels: stream.channels ?? 0, sampleRateHz: Number(stream.sample_rate ?? 0) };
+function audioOf(stream: ProbedStream, track: number): SourceAudio {
+  return {
+    track,
+    codec: stream.codec_name ?? 'unknown',
+    channels: stream.channels ?? 0,
+    sampleRateHz: Number(stream.sample_rate ?? 0),
+    language: languageOf(stream.tags?.language),
+    title: stream.tags?.title?.trim() || null,
+  };
 }
 
-function knownCodec({ codec_name, codec_type }: ProbedStream): string {
-  if (codec_name && codec_name !== 'unknown' && codec_name !== 'none') return codec_name;
-  throw new UnplayableSourceError(
+/** BCP 47 from the three letters of ISO 639-2 that containers hold; null for what says nothing. */
+function languageOf(tag: string | undefined): string | null {
+  if (!tag || ['und', 'mis', 'mul', 'zxx'].includes(tag.toLowerCase())) return null;
+  try {
+    return Intl.getCanonicalLocales(tag)[0] ?? null;
+  } catch {
+    return null;
+  }
+}
+
+const isKnown = ({ codec_name }: ProbedStream): boolean =>
+  codec_name !== undefined && codec_name !== 'unknown' && codec_name !== 'none';
+
+const unknownCodec = ({ codec_type }: ProbedStream): UnplayableSourceError =>
+  new UnplayableSourceError(
     'unknown-codec',
     `The ${codec_type} track is in a format that ffmpeg does not know. Convert it to H.264 and AAC and upload that.`,
   );
-}

@@ -1,4 +1,5 @@
 /** Where segments begin and what they weigh: pure. */
+import { type Bandwidth, measureBandwidth } from '../../shared/domain/conformance/bandwidth.ts';
 import type { Fragment, MeasuredTrack } from './measure.ts';
 
 /** A run of whole fragments that is published as one file. */
@@ -46,30 +47,34 @@ function cutPoints(fragments: readonly Fragment[], segmentTicks: number): number
 const sum = <T>(items: readonly T[], value: (item: T) => number): number =>
   items.reduce((total, item) => total + value(item), 0);
 
-export interface Bandwidth {
-  readonly peakBps: number;
-  readonly averageBps: number;
-}
-
-/**
- * Measured bit rates as RFC 8216 §4.3.4.2 and §4.1 mean them: the peak is the largest over any contiguous set of
- * segments that lasts between 0.5 and 1.5 times the target duration, so a short last segment cannot inflate it.
- */
-export function bandwidthOf(segments: readonly Segment[], timescale: number, targetS: number): Bandwidth {
-  const averageBps = bitRate(segments, timescale);
-  let peakBps = averageBps;
-  for (let first = 0; first < segments.length; first++) {
-    for (let end = first + 1; end <= segments.length; end++) {
-      const set = segments.slice(first, end);
-      const lastsS = sum(set, ({ durationTicks }) => durationTicks) / timescale;
-      if (lastsS > targetS * 1.5) break;
-      if (lastsS >= targetS * 0.5) peakBps = Math.max(peakBps, bitRate(set, timescale));
-    }
-  }
+/** Measured bit rates of a rendition, in whole bits a second. */
+export function bandwidthOf(
+  spans: readonly Pick<Segment, 'sizeBytes' | 'durationTicks'>[],
+  timescale: number,
+  targetS: number,
+): Bandwidth {
+  const timed = spans.map(({ sizeBytes, durationTicks }) => ({ sizeBytes, durationS: durationTicks / timescale }));
+  const { peakBps, averageBps } = measureBandwidth(timed, targetS);
   return { peakBps: Math.ceil(peakBps), averageBps: Math.ceil(averageBps) };
 }
 
-const bitRate = (segments: readonly Segment[], timescale: number): number => {
-  const ticks = sum(segments, ({ durationTicks }) => durationTicks);
-  return ticks === 0 ? 0 : (sum(segments, ({ sizeBytes }) => sizeBytes) * 8 * timescale) / ticks;
-};
+/** A key frame with the header boxes before it: what an I-frame playlist names. */
+export interface IframeSpan {
+  /** Number of the segment that it lies in. */
+  readonly segment: number;
+  /** Within the rendition's encoded file, as `Segment.offset` is. */
+  readonly offset: number;
+  readonly sizeBytes: number;
+  /** Until the next one. */
+  readonly durationTicks: number;
+}
+
+/** The first frame of every fragment: fragments begin at key frames, and only there. */
+export function iframesOf({ fragments }: CutTrack, segments: readonly Segment[]): IframeSpan[] {
+  return fragments.map(({ offset, firstSampleEndBytes, durationTicks }) => ({
+    segment: segments.findLastIndex((segment) => segment.offset <= offset),
+    offset,
+    sizeBytes: firstSampleEndBytes,
+    durationTicks,
+  }));
+}

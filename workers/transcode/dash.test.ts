@@ -20,6 +20,7 @@ const video = (id: string, width: number): DashRendition => ({
   sampleRateHz: null,
   timescale: 30_000,
   segments: segments(180_180, 180_180, 179_179, 60_060),
+  single: null,
 });
 const audio: DashRendition = {
   ...video('audio-128k', 0),
@@ -69,6 +70,31 @@ describe('the DASH manifest', () => {
     expect(sound.Representation).toMatchObject({
       audioSamplingRate: '48000',
       AudioChannelConfiguration: { value: '2' },
+    });
+  });
+
+  it('gives every choice of sound a set of its own, with its language', () => {
+    const german: DashRendition = { ...audio, id: 'audio2-128k', language: 'de', name: 'Deutsch' };
+    const mpd = parse(buildMpd({ ...input, renditions: [video('video-720p', 1280), audio, german] }));
+    const [, first, second] = mpd.Period.AdaptationSet;
+    expect([first.id, first.Role.value, first.lang]).toEqual(['1', 'main', undefined]);
+    expect([second.id, second.Role.value, second.lang, second.Label]).toEqual(['2', 'alternate', 'de', 'Deutsch']);
+  });
+
+  it('addresses single files by their index', () => {
+    const single = {
+      path: 'video-720p/media.mp4',
+      init: { offset: 0, length: 700 },
+      index: { offset: 700, length: 88 },
+    };
+    const mpd = parse(buildMpd({ ...input, renditions: [{ ...video('video-720p', 1280), single }] }));
+    const set = mpd.Period.AdaptationSet;
+    expect(mpd.profiles).toContain('isoff-on-demand');
+    expect(set.SegmentTemplate).toBeUndefined();
+    expect(set.subsegmentStartsWithSAP).toBe('1');
+    expect(set.Representation).toMatchObject({
+      BaseURL: 'video-720p/media.mp4',
+      SegmentBase: { indexRange: '700-787', Initialization: { range: '0-699' } },
     });
   });
 

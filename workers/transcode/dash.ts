@@ -12,21 +12,34 @@ export interface DashRendition {
   readonly height: number | null;
   readonly channels: number | null;
   readonly sampleRateHz: number | null;
+  readonly language?: string | null;
+  readonly name?: string;
   readonly timescale: number;
   readonly segments: readonly Segment[];
+  /** The one file that it is, with the bytes of its init part and of its index; null where segments are files. */
+  readonly single: { readonly path: string; readonly init: Bytes; readonly index: Bytes } | null;
+}
+
+interface Bytes {
+  readonly offset: number;
+  readonly length: number;
 }
 
 export interface DashInput {
   readonly durationS: number;
   readonly targetDurationS: number;
-  readonly frameRate: FrameRate;
+  /** Null for sound alone. */
+  readonly frameRate: FrameRate | null;
   readonly renditions: readonly DashRendition[];
   /** Templates with `$RepresentationID$` and `$Number…$`, relative to the manifest. */
   readonly initTemplate: string;
   readonly mediaTemplate: string;
 }
 
-const profiles = 'urn:mpeg:dash:profile:isoff-live:2011,urn:mpeg:dash:profile:cmaf:2019';
+const profiles = {
+  segments: 'urn:mpeg:dash:profile:isoff-live:2011,urn:mpeg:dash:profile:cmaf:2019',
+  single: 'urn:mpeg:dash:profile:isoff-on-demand:2011,urn:mpeg:dash:profile:cmaf:2019',
+} as const;
 const channelScheme = 'urn:mpeg:dash:23003:3:audio_channel_configuration:2011';
 
 /** Attributes are `@name` keys; undefined ones are left out. */
@@ -46,18 +59,25 @@ const builder = new XMLBuilder({
  */
 export function buildMpd(input: DashInput): string {
   const { durationS, targetDurationS, renditions } = input;
-  const sets = (['video', 'audio'] as const).flatMap((kind, id) => {
-    const members = renditions.filter((rendition) => rendition.kind === kind);
-    return members.length > 0 ? [adaptationSet(id, kind, members, input)] : [];
-  });
+  const videos = renditions.filter(({ kind }) => kind === 'video');
+  const audios = renditions.filter(({ kind }) => kind === 'audio');
+  const sets = [
+    ...(videos.length > 0 ? [adaptationSet('video', videos, 'main', input)] : []),
+    ...audios.map((audio, index) => adaptationSet('audio', [audio], index === 0 ? 'main' : 'alternate', input)),
+  ];
   const mpd: Element = {
     '@xmlns': 'urn:mpeg:dash:schema:mpd:2011',
-    '@profiles': profiles,
+    '@profiles': renditions.some(({ single }) => single) ? profiles.single : profiles.segments,
     '@type': 'static',
     '@mediaPresentationDuration': seconds(durationS),
     '@minBufferTime': seconds(targetDurationS),
     '@maxSegmentDuration': seconds(Math.max(...renditions.flatMap(segmentSeconds))),
-    Period: { '@id': '0', '@start': 'PT0S', '@duration': seconds(durationS), AdaptationSet: sets },
+    Period: {
+      '@id': '0',
+      '@start': 'PT0S',
+      '@duration': seconds(durationS),
+      AdaptationSet: sets.map((set, id) => ({ '@id': id, ...set })),
+    },
   };
   return `<?xml version="1.0" encoding="UTF-8"?>\n${builder.build({ MPD: mpd })}`;
 }
@@ -67,33 +87,40 @@ const segmentSeconds = ({ segments, timescale }: DashRendition): number[] =>
   segments.map(({ durationTicks }) => durationTicks / timescale);
 
 function adaptationSet(
-  id: number,
   kind: DashRendition['kind'],
   members: readonly DashRendition[],
+  role: 'main' | 'alternate',
   { frameRate, initTemplate, mediaTemplate }: DashInput,
 ): Element {
   const [first] = members;
-  const video = kind === 'video';
+  const rate = kind === 'video' && frameRate ? `${frameRate.numerator}/${frameRate.denominator}` : undefined;
   return {
-    '@id': id,
     '@contentType': kind,
     '@mimeType': `${kind}/mp4`,
-    '@segmentAlignment': 'true',
-    '@startWithSAP': 1,
-    ...(video ? { '@frameRate': `${frameRate.numerator}/${frameRate.denominator}` } : {}),
-    Role: { '@schemeIdUri': 'urn:mpeg:dash:role:2011', '@value': 'main' },
-    SegmentTemplate: {
-      '@timescale': first?.timescale,
-      '@startNumber': 0,
-      '@initialization': initTemplate,
-      '@media': mediaTemplate,
-      SegmentTimeline: { S: timeline(first?.segments ?? []) },
-    },
+    ...(first?.language ? { '@lang': first.language } : {}),
+    ...(first?.single ? { '@subsegmentAlignment': 'true', '@subsegmentStartsWithSAP': 1 } : aligned),
+    ...(rate ? { '@frameRate': rate } : {}),
+    Role: { '@schemeIdUri': 'urn:mpeg:dash:role:2011', '@value': role },
+    ...(first?.name && kind === 'audio' ? { Label: { '#text': first.name } } : {}),
+    ...(first?.single
+      ? {}
+      : {
+          SegmentTemplate: {
+            '@timescale': first?.timescale,
+            '@startNumber': 0,
+            '@initialization': initTemplate,
+            '@media': mediaTemplate,
+            SegmentTimeline: { S: timeline(first?.segments ?? []) },
+          },
+        }),
     Representation: members.map((rendition) => representation(rendition)),
   };
 }
 
-function representation({ id, codecs, bandwidthBps, width, height, channels, sampleRateHz }: DashRendition): Element {
+const aligned = { '@segmentAlignment': 'true', '@startWithSAP': 1 };
+
+function representation(rendition: DashRendition): Element {
+  const { id, codecs, bandwidthBps, width, height, channels, sampleRateHz, single, timescale } = rendition;
   return {
     '@id': id,
     '@codecs': codecs,
@@ -101,8 +128,21 @@ function representation({ id, codecs, bandwidthBps, width, height, channels, sam
     ...(width && height ? { '@width': width, '@height': height } : {}),
     ...(sampleRateHz ? { '@audioSamplingRate': sampleRateHz } : {}),
     ...(channels ? { AudioChannelConfiguration: { '@schemeIdUri': channelScheme, '@value': channels } } : {}),
+    ...(single
+      ? {
+          BaseURL: { '#text': single.path },
+          SegmentBase: {
+            '@indexRange': range(single.index),
+            '@timescale': timescale,
+            Initialization: { '@range': range(single.init) },
+          },
+        }
+      : {}),
   };
 }
+
+/** Both ends inclusive (RFC 9110 §14.1.2, without the unit). */
+const range = ({ offset, length }: Bytes): string => `${offset}-${offset + length - 1}`;
 
 /** Runs of equal durations become one element with a repeat count (§5.3.9.6). */
 function timeline(segments: readonly Segment[]): Element[] {

@@ -3,8 +3,9 @@ import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { type ManifestFile, sliceSizeBytes } from '../../shared/domain/manifest.ts';
 
-/** Bytes to publish: in memory, or a span of a local file. */
-export type Content = Uint8Array | FileSpan;
+/** Bytes to publish: in memory, a span of a local file, or several of these one after the other. */
+export type Content = Part | readonly Part[];
+export type Part = Uint8Array | FileSpan;
 
 export interface FileSpan {
   readonly path: string;
@@ -12,10 +13,20 @@ export interface FileSpan {
   readonly sizeBytes: number;
 }
 
-export const openContent = (content: Content): Readable =>
-  content instanceof Uint8Array
-    ? Readable.from([content])
-    : createReadStream(content.path, { start: content.offset, end: content.offset + content.sizeBytes - 1 });
+export const partsOf = (content: Content): readonly Part[] => (isPart(content) ? [content] : content);
+const isPart = (content: Content): content is Part => !Array.isArray(content);
+
+const sizeOfPart = (part: Part): number => (part instanceof Uint8Array ? part.length : part.sizeBytes);
+
+export const openContent = (content: Content): Readable => Readable.from(chunksOf(content), { objectMode: false });
+
+async function* chunksOf(content: Content): AsyncGenerator<Uint8Array> {
+  for (const part of partsOf(content)) {
+    if (sizeOfPart(part) === 0) continue;
+    if (part instanceof Uint8Array) yield part;
+    else yield* createReadStream(part.path, { start: part.offset, end: part.offset + part.sizeBytes - 1 });
+  }
+}
 
 /**
  * Size and digests as the manifest wants them: of the whole, and of each slice where there is more than one.
@@ -45,7 +56,7 @@ export async function digestOf(content: Content): Promise<Pick<ManifestFile, 'si
     }
   }
   if (inSlice > 0) endSlice();
-  const expected = content instanceof Uint8Array ? content.length : content.sizeBytes;
+  const expected = partsOf(content).reduce((sum, part) => sum + sizeOfPart(part), 0);
   if (sizeBytes !== expected) throw new Error(`read ${sizeBytes} bytes where ${expected} should be`);
   const sha256 = whole.digest('hex');
   return slices.length > 1 ? { sizeBytes, sha256, sliceSha256: slices } : { sizeBytes, sha256 };

@@ -11,14 +11,24 @@ export interface EncodeOutput {
   readonly path: string;
 }
 
+export interface AudioOutput extends EncodeOutput {
+  /** Which of the source's audio tracks, from 0 in its order. */
+  readonly track: number;
+  readonly channels: number;
+  readonly rateBps: number;
+  readonly language: string | null;
+  readonly name: string;
+}
+
 export interface EncodePlan {
   readonly inputPath: string;
-  readonly source: Pick<SourceInfo, 'container' | 'durationS' | 'video' | 'audio'>;
-  readonly ladder: Ladder;
+  readonly source: Pick<SourceInfo, 'container' | 'durationS' | 'video'>;
+  /** Null for sound alone. */
+  readonly ladder: Ladder | null;
   readonly recipe: Recipe;
   /** One for each rung, in its order. */
   readonly video: readonly EncodeOutput[];
-  readonly audio: EncodeOutput | null;
+  readonly audio: readonly AudioOutput[];
 }
 
 /** What one run of ffmpeg makes of a plan. */
@@ -29,7 +39,6 @@ export interface EncodePart {
 }
 
 export const audioSampleRateHz = 48_000;
-export const audioChannels = 2;
 /** Fine enough to cut audio within a quarter of a second of the video's boundaries, at 1% of its bytes. */
 export const audioFragmentS = 0.5;
 
@@ -41,15 +50,16 @@ const jumpingClocks = ['mpegts', 'mpeg', 'ogg'];
  * every rung is made from the source by the same steps.
  */
 export function divide({ source, ladder, audio }: EncodePlan, runs: number): EncodePart[] {
-  const count = jumpingClocks.includes(source.container) ? 1 : Math.min(runs, ladder.rungs.length);
+  const rungs = ladder?.rungs ?? [];
+  const count = jumpingClocks.includes(source.container) ? 1 : Math.min(runs, rungs.length);
   const parts = Array.from({ length: Math.max(1, count) }, () => ({ rungs: [] as number[], work: 0 }));
   const lightest = () => parts.reduce((least, part) => (part.work < least.work ? part : least));
-  for (const [index, { width, height }] of ladder.rungs.entries()) {
+  for (const [index, { width, height }] of rungs.entries()) {
     const part = lightest();
     part.rungs.push(index);
     part.work += width * height;
   }
-  const withAudio = audio ? lightest() : null;
+  const withAudio = audio.length > 0 ? lightest() : null;
   return parts.map((part) => ({ rungs: part.rungs, audio: part === withAudio }));
 }
 
@@ -66,8 +76,8 @@ export function divide({ source, ladder, audio }: EncodePlan, runs: number): Enc
  *   show late.
  */
 export function encodeArgs(plan: EncodePlan, part: EncodePart): string[] {
-  const { inputPath, source, recipe } = plan;
-  const audio = part.audio ? plan.audio : null;
+  const { inputPath, source } = plan;
+  const audio = part.audio ? plan.audio : [];
   // Broken time stamps must not fill the disk with repeated frames.
   const limit = ['-t', `${Math.ceil(source.durationS * 2 + 60)}`];
   return [
@@ -76,7 +86,7 @@ export function encodeArgs(plan: EncodePlan, part: EncodePart): string[] {
     ...containedInput(inputPath),
     ...['-filter_complex_threads', '1', '-filter_complex', filterGraph(plan, part)],
     ...part.rungs.flatMap((index) => [...limit, ...videoArgs(plan, index)]),
-    ...(audio ? [...limit, ...audioArgs(recipe, audio.path)] : []),
+    ...audio.flatMap((output, index) => [...limit, ...audioArgs(output, index)]),
   ];
 }
 
@@ -87,7 +97,11 @@ export function encodeArgs(plan: EncodePlan, part: EncodePart): string[] {
 const isOgg = ({ source }: EncodePlan): boolean => source.container === 'ogg';
 
 function filterGraph(plan: EncodePlan, part: EncodePart): string {
-  const { source, ladder } = plan;
+  return [...pictureChains(plan, part), ...(part.audio ? soundChains(plan) : [])].join(';');
+}
+
+function pictureChains({ source, ladder }: EncodePlan, part: EncodePart): string[] {
+  if (!ladder || part.rungs.length === 0) return [];
   const { rungs, frameRate } = ladder;
   const common = [
     '[0:V:0]yadif=deint=interlaced',
@@ -102,8 +116,17 @@ function filterGraph(plan: EncodePlan, part: EncodePart): string {
     const rung = rungs[index];
     return `[s${index}]${rung && index > 0 ? scaleTo(rung) : 'null'}[v${index}]`;
   });
-  const sound = part.audio ? [`[0:a:0]${isOgg(plan) ? 'asetpts=N/SR/TB,' : ''}aresample=async=1:first_pts=0[a0]`] : [];
-  return [`${common}${labels}`, ...scaled, ...sound].join(';');
+  return [`${common}${labels}`, ...scaled];
+}
+
+/** Every track is made continuous once and then mixed for each of its renditions. */
+function soundChains(plan: EncodePlan): string[] {
+  const tracks = new Set(plan.audio.map(({ track }) => track));
+  return [...tracks].map((track) => {
+    const labels = plan.audio.flatMap((output, index) => (output.track === track ? [`[a${index}]`] : []));
+    const clock = isOgg(plan) ? 'asetpts=N/SR/TB,' : '';
+    return `[0:a:${track}]${clock}aresample=async=1:first_pts=0,asplit=${labels.length}${labels.join('')}`;
+  });
 }
 
 const scaleTo = ({ width, height }: Rung): string =>
@@ -123,7 +146,9 @@ const withoutTraces = ['-map_metadata', '-1', '-map_chapters', '-1', '-flags', '
 
 function videoArgs({ recipe, ladder, video }: EncodePlan, index: number): string[] {
   const { crf, preset } = recipe.profile;
-  const { maxRateBps = 0, bufferBits = 0 } = ladder.rungs[index] ?? {};
+  const rung = ladder?.rungs[index];
+  if (!ladder || !rung) throw new RangeError(`there is no rung ${index}`);
+  const { maxRateBps, bufferBits } = rung;
   const rate = ladder.frameRate;
   return [
     ...['-map', `[v${index}]`, '-c:v', 'libx264', '-preset', preset, '-profile:v', 'high', '-pix_fmt', 'yuv420p'],
@@ -136,10 +161,10 @@ function videoArgs({ recipe, ladder, video }: EncodePlan, index: number): string
   ];
 }
 
-function audioArgs({ profile }: Recipe, path: string): string[] {
+function audioArgs({ rateBps, channels, path }: AudioOutput, index: number): string[] {
   return [
-    ...['-map', '[a0]', '-c:a', 'aac', '-b:a', `${profile.audioRateBps}`],
-    ...['-ac', `${audioChannels}`, '-ar', `${audioSampleRateHz}`, '-threads', '1'],
+    ...['-map', `[a${index}]`, '-c:a', 'aac', '-b:a', `${rateBps}`],
+    ...['-ac', `${channels}`, '-ar', `${audioSampleRateHz}`, '-threads', '1'],
     ...withoutTraces,
     ...['-movflags', movFlags, '-use_editlist', '1', '-frag_duration', `${audioFragmentS * 1e6}`, '-f', 'mp4', path],
   ];

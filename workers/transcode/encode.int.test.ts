@@ -1,67 +1,15 @@
 import { createHash } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parsePlaylist } from '../../shared/hls/parse.ts';
-import { probeSource } from '../../shared/media/probe.ts';
-import type { Profile } from '../../shared/media/profiles.ts';
 import { type ClipOptions, ffmpeg, ffprobe, makeClip, makeClipFolder } from '../../shared/testing/clips.ts';
-import { openContent } from './digest.ts';
-import { encode } from './encode.ts';
-import type { EncodePlan } from './encode-args.ts';
-import { makeLadder } from './ladder.ts';
-import { type PackagedAsset, packageAsset } from './package.ts';
-import { packager, type Recipe } from './recipe.ts';
-
-/** The product's way at a size that a test can afford, with rates low enough to bind. */
-const profile: Profile = {
-  rungs: [
-    { heightPx: 144, maxRateBps: 120_000 },
-    { heightPx: 90, maxRateBps: 60_000 },
-  ],
-  crf: 20,
-  preset: 'veryfast',
-  audioRateBps: 64_000,
-};
-const recipe: Recipe = { profileName: 'test', profile, packager, encoder: 'ffmpeg', segmentS: 4, gopS: 2 };
+import { type Made, makePackaging } from './testing/make-packaged.ts';
 
 const folder = await makeClipFolder();
 afterAll(() => folder.dispose());
 
-interface Made {
-  readonly packaged: PackagedAsset;
-  /** The published tree. */
-  readonly dir: string;
-}
-
-let runs = 0;
-async function make(sourcePath: string, runsAtOnce = 2): Promise<Made> {
-  const dir = join(folder.dir, `run-${runs++}`);
-  await mkdir(dir);
-  const source = await probeSource(sourcePath);
-  const ladder = makeLadder(source.video, profile);
-  const output = (id: string) => ({ id, path: join(dir, `${id}.encoded.mp4`) });
-  const plan: EncodePlan = {
-    inputPath: sourcePath,
-    source,
-    ladder,
-    recipe,
-    video: ladder.rungs.map(({ id }) => output(id)),
-    audio: source.audio ? output('audio-64k') : null,
-  };
-  const signal = AbortSignal.timeout(60_000);
-  await encode(plan, { ffmpegPath: 'ffmpeg', runs: runsAtOnce, signal, onProgress: () => undefined });
-  const packaged = await packageAsset(plan);
-  for (const { facts, content } of packaged.files) {
-    const path = join(dir, facts.path);
-    await mkdir(dirname(path), { recursive: true });
-    await pipeline(openContent(content), createWriteStream(path));
-  }
-  return { packaged, dir };
-}
-
+const make = makePackaging(folder.dir);
 const makeFrom = async (name: string, options: ClipOptions): Promise<Made> =>
   make(await makeClip(folder.dir, name, options));
 
@@ -180,7 +128,7 @@ describe('a 29.97 clip with sound', () => {
   });
 
   it('comes out the same on a second run however the work is divided, and tells nothing of the source’s tags', async () => {
-    expect(digests(await make(join(folder.dir, 'ntsc.mp4'), 1))).toEqual(digests(made));
+    expect(digests(await make(join(folder.dir, 'ntsc.mp4'), { runs: 1 }))).toEqual(digests(made));
     const tagged = join(folder.dir, 'tagged.mp4');
     await ffmpeg([
       ...['-i', join(folder.dir, 'ntsc.mp4'), '-c', 'copy', '-movflags', 'use_metadata_tags'],

@@ -77,7 +77,7 @@ function makeProgressWatch(
   const { durationS } = plan.source;
   const tracks = [
     ...plan.video.map((output) => ({ ...output, fragmentS: plan.recipe.gopS, next: 0, fragments: 0 })),
-    ...(plan.audio ? [{ ...plan.audio, fragmentS: audioFragmentS, next: 0, fragments: 0 }] : []),
+    ...plan.audio.map((output) => ({ ...output, fragmentS: audioFragmentS, next: 0, fragments: 0 })),
   ];
   const speeds = new Map<number, number>();
   let counting = false;

@@ -14,6 +14,14 @@ export class TranscodeRefusedError extends Error {
   }
 }
 
+/** What was made breaks a rule that players rely on: our mistake, the same on every attempt, and never shown to viewers. */
+export class NotConformantError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'NotConformantError';
+  }
+}
+
 /** The stored source is not what was uploaded: worth another read, and a failure if it stays so. */
 export class SourceDamagedError extends Error {
   constructor(message: string) {
@@ -24,7 +32,9 @@ export class SourceDamagedError extends Error {
 
 /** True when the same input must fail again. */
 export const isPermanent = (error: unknown): boolean =>
-  error instanceof UnplayableSourceError || error instanceof TranscodeRefusedError;
+  error instanceof UnplayableSourceError ||
+  error instanceof TranscodeRefusedError ||
+  error instanceof NotConformantError;
 
 const again = 'then upload the file again.';
 
@@ -32,6 +42,11 @@ const again = 'then upload the file again.';
 export function failureOf(error: unknown): AssetFailure {
   if (error instanceof UnplayableSourceError || error instanceof TranscodeRefusedError)
     return { code: error.code, reason: error.message };
+  if (error instanceof NotConformantError)
+    return {
+      code: 'not-conformant',
+      reason: `What was made of the upload breaks a rule for streams, so it was not published: ${error.message}. Report it with the file; re-exporting the file as plain H.264 and AAC may avoid it.`,
+    };
   if (error instanceof SourceDamagedError)
     return {
       code: 'source-damaged',

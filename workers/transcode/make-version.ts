@@ -8,12 +8,12 @@ import type { Catalogue } from '../../shared/ports/catalogue.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
 import type { Documents } from '../../shared/ports/documents.ts';
 import type { ObjectStore } from '../../shared/ports/object-store.ts';
+import { refuseNotConformant } from './conformance.ts';
 import { encode } from './encode.ts';
-import type { EncodePlan } from './encode-args.ts';
 import { TranscodeRefusedError } from './failure.ts';
 import { fetchSource } from './fetch-source.ts';
-import { makeLadder } from './ladder.ts';
 import { packageAsset } from './package.ts';
+import { planEncode } from './plan.ts';
 import { makeProgressReporter } from './progress.ts';
 import { makeManifest, uploadFiles } from './publish.ts';
 import type { Recipe } from './recipe.ts';
@@ -60,15 +60,17 @@ export function makeMakeVersion(dependencies: MakeVersionDependencies): MakeVers
 
       // The bytes are asked again rather than the document: what is encoded must fit what is there.
       const source = await probeSource(inputPath, { signal, ffprobePath });
-      const plan = planOf(inputPath, dir, source, recipe);
-      const progress = report([...plan.video, ...(plan.audio ? [plan.audio] : [])].map(({ id }) => id));
+      const encodedDir = join(dir, 'encoded');
+      const plan = planEncode(inputPath, encodedDir, source, recipe);
+      const progress = report([...plan.video, ...plan.audio].map(({ id }) => id));
       progress.stage('encode');
-      await mkdir(join(dir, 'encoded'));
+      await mkdir(encodedDir);
       await encode(plan, { ffmpegPath, runs: encodeRuns, signal, onProgress: progress.encoded });
 
       progress.stage('package');
       const packaged = await packageAsset(plan);
       checkDuration(packaged.durationS, source.durationS);
+      await refuseNotConformant(packaged, signal);
 
       progress.stage('upload');
       await uploadFiles(store, { assetId: asset.id, version }, packaged.files, signal, (share) =>
@@ -90,24 +92,6 @@ function sourceOf({ sourceKey, source }: Asset): Parameters<typeof fetchSource>[
       'The uploaded bytes were deleted already. Upload the file again.',
     );
   return { key: sourceKey, sizeBytes: source.sizeBytes, sha256: source.sha256 };
-}
-
-function planOf(
-  inputPath: string,
-  dir: string,
-  source: Awaited<ReturnType<typeof probeSource>>,
-  recipe: Recipe,
-): EncodePlan {
-  const output = (id: string) => ({ id, path: join(dir, 'encoded', `${id}.mp4`) });
-  const ladder = makeLadder(source.video, recipe.profile);
-  return {
-    inputPath,
-    source,
-    ladder,
-    recipe,
-    video: ladder.rungs.map(({ id }) => output(id)),
-    audio: source.audio ? output(`audio-${Math.round(recipe.profile.audioRateBps / 1000)}k`) : null,
-  };
 }
 
 /** ffmpeg reads a file that was cut off, or whose middle is missing, to where it can and reports success. */

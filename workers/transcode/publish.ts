@@ -54,7 +54,7 @@ export function makeManifest(
     title: asset.title,
     createdAt,
     durationS,
-    packaging: 'segments',
+    packaging: recipe.packaging,
     sliceSizeBytes,
     sizeBytes: sizeOf(files),
     source: { sha256: asset.source.sha256, sizeBytes: asset.source.sizeBytes },

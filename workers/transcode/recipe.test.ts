@@ -6,6 +6,7 @@ import { gopSecondsFor, type Recipe, versionIdOf } from './recipe.ts';
 const recipe: Recipe = {
   profileName: 'default',
   profile: profiles.default,
+  packaging: 'segments',
   packager: 'nightfill 1',
   encoder: 'ffmpeg 5.1.9',
   segmentS: 6,
@@ -22,9 +23,10 @@ describe('versionIdOf', () => {
       versionIdOf('bb', recipe),
       versionIdOf('aa', { ...recipe, encoder: 'ffmpeg 6' }),
       versionIdOf('aa', { ...recipe, segmentS: 4 }),
+      versionIdOf('aa', { ...recipe, packaging: 'single-file' }),
       versionIdOf('aa', { ...recipe, profile: { ...profiles.default, crf: 23 } }),
     ];
-    expect(new Set([version, ...others]).size).toBe(5);
+    expect(new Set([version, ...others]).size).toBe(6);
   });
 });
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Packaging } from '../../shared/domain/manifest.ts';
 import { runProcess } from '../../shared/media/process.ts';
 import type { Profile } from '../../shared/media/profiles.ts';
 
@@ -6,6 +7,7 @@ import type { Profile } from '../../shared/media/profiles.ts';
 export interface Recipe {
   readonly profileName: string;
   readonly profile: Profile;
+  readonly packaging: Packaging;
   /** Raised whenever the same inputs give other bytes. */
   readonly packager: string;
   /** ffmpeg's own version. */
@@ -16,15 +18,15 @@ export interface Recipe {
   readonly gopS: number;
 }
 
-export const packager = 'nightfill 1';
+export const packager = 'nightfill 2';
 
 /** Keyframes every 2 s, or oftener where segments are shorter; always a whole number to a segment. */
 export const gopSecondsFor = (segmentS: number): number => segmentS / Math.max(1, Math.round(segmentS / 2));
 
 /** 16 hex digits that say what made the bytes, so that a job which is taken up again lands in the same place. */
 export function versionIdOf(sourceSha256: string, recipe: Recipe): string {
-  const { profileName, profile, packager, encoder, segmentS, gopS } = recipe;
-  const words = [sourceSha256, profileName, profile, packager, encoder, segmentS, gopS];
+  const { profileName, profile, packaging, packager, encoder, segmentS, gopS } = recipe;
+  const words = [sourceSha256, profileName, profile, packaging, packager, encoder, segmentS, gopS];
   return createHash('sha256').update(JSON.stringify(words)).digest('hex').slice(0, 16);
 }
 

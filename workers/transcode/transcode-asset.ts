@@ -62,7 +62,7 @@ export function makeTranscodeAsset(dependencies: TranscodeDependencies): JobHand
     }
   };
 
-  function recipeOf({ profile: profileName }: Asset): Recipe {
+  function recipeOf({ profile: profileName, packaging = 'segments' }: Asset): Recipe {
     const profile = findProfile(profileName);
     if (!profile)
       throw new TranscodeRefusedError(
@@ -70,7 +70,7 @@ export function makeTranscodeAsset(dependencies: TranscodeDependencies): JobHand
         `There is no profile "${profileName}". Upload again with one of: ${profileNames.join(', ')}.`,
       );
     const { encoder, segmentS } = settings;
-    return { profileName, profile, packager, encoder, segmentS, gopS: gopSecondsFor(segmentS) };
+    return { profileName, profile, packaging, packager, encoder, segmentS, gopS: gopSecondsFor(segmentS) };
   }
 
   async function make(asset: Asset, version: string, recipe: Recipe, job: Job): Promise<Manifest> {

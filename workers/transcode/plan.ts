@@ -1,0 +1,73 @@
+/** What is made of a source: which renditions, at which sizes and rates. Pure. */
+import { join } from 'node:path';
+import type { SourceAudio } from '../../shared/domain/asset.ts';
+import type { ProbedSource } from '../../shared/media/probe.ts';
+import type { Profile } from '../../shared/media/profiles.ts';
+import type { AudioOutput, EncodePlan } from './encode-args.ts';
+import { type Ladder, makeLadder } from './ladder.ts';
+import type { Recipe } from './recipe.ts';
+
+/** Tracks beyond these are left out; who has more has commentaries of commentaries. */
+const maxAudioTracks = 16;
+const surroundChannels = 6;
+/** AAC's rate for five channels and a low one, against stereo's. */
+const surroundRateFactor = 2.5;
+
+export function planEncode(inputPath: string, dir: string, source: ProbedSource, recipe: Recipe): EncodePlan {
+  const pathOf = (id: string): string => join(dir, `${id}.mp4`);
+  const ladder: Ladder | null = source.video ? makeLadder(source.video, recipe.profile) : null;
+  return {
+    inputPath,
+    source,
+    ladder,
+    recipe,
+    video: (ladder?.rungs ?? []).map(({ id }) => ({ id, path: pathOf(id) })),
+    audio: planAudio(source.audioTracks, recipe.profile).map((output) => ({ ...output, path: pathOf(output.id) })),
+  };
+}
+
+/**
+ * Every track becomes stereo, which every device plays; one of six channels or more is kept as 5.1 too, as a choice of its
+ * own, since players that take it by themselves would have to have the loudspeakers.
+ */
+export function planAudio(tracks: readonly SourceAudio[], { audioRateBps }: Profile): Omit<AudioOutput, 'path'>[] {
+  const outputs = tracks
+    .slice(0, maxAudioTracks)
+    .flatMap(({ channels, language = null, title = null, track = 0 }, index) => {
+      const label = nameOf(language, title);
+      const prefix = index === 0 ? 'audio' : `audio${index + 1}`;
+      const output = (count: number, rateBps: number, name: string): Omit<AudioOutput, 'path'> => ({
+        id: `${prefix}-${Math.round(rateBps / 1000)}k`,
+        track,
+        channels: count,
+        rateBps,
+        language,
+        name,
+      });
+      const stereo = output(2, audioRateBps, label);
+      const surround = output(surroundChannels, Math.round(audioRateBps * surroundRateFactor), `${label} 5.1`);
+      return channels >= surroundChannels ? [stereo, surround] : [stereo];
+    });
+  return distinctNames(outputs);
+}
+
+/** The track's own title, else the language's own name for itself. */
+function nameOf(language: string | null, title: string | null): string {
+  const cleaned = (title ?? '')
+    .replace(/["\p{Cc}]/gu, '')
+    .trim()
+    .slice(0, 60);
+  if (cleaned !== '') return cleaned;
+  if (language === null) return 'Original';
+  return new Intl.DisplayNames([language], { type: 'language', fallback: 'code' }).of(language) ?? language;
+}
+
+/** NAMEs of one group must differ (RFC 8216 §4.3.4.1.1). */
+function distinctNames<T extends { readonly name: string }>(outputs: readonly T[]): T[] {
+  const seen = new Map<string, number>();
+  return outputs.map((output) => {
+    const count = (seen.get(output.name) ?? 0) + 1;
+    seen.set(output.name, count);
+    return count === 1 ? output : { ...output, name: `${output.name} (${count})` };
+  });
+}

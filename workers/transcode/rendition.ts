@@ -1,0 +1,108 @@
+/** One encoded file, measured and cut: what its playlists and the manifest say of it. */
+import type { Rendition } from '../../shared/domain/manifest.ts';
+import { type IframeRendition, targetDurationOf } from '../../shared/hls/build.ts';
+import { fps } from '../../shared/media/frame-rate.ts';
+import { bandwidthOf, cutSegments, type IframeSpan, iframesOf, type Segment } from './cut.ts';
+import type { AudioOutput, EncodeOutput, EncodePlan } from './encode-args.ts';
+import { type MeasuredTrack, measureTrack } from './measure.ts';
+
+export interface CutRendition {
+  readonly id: string;
+  readonly kind: 'video' | 'audio';
+  /** The encoded file. */
+  readonly path: string;
+  readonly track: MeasuredTrack;
+  readonly segments: readonly Segment[];
+  /** Empty for sound. */
+  readonly iframes: readonly IframeSpan[];
+  readonly facts: Rendition;
+  readonly iframeFacts: IframeRendition | null;
+}
+
+export interface CutAsset {
+  readonly renditions: readonly CutRendition[];
+  /** The one target duration of all playlists. */
+  readonly targetDurationS: number;
+  readonly durationS: number;
+}
+
+interface Measured {
+  readonly output: EncodeOutput | AudioOutput;
+  readonly kind: 'video' | 'audio';
+  readonly track: MeasuredTrack;
+  readonly segments: readonly Segment[];
+}
+
+/** @throws Error when the renditions do not fit each other; that is a bug in the encode. */
+export async function cutAsset(plan: EncodePlan): Promise<CutAsset> {
+  const measured: Measured[] = [];
+  const measure = async (output: EncodeOutput, kind: Measured['kind']): Promise<void> => {
+    const track = await measureTrack(output.path);
+    measured.push({ output, kind, track, segments: cutSegments(track, plan.recipe.segmentS) });
+  };
+  for (const output of plan.video) await measure(output, 'video');
+  for (const output of plan.audio) await measure(output, 'audio');
+  checkAligned(measured);
+  const durations = measured.flatMap(({ track, segments }) =>
+    segments.map(({ durationTicks }) => durationTicks / track.timescale),
+  );
+  const targetDurationS = targetDurationOf(durations);
+  return {
+    renditions: measured.map((one) => describe(one, targetDurationS, plan)),
+    targetDurationS,
+    durationS: Math.max(...measured.map(({ track }) => track.durationTicks / track.timescale)),
+  };
+}
+
+function describe(
+  { output, kind, track, segments }: Measured,
+  targetDurationS: number,
+  { ladder }: EncodePlan,
+): CutRendition {
+  const { id, path } = output;
+  const { timescale } = track;
+  const { peakBps, averageBps } = bandwidthOf(segments, timescale, targetDurationS);
+  const iframes = kind === 'video' ? iframesOf(track, segments) : [];
+  const iframeTargetS = targetDurationOf(iframes.map(({ durationTicks }) => durationTicks / timescale));
+  const iframeBps = bandwidthOf(iframes, timescale, iframeTargetS);
+  return {
+    id,
+    kind,
+    path,
+    track,
+    segments,
+    iframes,
+    facts: {
+      id,
+      kind,
+      codecs: track.codecs,
+      bandwidthBps: peakBps,
+      averageBandwidthBps: averageBps,
+      width: track.width,
+      height: track.height,
+      frameRate: kind === 'video' && ladder ? fps(ladder.frameRate) : null,
+      channels: track.channels,
+      sampleRateHz: track.sampleRateHz,
+      ...('track' in output ? { language: output.language, name: output.name } : {}),
+      playlist: `${id}/index.m3u8`,
+    },
+    iframeFacts:
+      iframes.length > 0
+        ? {
+            playlist: `${id}/iframes.m3u8`,
+            bandwidthBps: iframeBps.peakBps,
+            averageBandwidthBps: iframeBps.averageBps,
+          }
+        : null,
+  };
+}
+
+/** Players switch between rungs at segment boundaries, so these must be the same in all. */
+function checkAligned(measured: readonly Measured[]): void {
+  const [first, ...others] = measured.filter(({ kind }) => kind === 'video');
+  const boundaries = ({ track, segments }: Measured): string =>
+    JSON.stringify([track.timescale, segments.map(({ startTicks, durationTicks }) => [startTicks, durationTicks])]);
+  for (const other of others)
+    if (first && boundaries(other) !== boundaries(first))
+      throw new Error(`${other.output.id} and ${first.output.id} have different segment boundaries`);
+}

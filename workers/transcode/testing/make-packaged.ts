@@ -1,0 +1,63 @@
+import { createWriteStream } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import type { Packaging } from '../../../shared/domain/manifest.ts';
+import { probeSource } from '../../../shared/media/probe.ts';
+import type { Profile } from '../../../shared/media/profiles.ts';
+import { openContent } from '../digest.ts';
+import { encode } from '../encode.ts';
+import { type PackagedAsset, packageAsset } from '../package.ts';
+import { planEncode } from '../plan.ts';
+import { packager, type Recipe } from '../recipe.ts';
+
+/** The product's way at a size that a test can afford, with rates low enough to bind. */
+const profile: Profile = {
+  rungs: [
+    { heightPx: 144, maxRateBps: 120_000 },
+    { heightPx: 90, maxRateBps: 60_000 },
+  ],
+  crf: 20,
+  preset: 'veryfast',
+  audioRateBps: 64_000,
+};
+const recipe: Omit<Recipe, 'packaging'> = {
+  profileName: 'test',
+  profile,
+  packager,
+  encoder: 'ffmpeg',
+  segmentS: 4,
+  gopS: 2,
+};
+
+export interface Made {
+  readonly packaged: PackagedAsset;
+  /** The published tree. */
+  readonly dir: string;
+}
+
+export interface MakeOptions {
+  readonly runs?: number;
+  readonly packaging?: Packaging;
+}
+
+/** Encodes and packages a source into new folders below `folder`. */
+export function makePackaging(folder: string) {
+  let count = 0;
+  return async (sourcePath: string, { runs = 2, packaging = 'segments' }: MakeOptions = {}): Promise<Made> => {
+    const dir = join(folder, `run-${count++}`);
+    const encodedDir = `${dir}-encoded`;
+    await mkdir(encodedDir);
+    await mkdir(dir);
+    const plan = planEncode(sourcePath, encodedDir, await probeSource(sourcePath), { ...recipe, packaging });
+    const signal = AbortSignal.timeout(60_000);
+    await encode(plan, { ffmpegPath: 'ffmpeg', runs, signal, onProgress: () => undefined });
+    const packaged = await packageAsset(plan);
+    for (const { facts, content } of packaged.files) {
+      const path = join(dir, facts.path);
+      await mkdir(dirname(path), { recursive: true });
+      await pipeline(openContent(content), createWriteStream(path));
+    }
+    return { packaged, dir };
+  };
+}
