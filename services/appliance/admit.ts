@@ -5,7 +5,7 @@ import { andThen } from './and-then.ts';
 
 /** Who asks for media: a viewer's session, or another appliance. */
 export type Admission =
-  | { readonly kind: 'viewer'; readonly sessionId: string }
+  | { readonly kind: 'viewer'; readonly sessionId: string; readonly expiresAtS: number }
   | { readonly kind: 'appliance' }
   | { readonly kind: 'denied'; readonly outcome: TokenDenial; readonly detail: string };
 
@@ -30,5 +30,5 @@ export const makeAdmit =
 
 const admissionOf = (verdict: TokenVerdict): Admission =>
   verdict.outcome === 'ok'
-    ? { kind: 'viewer', sessionId: verdict.sessionId }
+    ? { kind: 'viewer', sessionId: verdict.sessionId, expiresAtS: verdict.expiresAtS }
     : { kind: 'denied', outcome: verdict.outcome, detail: verdict.detail };

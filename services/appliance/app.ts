@@ -140,6 +140,8 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
     telemetry,
     traffic,
     logger,
+    clock,
+    tokenGeneration: () => verifier.generation,
     maxOpenRequests,
   });
   const server = makeHttpServer({

@@ -12,7 +12,6 @@ export type CallerOf = (exchange: Exchange) => Caller;
 
 /** The host is the caller's word: one that is no authority must not reach into the path that a token is matched with. */
 const authority = /^[\w.:[\]-]{1,255}$/;
-const authorityOf = (host: string): string => (authority.test(host) ? host : 'invalid');
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
 const parse = (text: string): Address | null => (ipaddr.isValid(text) ? ipaddr.process(text) : null);
@@ -24,6 +23,16 @@ export function makeCallerOf(trusted: readonly string[]): CallerOf {
   const isTrusted = (ip: string): boolean => {
     const address = parse(ip);
     return address !== null && networks.some((network) => network(address));
+  };
+  let lastHost: string | null = null;
+  let lastAuthority = '';
+  /** Nearly every request names the same host. */
+  const authorityOf = (host: string): string => {
+    if (host !== lastHost) {
+      lastHost = host;
+      lastAuthority = authority.test(host) ? host : 'invalid';
+    }
+    return lastAuthority;
   };
   return (exchange) => {
     const ip = unmapped(exchange.remoteAddress);

@@ -2,7 +2,7 @@
  * Media: every request is checked, answered from the nearest place that holds the bytes, and counted.
  *
  * Written so that an answer from memory to a session that is known needs neither a promise nor a turn of the event loop;
- * see docs/decisions/0040.
+ * see docs/decisions/0027.
  */
 import { randomBytes } from 'node:crypto';
 import type { Outcome } from '../../shared/domain/demand.ts';
@@ -14,9 +14,11 @@ import { contentTypeOf, manifestName, type ObjectKey } from '../../shared/domain
 import type { ManifestFile } from '../../shared/domain/manifest.ts';
 import { bearerOf } from '../../shared/platform/bearer.ts';
 import type { Logger } from '../../shared/platform/logger.ts';
+import type { Clock } from '../../shared/ports/clock.ts';
 import type { Admission, Admit } from './admit.ts';
 import { andThen } from './and-then.ts';
 import type { CallerOf } from './caller.ts';
+import { makeEntrances } from './entrances.ts';
 import { type BodyPart, type Exchange, type HeaderBlock, headerBlock } from './exchange.ts';
 import { type FileView, partialHeaders, type Representation, viewOf } from './file-view.ts';
 import { acceptsGzip, type GzipTable } from './gzip-table.ts';
@@ -46,6 +48,9 @@ export interface MediaDeps {
   readonly telemetry: Telemetry;
   readonly traffic: Traffic;
   readonly logger: Logger;
+  readonly clock: Clock;
+  /** Changes whenever tokens that were good may no longer be. */
+  readonly tokenGeneration: () => number;
   readonly maxOpenRequests: number;
 }
 
@@ -71,6 +76,7 @@ type Answer = Sent | Promise<Sent>;
 export function makeMedia(deps: MediaDeps): (exchange: Exchange) => void {
   const { applianceId, traffic, versions, tombstones, orders, maxOpenRequests } = deps;
   const outcomeHeaders = makeOutcomeHeaders(applianceId);
+  const entrances = makeEntrances(deps.clock, () => deps.tokenGeneration() + tombstones.generation);
 
   function handle(exchange: Exchange): void {
     if (exchange.method === 'OPTIONS') {
@@ -98,28 +104,41 @@ export function makeMedia(deps: MediaDeps): (exchange: Exchange) => void {
       throw new Refusal('bad-request', 'method-not-allowed', 'Media is read with GET and HEAD.', allowHeader);
     const startedMs = performance.now();
     const current = readyOrders();
+    const { origin } = deps.callerOf(exchange);
+    const authorization = exchange.header('authorization');
+    const loop = exchange.header('cdn-loop');
+    const onlyIfCached = /(?:^|,)\s*only-if-cached\s*(?:,|$)/i.test(exchange.header('cache-control') ?? '');
+    if (loop?.includes(loopToken(applianceId)))
+      throw new Refusal('upstream-failed', 'upstream-failed', 'The request came round in a circle (CDN-Loop).');
+    const known = authorization === undefined ? entrances.find(exchange.target, origin) : null;
+    if (known) {
+      const { url, session, version } = known;
+      visit.assetId = url.key.assetId;
+      return answerFrom({ exchange, visit, startedMs, url, session, onlyIfCached, loop }, version);
+    }
     const url = parseMediaUrl(exchange.target);
     if (!url) throw new Refusal('bad-request', 'invalid-request', 'This is no address of media.');
     const { key, name } = url;
     visit.assetId = key.assetId;
     visit.counts = versions.peek(key) !== null;
-    const authorization = exchange.header('authorization');
+    const madeAt = entrances.generation();
     const admission = deps.admit(
       {
         token: url.token ?? cookieOf(exchange.header('cookie'), 'nf_token'),
         bearer: authorization === undefined ? null : bearerOf({ headers: { authorization } }),
-        uri: `${deps.callerOf(exchange).origin}/v/${name}`,
+        uri: `${origin}/v/${name}`,
       },
       current,
     );
     return andThen(admission, (admitted) => {
       const session = enter(admitted, key, visit);
-      const loop = exchange.header('cdn-loop');
-      if (loop?.includes(loopToken(applianceId)))
-        throw new Refusal('upstream-failed', 'upstream-failed', 'The request came round in a circle (CDN-Loop).');
-      const onlyIfCached = /(?:^|,)\s*only-if-cached\s*(?:,|$)/i.test(exchange.header('cache-control') ?? '');
       const asked: Asked = { exchange, visit, startedMs, url, session, onlyIfCached, loop };
-      return andThen(findVersion(asked), (version) => answerFrom(asked, version));
+      return andThen(findVersion(asked), (version) => {
+        // Behind a bearer or a cookie the address alone does not say who asks; other appliances ask by further headers.
+        if (admitted.kind === 'viewer' && session !== null && url.token !== null && authorization === undefined)
+          entrances.remember(exchange.target, origin, { url, session, version }, admitted.expiresAtS, madeAt);
+        return answerFrom(asked, version);
+      });
     });
   }
 

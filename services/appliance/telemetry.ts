@@ -57,9 +57,29 @@ export function makeTelemetry(deps: TelemetryDeps): Telemetry {
   const sessions = new LRUCache<string, true>({ max: maxSessions });
   let flushing: Promise<void> | null = null;
 
+  /** The row that the last count went to: requests for one asset come in rows. */
+  let last: { readonly row: Sum; readonly hourNumber: number } | null = null;
+
+  function rowOf(assetId: string, outcome: Outcome): Sum {
+    const hourNumber = Math.floor(clock.now() / hourMs);
+    if (last?.hourNumber === hourNumber && last.row.assetId === assetId && last.row.outcome === outcome)
+      return last.row;
+    const name = `${assetId} ${hourNumber} ${outcome}`;
+    let row = rows.get(name);
+    if (!row) {
+      const at = new Date(hourNumber * hourMs).toISOString();
+      const hour = Number(at.slice(11, 13));
+      row = { assetId, day: at.slice(0, 10), hour, outcome, requests: 0, views: 0, bytes: 0 };
+      rows.set(name, row);
+    }
+    last = { row, hourNumber };
+    return row;
+  }
+
   async function cutBatches(): Promise<void> {
     const taken = [...rows.values()];
     rows.clear();
+    last = null;
     for (let at = 0; at < taken.length; at += maxRowsInBatch) {
       await spool.add({ batchId: randomUUID(), applianceId, rows: taken.slice(at, at + maxRowsInBatch) });
     }
@@ -95,22 +115,7 @@ export function makeTelemetry(deps: TelemetryDeps): Telemetry {
 
   return {
     count({ assetId, outcome, requests, views, bytes }) {
-      const hourNumber = Math.floor(clock.now() / hourMs);
-      const name = `${assetId} ${hourNumber} ${outcome}`;
-      let row = rows.get(name);
-      if (!row) {
-        const at = new Date(hourNumber * hourMs).toISOString();
-        row = {
-          assetId,
-          day: at.slice(0, 10),
-          hour: Number(at.slice(11, 13)),
-          outcome,
-          requests: 0,
-          views: 0,
-          bytes: 0,
-        };
-        rows.set(name, row);
-      }
+      const row = rowOf(assetId, outcome);
       row.requests += requests;
       row.views += views;
       row.bytes += bytes;

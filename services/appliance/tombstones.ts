@@ -5,6 +5,8 @@ import type { StateFile } from './state-file.ts';
 export interface Tombstones {
   has(key: Pick<ObjectKey, 'assetId' | 'version'>): boolean;
   prefixes(): Iterable<string>;
+  /** Changes with every new mark. */
+  readonly generation: number;
   /** `<assetId>/` or `<assetId>/<version>/`. Durable when it resolves. */
   add(prefix: string): Promise<void>;
 }
@@ -14,12 +16,17 @@ const maxMarks = 100_000;
 
 export async function openTombstones(file: StateFile<readonly string[]>): Promise<Tombstones> {
   const marks = new Set<string>(await file.read());
+  let generation = 0;
   return {
+    get generation() {
+      return generation;
+    },
     has: ({ assetId, version }) => marks.has(`${assetId}/`) || marks.has(`${assetId}/${version}/`),
     prefixes: () => marks.values(),
     async add(prefix) {
       if (marks.has(prefix)) return;
       marks.add(prefix);
+      generation += 1;
       for (const oldest of marks) {
         if (marks.size <= maxMarks) break;
         marks.delete(oldest);

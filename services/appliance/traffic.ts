@@ -19,12 +19,28 @@ export interface Traffic extends PullReport {
   takeServedBps(nowMs: number): number;
 }
 
+interface Sum {
+  readonly client: ClientKind;
+  readonly outcome: Outcome;
+  requests: number;
+  bytes: number;
+}
+
 export function makeTraffic(
   metrics: Metrics,
   cache: SegmentCache,
   spool: TelemetrySpool,
   onNotKept: (key: string, why: string) => void,
 ): Traffic {
+  /** Summed here and handed over when somebody asks: the client library takes longer for one than an answer may. */
+  const sums = new Map<string, Sum>();
+  let openRequests = 0;
+  let last: Sum | null = null;
+  // The first of all, so that the counters have the sums before they are read.
+  metrics.gauge('nightfill_media_open_requests', 'Media requests being answered.', [], () => {
+    handOver();
+    return openRequests;
+  });
   const requests = metrics.counter('nightfill_media_requests_total', 'Media requests.', ['outcome', 'client']);
   const bytes = metrics.counter('nightfill_media_bytes_total', 'Media bytes sent.', ['outcome', 'client']);
   const cuts = metrics.counter('nightfill_media_cut_total', 'Answers that broke off for want of a later slice.');
@@ -46,10 +62,30 @@ export function makeTraffic(
   gauge('nightfill_cache_evicted_bytes', 'Bytes evicted since the start.', () => cache.stats().evictedBytes);
   gauge('nightfill_telemetry_waiting_batches', 'Batches that control has not taken yet.', () => spool.size);
   gauge('nightfill_telemetry_dropped_batches', 'Batches lost because the spool was full.', () => spool.dropped);
-  let openRequests = 0;
   let servedBytes = 0;
   let takenAtMs = 0;
-  gauge('nightfill_media_open_requests', 'Media requests being answered.', () => openRequests);
+
+  function handOver(): void {
+    for (const sum of sums.values()) {
+      const { client, outcome } = sum;
+      if (sum.requests > 0) requests.inc({ client, outcome }, sum.requests);
+      if (sum.bytes > 0) bytes.inc({ client, outcome }, sum.bytes);
+      sum.requests = 0;
+      sum.bytes = 0;
+    }
+  }
+
+  function sumOf(client: ClientKind, outcome: Outcome): Sum {
+    if (last?.outcome === outcome && last.client === client) return last;
+    const name = `${client} ${outcome}`;
+    let sum = sums.get(name);
+    if (!sum) {
+      sum = { client, outcome, requests: 0, bytes: 0 };
+      sums.set(name, sum);
+    }
+    last = sum;
+    return sum;
+  }
 
   return {
     opened() {
@@ -62,8 +98,9 @@ export function makeTraffic(
       return openRequests;
     },
     served(client, outcome, requestCount, byteCount) {
-      if (requestCount > 0) requests.inc({ client, outcome }, requestCount);
-      if (byteCount > 0) bytes.inc({ client, outcome }, byteCount);
+      const sum = sumOf(client, outcome);
+      sum.requests += requestCount;
+      sum.bytes += byteCount;
       servedBytes += byteCount;
     },
     firstByte: (outcome, seconds) => firstByte.observe({ outcome }, seconds),

@@ -59,6 +59,8 @@ export type TokenVerdict =
   | { readonly outcome: TokenDenial; readonly detail: string };
 
 export interface TokenVerifier {
+  /** Changes whenever a token that was good before may no longer be, other than by its time. */
+  readonly generation: number;
   /** Replaces the accepted keys. Tokens of a key that is no longer among them are refused from now on. */
   setKeys(keys: readonly TokenKey[]): Promise<void>;
   /**
@@ -88,6 +90,8 @@ export function makeTokenVerifier({ clock, maxRemembered = 50_000 }: TokenVerifi
   const remembered = new LRUCache<string, VerifiedToken>({ max: maxRemembered });
   let keys = new Map<string, { readonly key: TokenKey; readonly material: CryptoKey | Uint8Array }>();
 
+  let generation = 0;
+
   async function checkSignature(token: string): Promise<VerifiedToken | TokenVerdict> {
     let kid = '';
     try {
@@ -110,6 +114,9 @@ export function makeTokenVerifier({ clock, maxRemembered = 50_000 }: TokenVerifi
   }
 
   return {
+    get generation() {
+      return generation;
+    },
     async setKeys(next) {
       const entries = await Promise.all(
         next.map(async (key) => [key.kid, { key, material: await importJWK({ ...key }, key.alg) }] as const),
@@ -119,6 +126,7 @@ export function makeTokenVerifier({ clock, maxRemembered = 50_000 }: TokenVerifi
         if (JSON.stringify(changed.get(kid)?.key) !== JSON.stringify(keys.get(kid)?.key)) remembered.delete(token);
       }
       keys = changed;
+      generation += 1;
     },
 
     verify(token, uri) {
