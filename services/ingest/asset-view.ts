@@ -1,11 +1,14 @@
 import { LRUCache } from 'lru-cache';
 import type { Asset, TranscodeProgress } from '../../shared/domain/asset.ts';
-import type { Rendition } from '../../shared/domain/manifest.ts';
+import type { Packaging, Rendition } from '../../shared/domain/manifest.ts';
 import type { Catalogue } from '../../shared/ports/catalogue.ts';
 import type { Documents } from '../../shared/ports/documents.ts';
 
 /** An asset as callers see it. */
-export interface AssetView extends Omit<Asset, 'schema' | 'sourceKey'> {
+export interface AssetView extends Omit<Asset, 'schema' | 'sourceKey' | 'series' | 'premiereDate' | 'packaging'> {
+  readonly series: string | null;
+  readonly premiereDate: string | null;
+  readonly packaging: Packaging;
   /** Null unless a transcode waits or runs. */
   readonly progress: TranscodeProgress | null;
   /** Of the published version; empty before the first publication. */
@@ -42,6 +45,9 @@ export function makeViewAsset({
     const isBeingMade = asset.state === 'uploaded' || asset.state === 'transcoding';
     return {
       ...shown,
+      series: asset.series ?? null,
+      premiereDate: asset.premiereDate ?? null,
+      packaging: asset.packaging ?? 'segments',
       progress: isBeingMade ? await catalogue.getProgress(asset.id) : null,
       renditions: asset.state === 'deleted' ? [] : await renditionsOf(asset),
     };

@@ -82,7 +82,7 @@ describe('assets', { timeout: 60_000 }, () => {
     expect(asset).not.toHaveProperty('sourceKey');
   });
 
-  it('can be renamed and tagged', async () => {
+  it('can be renamed, tagged and given a series and a premiere', async () => {
     await catalogue.create(makeTestAsset('renamed'));
     const patch = (body: unknown, id = 'renamed') =>
       ingest.call(`/v1/assets/${id}`, {
@@ -93,6 +93,12 @@ describe('assets', { timeout: 60_000 }, () => {
     const changed = await assetOf(await patch({ title: 'Another  name\n', tags: ['a', 'b'] }));
     expect(changed).toMatchObject({ title: 'Another name', tags: ['a', 'b'] });
     expect(changed.updatedAt > changed.createdAt).toBe(true);
+    const premiere = { series: ' A  series ', premiereDate: '2026-12-24' };
+    expect(await assetOf(await patch(premiere))).toMatchObject({ ...premiere, series: 'A series', tags: ['a', 'b'] });
+    const without = await assetOf(await patch({ series: null }));
+    expect(without).toMatchObject({ series: null, premiereDate: '2026-12-24' });
+    for (const wrong of [{ premiereDate: '2026-02-30' }, { premiereDate: 'tomorrow' }, { packaging: 'single-file' }])
+      expect((await patch(wrong)).status).toBe(400);
     for (const wrong of [{}, { state: 'published' }, { title: '' }, { tags: 'a'.repeat(65) }])
       expect((await patch(wrong)).status).toBe(400);
     expect((await patch({ title: 'x' }, 'nobody')).status).toBe(404);

@@ -14,22 +14,25 @@ export interface ChangeDependencies {
 export interface AssetChange {
   readonly title?: string;
   readonly tags?: readonly string[];
+  /** Null takes it away. */
+  readonly series?: string | null;
+  readonly premiereDate?: string | null;
 }
 
-/** Changes what an asset is called. The published version keeps the title that it was made with. */
+/** Changes what is said of an asset. The published version keeps the title that it was made with. */
 export function makeRenameAsset({ catalogue, clock }: Pick<ChangeDependencies, 'catalogue' | 'clock'>) {
-  return (id: string, { title, tags }: AssetChange): Promise<Asset> =>
+  return (id: string, change: AssetChange): Promise<Asset> =>
     catalogue
       .update(id, (asset) => {
         if (asset.state === 'deleted') throw new Problem('gone', 'The asset was deleted.');
-        const changed = { ...asset, title: title ?? asset.title, tags: tags ?? asset.tags };
+        const changed = { ...asset, ...change };
         return isSame(asset, changed) ? asset : { ...changed, updatedAt: new Date(clock.now()).toISOString() };
       })
       .catch(refuseMissing);
 }
 
-const isSame = (left: Asset, right: Asset): boolean =>
-  left.title === right.title && JSON.stringify(left.tags) === JSON.stringify(right.tags);
+const isSame = (left: Asset, right: Asset): boolean => JSON.stringify(said(left)) === JSON.stringify(said(right));
+const said = ({ title, tags, series = null, premiereDate = null }: Asset) => [title, tags, series, premiereDate];
 
 /**
  * Deletes an asset: at once for viewers, its objects in the background. Doing it again is harmless, and starts the

@@ -64,6 +64,9 @@ describe('an upload in one request', { timeout: 60_000 }, () => {
       { name: 'tag', value: 'test' },
       { name: 'tag', value: 'card' },
       { name: 'profile', value: 'preview' },
+      { name: 'series', value: 'Test cards' },
+      { name: 'premiereDate', value: '2026-12-24' },
+      { name: 'packaging', value: 'single-file' },
       file(clips.video, 'clip.mp4'),
     ]);
     const asset = await assetOf(response);
@@ -73,6 +76,9 @@ describe('an upload in one request', { timeout: 60_000 }, () => {
       title: 'A test card',
       tags: ['test', 'card'],
       profile: 'preview',
+      series: 'Test cards',
+      premiereDate: '2026-12-24',
+      packaging: 'single-file',
       state: 'uploaded',
       version: null,
       renditions: [],

@@ -146,6 +146,8 @@ export const isComplete = (upload: Pick<Upload, 'offset' | 'size'>): boolean => 
 
 /** tus knows only texts: tags come comma separated, and the names are those that tus clients use. */
 export function detailsOfMetadata(metadata: Upload['metadata']): GivenDetails {
-  const { filename, name, title, tags, profile, sha256 } = metadata ?? {};
-  return { fileName: filename ?? name, title, tags: tags?.split(',') ?? [], profile, sha256 };
+  const { filename, name, tags, ...others } = metadata ?? {};
+  const { title, series, premiereDate, profile, packaging, sha256 } = others;
+  const fileName = filename ?? name;
+  return { fileName, title, tags: tags?.split(',') ?? [], series, premiereDate, profile, packaging, sha256 };
 }

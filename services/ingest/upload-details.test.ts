@@ -10,7 +10,10 @@ describe('what an uploader says of a file', () => {
       fileName: 'Evening news.2026-11-20.mp4',
       title: 'Evening news.2026-11-20',
       tags: [],
+      series: null,
+      premiereDate: null,
       profile: 'default',
+      packaging: 'segments',
       sha256: null,
     });
     expect(read({ fileName: '.mp4' }).title).toBe('.mp4');
@@ -34,13 +37,29 @@ describe('what an uploader says of a file', () => {
   });
 
   it('is refused with every mistake at once', () => {
-    const given = { title: 't'.repeat(201), tags: ['x'.repeat(65)], profile: 'cinema', sha256: 'abc' };
+    const given = {
+      title: 't'.repeat(201),
+      tags: ['x'.repeat(65)],
+      series: 's'.repeat(201),
+      premiereDate: '2026-02-30',
+      packaging: 'parcel',
+      profile: 'cinema',
+      sha256: 'abc',
+    };
     try {
       read(given);
       expect.unreachable();
     } catch (error) {
       expect(error).toBeInstanceOf(Problem);
-      expect((error as Problem).errors?.map(({ at }) => at)).toEqual(['title', 'tag', 'profile', 'sha256']);
+      expect((error as Problem).errors?.map(({ at }) => at)).toEqual([
+        'title',
+        'tag',
+        'series',
+        'premiereDate',
+        'packaging',
+        'profile',
+        'sha256',
+      ]);
     }
   });
 });

@@ -1,3 +1,4 @@
+import { type Packaging, packagings } from '../../shared/domain/manifest.ts';
 import { Problem } from '../../shared/platform/problem.ts';
 
 /** What an uploader says of a file, checked. */
@@ -6,7 +7,11 @@ export interface UploadDetails {
   readonly fileName: string;
   readonly title: string;
   readonly tags: readonly string[];
+  readonly series: string | null;
+  /** `YYYY-MM-DD`. */
+  readonly premiereDate: string | null;
   readonly profile: string;
+  readonly packaging: Packaging;
   /** The digest that the bytes must have, lower-case hex; null when none was given. */
   readonly sha256: string | null;
 }
@@ -16,13 +21,17 @@ export interface GivenDetails {
   readonly fileName?: string | null | undefined;
   readonly title?: string | null | undefined;
   readonly tags?: readonly string[];
+  readonly series?: string | null | undefined;
+  readonly premiereDate?: string | null | undefined;
   readonly profile?: string | null | undefined;
+  readonly packaging?: string | null | undefined;
   readonly sha256?: string | null | undefined;
 }
 
 export const maxTitleLength = 200;
 export const maxTags = 50;
 export const maxTagLength = 64;
+export const maxSeriesLength = 200;
 const maxFileNameLength = 255;
 
 /** @throws Problem `invalid-request` with every mistake at once. */
@@ -31,7 +40,10 @@ export function readUploadDetails(given: GivenDetails, profileNames: readonly st
   const title =
     cleanText(given.title ?? '') || cleanText(withoutExtension(fileName)).slice(0, maxTitleLength) || 'Untitled';
   const tags = [...new Set((given.tags ?? []).map(cleanText))].filter((tag) => tag !== '');
+  const series = cleanText(given.series ?? '') || null;
+  const premiereDate = given.premiereDate?.trim() || null;
   const profile = given.profile || 'default';
+  const packaging = packagings.find((known) => known === (given.packaging || 'segments'));
   const sha256 = given.sha256 ? given.sha256.toLowerCase() : null;
 
   const errors = [
@@ -42,12 +54,15 @@ export function readUploadDetails(given: GivenDetails, profileNames: readonly st
       'tag',
       `must not have more than ${maxTagLength} characters`,
     ),
+    mistake((series?.length ?? 0) > maxSeriesLength, 'series', `must not have more than ${maxSeriesLength} characters`),
+    mistake(premiereDate !== null && !isDate(premiereDate), 'premiereDate', 'must be a day such as 2026-11-21'),
+    mistake(packaging === undefined, 'packaging', `must be one of ${packagings.join(', ')}`),
     mistake(!profileNames.includes(profile), 'profile', `must be one of ${profileNames.join(', ')}`),
     mistake(sha256 !== null && !/^[0-9a-f]{64}$/.test(sha256), 'sha256', 'must be 64 hexadecimal digits'),
   ].flat();
-  if (errors.length > 0)
+  if (errors.length > 0 || packaging === undefined)
     throw new Problem('invalid-request', errors.map(({ at, message }) => `${at} ${message}`).join('; '), { errors });
-  return { fileName, title, tags, profile, sha256 };
+  return { fileName, title, tags, series, premiereDate, profile, packaging, sha256 };
 }
 
 const mistake = (wrong: boolean, at: string, message: string) => (wrong ? [{ at, message }] : []);
@@ -59,6 +74,12 @@ export const cleanText = (text: string): string =>
     .normalize('NFC')
     .replace(/[\p{Cc}\s]+/gu, ' ')
     .trim();
+
+/** A day that the calendar has. */
+export function isDate(text: string): boolean {
+  const day = new Date(`${text}T00:00:00Z`);
+  return /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(day.getTime()) && day.toISOString().startsWith(text);
+}
 
 function cleanFileName(name: string): string {
   const last = cleanText(name).split(/[/\\]/).at(-1) ?? '';

@@ -72,6 +72,10 @@ export interface Asset {
   readonly id: string;
   readonly title: string;
   readonly tags: readonly string[];
+  /** The series that it belongs to. */
+  readonly series?: string | null;
+  /** The day on which it is first shown, `YYYY-MM-DD`. */
+  readonly premiereDate?: string | null;
   readonly state: AssetState;
   readonly profile: string;
   /** How its versions are packaged; absent: as segments. */

@@ -2,10 +2,11 @@ import { Type } from 'typebox';
 import type { Asset } from '../../../shared/domain/asset.ts';
 import { isId } from '../../../shared/domain/keys.ts';
 import type { HttpServer } from '../../../shared/platform/http-server.ts';
+import { Problem } from '../../../shared/platform/problem.ts';
 import type { Catalogue } from '../../../shared/ports/catalogue.ts';
 import type { ViewAsset } from '../asset-view.ts';
 import { type AssetChange, assetNotFound } from '../change-asset.ts';
-import { cleanText } from '../upload-details.ts';
+import { cleanText, isDate } from '../upload-details.ts';
 import { assetChangeSchema, assetPageSchema, assetSchema, assetState, idParams, problems } from './schemas.ts';
 
 export interface AssetRoutesDependencies {
@@ -75,7 +76,7 @@ export async function assetRoutes(server: HttpServer, dependencies: AssetRoutesD
     {
       schema: {
         tags,
-        summary: 'Change title or tags',
+        summary: 'Change title, tags, series or premiere date',
         params: idParams,
         body: assetChangeSchema,
         response: {
@@ -87,9 +88,16 @@ export async function assetRoutes(server: HttpServer, dependencies: AssetRoutesD
     async ({ params: { id }, body }) => {
       if (!isId(id)) throw assetNotFound(id);
       const title = cleanText(body.title ?? '');
+      const { premiereDate } = body;
+      if (premiereDate && !isDate(premiereDate))
+        throw new Problem('invalid-request', 'premiereDate must be a day such as 2026-11-21.', {
+          errors: [{ at: 'premiereDate', message: 'must be a day such as 2026-11-21' }],
+        });
       return view(
         await rename(id, {
           ...(title ? { title } : {}),
+          ...(body.series === undefined ? {} : { series: cleanText(body.series ?? '') || null }),
+          ...(premiereDate === undefined ? {} : { premiereDate }),
           ...(body.tags ? { tags: [...new Set(body.tags.map(cleanText))].filter((tag) => tag !== '') } : {}),
         }),
       );

@@ -4,6 +4,7 @@ import multipart from '@fastify/multipart';
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import type { Asset } from '../../../shared/domain/asset.ts';
+import { packagings } from '../../../shared/domain/manifest.ts';
 import type { HttpServer } from '../../../shared/platform/http-server.ts';
 import { Problem } from '../../../shared/platform/problem.ts';
 import type { Catalogue } from '../../../shared/ports/catalogue.ts';
@@ -33,7 +34,10 @@ const form = {
   properties: {
     title: { type: 'string', description: 'By default the file name.' },
     tag: { type: 'array', items: { type: 'string' }, description: 'One field for each tag.' },
+    series: { type: 'string', description: 'The series that it belongs to.' },
+    premiereDate: { type: 'string', format: 'date', description: 'The day on which it is first shown.' },
     profile: { type: 'string', description: 'Encoding profile, `default` by default.' },
+    packaging: { type: 'string', enum: [...packagings], description: '`segments` by default.' },
     sha256: { type: 'string', description: 'Hexadecimal SHA-256 that the file must have.' },
     file: { type: 'string', format: 'binary', description: 'The video.' },
   },

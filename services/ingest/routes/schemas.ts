@@ -1,8 +1,9 @@
 import { type TSchema, Type } from 'typebox';
 import { assetStates } from '../../../shared/domain/asset.ts';
+import { packagings } from '../../../shared/domain/manifest.ts';
 import { type ProblemCode, problemTypes } from '../../../shared/platform/problem.ts';
 import type { AssetView } from '../asset-view.ts';
-import { maxTagLength, maxTags, maxTitleLength } from '../upload-details.ts';
+import { maxSeriesLength, maxTagLength, maxTags, maxTitleLength } from '../upload-details.ts';
 
 const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 const text = (description: string) => Type.String({ description });
@@ -10,6 +11,15 @@ const time = (description: string) => Type.String({ format: 'date-time', descrip
 const wholeNumber = (description: string) => Type.Integer({ minimum: 0, description });
 const oneOf = <const T extends readonly string[]>(values: T) =>
   Type.Unsafe<T[number]>({ type: 'string', enum: [...values] });
+
+const audioTrack = Type.Object({
+  track: Type.Optional(Type.Integer({ description: 'Its number among the file’s audio tracks.' })),
+  codec: Type.String(),
+  channels: Type.Integer(),
+  sampleRateHz: Type.Integer(),
+  language: Type.Optional(nullable(text('BCP 47; null where the file does not say.'))),
+  title: Type.Optional(nullable(text('What the file calls it.'))),
+});
 
 const source = Type.Object(
   {
@@ -28,7 +38,10 @@ const source = Type.Object(
         hdr: Type.Boolean(),
       }),
     ),
-    audio: nullable(Type.Object({ codec: Type.String(), channels: Type.Integer(), sampleRateHz: Type.Integer() })),
+    audio: nullable(audioTrack),
+    audioTracks: Type.Optional(
+      Type.Array(audioTrack, { description: 'All that can be decoded; `audio` is the first.' }),
+    ),
   },
   { description: 'What the uploaded file is.' },
 );
@@ -56,6 +69,8 @@ const rendition = Type.Object({
   frameRate: nullable(Type.Number()),
   channels: nullable(Type.Integer()),
   sampleRateHz: nullable(Type.Integer()),
+  language: Type.Optional(nullable(text('BCP 47, of sound.'))),
+  name: Type.Optional(text('What players call this choice of sound.')),
   playlist: text('Media playlist, relative to the version.'),
 });
 
@@ -65,8 +80,11 @@ const listedAsset = {
   id: Type.String(),
   title: Type.String(),
   tags: Type.Array(Type.String()),
+  series: nullable(text('The series that it belongs to.')),
+  premiereDate: nullable(Type.String({ format: 'date', description: 'The day on which it is first shown.' })),
   state: assetState,
   profile: text('Encoding profile.'),
+  packaging: oneOf(packagings),
   source,
   version: nullable(text('What viewers get; null until the first publication.')),
   durationS: nullable(Type.Number({ description: 'Seconds of the published version.' })),
@@ -90,6 +108,10 @@ export const assetPageSchema = Type.Object({
 export const assetChangeSchema = Type.Object(
   {
     title: Type.Optional(Type.String({ minLength: 1, maxLength: maxTitleLength })),
+    series: Type.Optional(nullable(Type.String({ maxLength: maxSeriesLength, description: 'Null takes it away.' }))),
+    premiereDate: Type.Optional(
+      nullable(Type.String({ pattern: '^\\d{4}-\\d{2}-\\d{2}$', description: 'A day; null takes it away.' })),
+    ),
     tags: Type.Optional(
       Type.Array(Type.String({ minLength: 1, maxLength: maxTagLength }), { maxItems: maxTags, uniqueItems: true }),
     ),

@@ -86,7 +86,7 @@ export async function uploadRoutes(server: HttpServer, dependencies: UploadRoute
         tags,
         summary: 'Begin a resumable upload (tus 1.0 creation)',
         description:
-          '`Upload-Length` says the size; `Upload-Metadata` may hold `filename`, `title`, `tags` (comma separated), `profile` and `sha256`. A body is taken too (creation-with-upload).',
+          '`Upload-Length` says the size; `Upload-Metadata` may hold `filename`, `title`, `tags` (comma separated), `series`, `premiereDate`, `profile`, `packaging` and `sha256`. A body is taken too (creation-with-upload).',
         headers: tusHeaders,
         response: {
           201: empty('`Location` is the path of the upload.'),
