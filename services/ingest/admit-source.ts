@@ -8,6 +8,7 @@ import { type Catalogue, CatalogueError } from '../../shared/ports/catalogue.ts'
 import type { Clock } from '../../shared/ports/clock.ts';
 import type { JobQueue } from '../../shared/ports/job-queue.ts';
 import { type ObjectStore, ObjectStoreError } from '../../shared/ports/object-store.ts';
+import type { Quota } from './quota.ts';
 import type { UploadDetails } from './upload-details.ts';
 
 /** A whole upload in a local file, however it came. */
@@ -29,6 +30,7 @@ export interface AdmitDependencies {
   readonly store: ObjectStore;
   readonly catalogue: Catalogue;
   readonly jobs: Pick<JobQueue, 'add'>;
+  readonly quota: Pick<Quota, 'checkDuration'>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -47,10 +49,12 @@ export type AdmitSource = (incoming: IncomingSource) => Promise<Asset>;
  *
  * Doing it again with the same id returns the asset that is there. The local file stays; who made it removes it.
  */
-export function makeAdmitSource({ probe, store, catalogue, jobs, clock, logger }: AdmitDependencies): AdmitSource {
+export function makeAdmitSource(dependencies: AdmitDependencies): AdmitSource {
+  const { probe, store, catalogue, jobs, quota, clock, logger } = dependencies;
   return async ({ id, path, sizeBytes, sha256, details }) => {
     if (sha256 && details.sha256 && sha256 !== details.sha256) throw digestMismatch(details.sha256);
     const facts = await probe(path).catch(refuse);
+    quota.checkDuration(facts.durationS);
     const expected = sha256 ?? details.sha256;
     const stored = await store
       .put(storeKeys.upload(id), createReadStream(path, { highWaterMark: 1024 * 1024 }), {

@@ -16,6 +16,10 @@ import { makeAssetId } from './asset-id.ts';
 import { makeViewAsset } from './asset-view.ts';
 import { makeDeleteAsset, makeRenameAsset } from './change-asset.ts';
 import type { IngestConfig } from './config.ts';
+import { makeAddressGuard, parseNetworks } from './import/address-guard.ts';
+import { makeUrlOpener } from './import/open-url.ts';
+import { makeUrlImports } from './import/url-imports.ts';
+import { makeQuota } from './quota.ts';
 import { assetEventsRoute } from './routes/asset-events.ts';
 import { assetRoutes } from './routes/assets.ts';
 import { createAssetRoute } from './routes/create-asset.ts';
@@ -57,7 +61,15 @@ export async function makeIngestApp(dependencies: IngestDependencies): Promise<I
   const scratch = await openScratch(config.scratchDir);
   const newId = () => makeAssetId(clock);
   const view = makeViewAsset({ catalogue, documents });
-  const admit = makeAdmitSource({ probe, store, catalogue, jobs, clock, logger });
+  const quota = makeQuota({
+    catalogue,
+    maxDurationMs: config.maxDurationMs,
+    maxOpenUploads: config.maxOpenUploads,
+    quotaBytes: config.uploadQuotaBytes,
+    openElsewhere: async () => imports.open() + (await uploads.open()),
+    clock,
+  });
+  const admit = makeAdmitSource({ probe, store, catalogue, jobs, quota, clock, logger });
   const uploads = makeTusUploads({
     uploadsDir: scratch.uploadsDir,
     expiryMs: uploadExpiryMs,
@@ -68,6 +80,19 @@ export async function makeIngestApp(dependencies: IngestDependencies): Promise<I
     logger,
   });
   const uploadMetrics = makeUploadMetrics(metrics);
+  const guard = makeAddressGuard(parseNetworks(config.importNetworks));
+  const imports = makeUrlImports({
+    dir: scratch.importsDir,
+    opener: makeUrlOpener(guard, config.importTimeoutMs),
+    scratch,
+    admit,
+    catalogue,
+    uploadMetrics,
+    maxUploadBytes,
+    expiryMs: uploadExpiryMs,
+    clock,
+    logger,
+  });
 
   const server = makeHttpServer({
     logger,
@@ -78,6 +103,7 @@ export async function makeIngestApp(dependencies: IngestDependencies): Promise<I
   await registerOpenApi(server, tags);
 
   const stopping = endWithGrace(server, config.shutdownGraceMs);
+  server.addHook('onClose', () => imports.close());
 
   const authenticate = requireBearer(
     apiKey,
@@ -96,6 +122,9 @@ export async function makeIngestApp(dependencies: IngestDependencies): Promise<I
       admit,
       view,
       scratch,
+      quota,
+      guard,
+      imports,
       uploadMetrics,
       newId,
       maxUploadBytes,
@@ -109,11 +138,11 @@ export async function makeIngestApp(dependencies: IngestDependencies): Promise<I
     });
     const events = makeAssetEvents({ catalogue, view, clock });
     await api.register(assetEventsRoute, { catalogue, events, stopping });
-    const tus = makeTusServer({ uploads, scratch, maxUploadBytes, profileNames, newId });
-    await api.register(uploadRoutes, { tus, uploads, catalogue, uploadMetrics });
+    const tus = makeTusServer({ uploads, scratch, quota, maxUploadBytes, profileNames, newId });
+    await api.register(uploadRoutes, { tus, uploads, imports, catalogue, uploadMetrics });
   });
 
-  const sweep = makeSweep({ uploads, catalogue, jobs, store, uploadExpiryMs, clock, logger });
+  const sweep = makeSweep({ uploads, imports, catalogue, jobs, store, uploadExpiryMs, clock, logger });
   return { server, sweep };
 }
 

@@ -6,6 +6,11 @@ export const ingestSettings = [
   'apiKey',
   'maxUploadBytes',
   'uploadExpiryMs',
+  'maxDurationMs',
+  'maxOpenUploads',
+  'uploadQuotaBytes',
+  'importNetworks',
+  'importTimeoutMs',
   'scratchDir',
   'trustProxy',
 ] as const satisfies readonly SettingName[];
@@ -15,6 +20,12 @@ export interface IngestConfig {
   readonly apiKey: string;
   readonly maxUploadBytes: number;
   readonly uploadExpiryMs: number;
+  readonly maxDurationMs: number;
+  readonly maxOpenUploads: number;
+  readonly uploadQuotaBytes: number;
+  /** CIDR. */
+  readonly importNetworks: readonly string[];
+  readonly importTimeoutMs: number;
   /** Ingest's own part of the scratch folder; the transcode worker has another. */
   readonly scratchDir: string;
   readonly shutdownGraceMs: number;
@@ -28,11 +39,19 @@ export function ingestConfig(
     apiKey: settings.apiKey,
     maxUploadBytes: settings.maxUploadBytes,
     uploadExpiryMs: settings.uploadExpiryMs,
+    maxDurationMs: settings.maxDurationMs,
+    maxOpenUploads: settings.maxOpenUploads,
+    uploadQuotaBytes: settings.uploadQuotaBytes,
+    importNetworks: listOf(settings.importNetworks),
+    importTimeoutMs: settings.importTimeoutMs,
     scratchDir: join(settings.scratchDir, 'ingest'),
     shutdownGraceMs: settings.shutdownGraceMs,
-    trustProxy: settings.trustProxy
-      .split(',')
-      .map((network) => network.trim())
-      .filter((network) => network !== ''),
+    trustProxy: listOf(settings.trustProxy),
   };
 }
+
+const listOf = (text: string): string[] =>
+  text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');

@@ -166,14 +166,14 @@ describe('an upload in one request', { timeout: 60_000 }, () => {
     await expectNothingLeft();
   });
 
-  it('says that a URL is not taken yet, and what is', async () => {
+  it('is refused in any other form', async () => {
     const response = await ingest.call('/v1/assets', {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ url: 'https://example.org/film.mp4' }),
+      body: '"film.mp4"',
     });
     expect(response.status).toBe(415);
-    expect((await problemOf(response)).detail).toMatch(/not offered yet/);
+    expect((await problemOf(response)).detail).toMatch(/multipart.*tus.*JSON/);
   });
 
   /** Begins an upload by hand, sends a part of it, and waits until that lies on the disk. */

@@ -19,7 +19,12 @@ export interface ReceivedFile {
  * @throws Problem `too-large` beyond `maxBytes`, `no-room` on a full disk, or what the source fails with. The file is
  * gone then.
  */
-export async function receiveFile(source: Readable, path: string, maxBytes: number): Promise<ReceivedFile> {
+export async function receiveFile(
+  source: Readable,
+  path: string,
+  maxBytes: number,
+  onBytes: (received: number) => void = () => undefined,
+): Promise<ReceivedFile> {
   const hash = createHash('sha256');
   let sizeBytes = 0;
   async function* measured(chunks: AsyncIterable<Buffer>) {
@@ -27,6 +32,7 @@ export async function receiveFile(source: Readable, path: string, maxBytes: numb
       sizeBytes += chunk.length;
       if (sizeBytes > maxBytes) throw tooLarge(maxBytes);
       hash.update(chunk);
+      onBytes(sizeBytes);
       yield chunk;
     }
   }

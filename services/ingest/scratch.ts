@@ -8,9 +8,11 @@ import { Problem } from '../../shared/platform/problem.ts';
  *
  * - `incoming/`: multipart uploads under way; worthless without their request, so emptied at start.
  * - `uploads/`: tus uploads, which outlive a restart.
+ * - `imports/`: what is to be fetched from URLs, likewise.
  */
 export interface Scratch {
   readonly uploadsDir: string;
+  readonly importsDir: string;
   /** Path of a file that does not exist yet; who makes it removes it. */
   newIncomingPath(): string;
   /** @throws Problem `no-room` when so many more bytes would fill the disk. */
@@ -25,9 +27,11 @@ const reserveBytes = 32 * 1024 * 1024;
 export async function openScratch(dir: string): Promise<Scratch> {
   const incomingDir = join(dir, 'incoming');
   const uploadsDir = join(dir, 'uploads');
+  const importsDir = join(dir, 'imports');
   await rm(incomingDir, { recursive: true, force: true });
   await mkdir(incomingDir, { recursive: true });
   await mkdir(uploadsDir, { recursive: true });
+  await mkdir(importsDir, { recursive: true });
 
   const freeBytes = async (): Promise<number> => {
     const { bavail, bsize } = await statfs(dir);
@@ -36,6 +40,7 @@ export async function openScratch(dir: string): Promise<Scratch> {
 
   return {
     uploadsDir,
+    importsDir,
     newIncomingPath: () => join(incomingDir, randomUUID()),
     async ensureRoom(sizeBytes) {
       const free = await freeBytes();

@@ -26,6 +26,7 @@ describe('the sweep', () => {
     await jobs.add('transcode-asset', { assetId: 'running' });
 
     const sweep = makeSweep({
+      imports: { sweep: async () => undefined },
       uploads: { sweep: async () => {} },
       catalogue,
       jobs,

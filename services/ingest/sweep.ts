@@ -6,10 +6,12 @@ import type { Catalogue } from '../../shared/ports/catalogue.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
 import type { JobQueue } from '../../shared/ports/job-queue.ts';
 import type { ObjectStore } from '../../shared/ports/object-store.ts';
+import type { UrlImports } from './import/url-imports.ts';
 import type { TusUploads } from './tus-uploads.ts';
 
 export interface SweepDependencies {
   readonly uploads: Pick<TusUploads, 'sweep'>;
+  readonly imports: Pick<UrlImports, 'sweep'>;
   readonly catalogue: Pick<Catalogue, 'list' | 'update'>;
   readonly jobs: Pick<JobQueue, 'add' | 'get'>;
   readonly store: Pick<ObjectStore, 'list' | 'head' | 'delete'>;
@@ -27,10 +29,10 @@ export type Sweep = (options: SweepOptions) => Promise<void>;
 
 /**
  * Mends what a crash or an outage left half done. Every step is idempotent and one that fails does not stop the others:
- * uploads (see `TusUploads`), assets whose job was never enqueued, and stored uploads that no asset owns.
+ * uploads (see `TusUploads`), imports (see `UrlImports`), assets whose job was never enqueued, and stored uploads that no asset owns.
  */
 export function makeSweep(dependencies: SweepDependencies): Sweep {
-  const { uploads, catalogue, jobs, store, uploadExpiryMs, clock, logger } = dependencies;
+  const { uploads, imports, catalogue, jobs, store, uploadExpiryMs, clock, logger } = dependencies;
 
   async function* assetsIn(state: AssetState): AsyncGenerator<Asset> {
     let after: string | null = null;
@@ -96,6 +98,7 @@ export function makeSweep(dependencies: SweepDependencies): Sweep {
   return async (options) => {
     for (const [step, run] of Object.entries({
       uploads: () => uploads.sweep(),
+      imports: () => imports.sweep(),
       jobs: () => ensureJobs(options),
       orphans: removeOrphans,
     })) {

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { ERRORS, Server } from '@tus/server';
 import type { FastifyRequest } from 'fastify';
 import { Problem, type ProblemCode } from '../../shared/platform/problem.ts';
+import type { Quota } from './quota.ts';
 import { noRoom, type Scratch } from './scratch.ts';
 import { detailsOfMetadata, type TusUploads } from './tus-uploads.ts';
 import { readUploadDetails } from './upload-details.ts';
@@ -12,6 +13,7 @@ export const assetIdHeader = 'nightfill-asset-id';
 export interface TusServerDependencies {
   readonly uploads: TusUploads;
   readonly scratch: Scratch;
+  readonly quota: Pick<Quota, 'admit'>;
   readonly maxUploadBytes: number;
   readonly profileNames: readonly string[];
   readonly newId: () => string;
@@ -30,7 +32,7 @@ export interface TusAnswer {
  * @throws Problem for every refusal.
  */
 export function makeTusServer(dependencies: TusServerDependencies): (request: FastifyRequest) => Promise<TusAnswer> {
-  const { uploads, scratch, maxUploadBytes, profileNames, newId } = dependencies;
+  const { uploads, scratch, quota, maxUploadBytes, profileNames, newId } = dependencies;
   const refusals = new WeakMap<object, unknown>();
 
   const server = new Server({
@@ -44,6 +46,7 @@ export function makeTusServer(dependencies: TusServerDependencies): (request: Fa
     namingFunction: newId,
     onUploadCreate: async (_request, upload) => {
       readUploadDetails(detailsOfMetadata(upload.metadata), profileNames);
+      await quota.admit(upload.size ?? 0);
       await scratch.ensureRoom(upload.size ?? 0);
       return {};
     },

@@ -43,6 +43,8 @@ export interface TusUploads {
    * written to in the last seconds: a request is probably still at it.
    */
   sweep(): Promise<void>;
+  /** Uploads that are not finished, also those that nobody sends to now. */
+  open(): Promise<number>;
 }
 
 export interface TusUploadsDependencies {
@@ -58,7 +60,7 @@ export interface TusUploadsDependencies {
 const quietMs = 5_000;
 
 /** The file's fault: the same bytes will never do. */
-const finalRefusals: readonly string[] = ['unplayable-source', 'digest-mismatch', 'invalid-request'];
+const finalRefusals: readonly string[] = ['unplayable-source', 'too-long', 'digest-mismatch', 'invalid-request'];
 
 export function makeTusUploads(dependencies: TusUploadsDependencies): TusUploads {
   const { uploadsDir, expiryMs, profileNames, catalogue, admit, clock, logger } = dependencies;
@@ -131,6 +133,7 @@ export function makeTusUploads(dependencies: TusUploadsDependencies): TusUploads
     find,
     finish,
     remove,
+    open: async () => (await readdir(uploadsDir)).filter((name) => name.endsWith('.json')).length,
     async sweep() {
       const names = await readdir(uploadsDir);
       for (const id of new Set(names.map((name) => name.replace(/\.json$/, '')))) {

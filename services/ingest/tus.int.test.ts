@@ -99,6 +99,7 @@ describe('a resumable upload', { timeout: 60_000 }, () => {
       offset: clips.video.length,
       sizeBytes: clips.video.length,
       assetId: asset.id,
+      failure: null,
     });
   });
 

@@ -1,7 +1,7 @@
 import type { Metrics } from '../../shared/platform/metrics.ts';
 import { Problem, type ProblemCode } from '../../shared/platform/problem.ts';
 
-export type UploadWay = 'multipart' | 'tus';
+export type UploadWay = 'multipart' | 'tus' | 'url';
 
 /**
  * Counts uploads by how they came and ended, and the bytes that requests brought.
@@ -20,6 +20,11 @@ export interface UploadMetrics {
 const endings: readonly ProblemCode[] = [
   'invalid-request',
   'too-large',
+  'too-long',
+  'too-many-requests',
+  'quota-exceeded',
+  'url-not-allowed',
+  'source-unreachable',
   'unplayable-source',
   'digest-mismatch',
   'no-room',

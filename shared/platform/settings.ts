@@ -59,6 +59,27 @@ export const settings = {
     doc: 'An upload that is not finished after so long is deleted.',
     fallback: '24h',
   }),
+  maxDurationMs: durationMs('NIGHTFILL_MAX_DURATION', { doc: 'Longest video that is taken.', fallback: '24h' }),
+  maxOpenUploads: integer(
+    'NIGHTFILL_MAX_OPEN_UPLOADS',
+    { min: 1, max: 100_000, unit: 'uploads' },
+    {
+      doc: 'Uploads and imports that may be under way at once; resumable ones count until they expire.',
+      fallback: '100',
+    },
+  ),
+  uploadQuotaBytes: sizeBytes('NIGHTFILL_UPLOAD_QUOTA', {
+    doc: 'Bytes of all uploads together whose assets were not deleted; 0: no limit.',
+    fallback: '0',
+  }),
+  importNetworks: text('NIGHTFILL_IMPORT_NETWORKS', {
+    doc: 'Networks (comma separated) that imports from a URL may reach besides the public Internet, e.g. `10.1.0.0/16`; empty: none.',
+    fallback: '',
+  }),
+  importTimeoutMs: durationMs('NIGHTFILL_IMPORT_TIMEOUT', {
+    doc: 'How long a server that is imported from may be silent.',
+    fallback: '30s',
+  }),
   scratchDir: text('NIGHTFILL_SCRATCH_DIR', {
     doc: 'Folder for work in progress of ingest and transcode; emptied of leftovers at start.',
     fallback: 'var/scratch',

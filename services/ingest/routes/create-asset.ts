@@ -2,7 +2,8 @@ import { rm } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import multipart from '@fastify/multipart';
 import type { FastifyRequest } from 'fastify';
-import { Type } from 'typebox';
+import { type Static, Type } from 'typebox';
+import { Value } from 'typebox/value';
 import type { Asset } from '../../../shared/domain/asset.ts';
 import { packagings } from '../../../shared/domain/manifest.ts';
 import type { HttpServer } from '../../../shared/platform/http-server.ts';
@@ -11,17 +12,24 @@ import type { Catalogue } from '../../../shared/ports/catalogue.ts';
 import type { AdmitSource } from '../admit-source.ts';
 import { assetIdOfKey } from '../asset-id.ts';
 import type { ViewAsset } from '../asset-view.ts';
+import type { AddressGuard } from '../import/address-guard.ts';
+import type { UrlImports } from '../import/url-imports.ts';
+import type { Quota } from '../quota.ts';
 import { receiveMultipart } from '../receive-multipart.ts';
 import type { Scratch } from '../scratch.ts';
+import { readUploadDetails } from '../upload-details.ts';
 import type { UploadMetrics } from '../upload-metrics.ts';
 import { drainRequest } from './drain.ts';
-import { assetSchema, problems } from './schemas.ts';
+import { assetSchema, importSchema, problems, uploadSchema } from './schemas.ts';
 
 export interface CreateAssetDependencies {
   readonly catalogue: Pick<Catalogue, 'get'>;
   readonly admit: AdmitSource;
   readonly view: ViewAsset;
   readonly scratch: Scratch;
+  readonly quota: Pick<Quota, 'admit' | 'enter'>;
+  readonly guard: Pick<AddressGuard, 'checkUrl'>;
+  readonly imports: Pick<UrlImports, 'start' | 'find'>;
   readonly uploadMetrics: UploadMetrics;
   readonly newId: () => string;
   readonly maxUploadBytes: number;
@@ -45,13 +53,14 @@ const form = {
 
 const description =
   'The file is streamed to the object store once it is known to be a video that can be played. Fields may come before or after it. ' +
+  'JSON with a `url` has it fetched in the background instead: from the public Internet and networks that are allowed, by at most 5 redirects, with the same refusals as an upload, told by `GET /v1/uploads/{id}`. ' +
   'With an `Idempotency-Key`, a repeated request answers with the asset that the first one made. For large files and poor connections use tus.';
 
 const tidyUpMs = 1_000;
 
 /** `POST /v1/assets` */
 export async function createAssetRoute(server: HttpServer, dependencies: CreateAssetDependencies): Promise<void> {
-  const { catalogue, admit, view, scratch, uploadMetrics, newId } = dependencies;
+  const { catalogue, admit, view, scratch, quota, uploadMetrics, newId } = dependencies;
   const keysAtWork = new Set<string>();
 
   const atWork = new Set<Promise<Asset>>();
@@ -65,7 +74,10 @@ export async function createAssetRoute(server: HttpServer, dependencies: CreateA
   }
 
   async function receiveOne(request: FastifyRequest, id: string): Promise<Asset> {
+    let leave = (): void => undefined;
     try {
+      await quota.admit(Number(request.headers['content-length'] ?? 0));
+      leave = quota.enter();
       const { file, details } = await receiveMultipart(request, scratch, dependencies);
       uploadMetrics.received('multipart', file.sizeBytes);
       const asset = await admit({ id, ...file, details }).finally(() => rm(file.path, { force: true }));
@@ -75,6 +87,8 @@ export async function createAssetRoute(server: HttpServer, dependencies: CreateA
       if (request.raw.destroyed && !request.raw.complete) uploadMetrics.brokenOff('multipart');
       else uploadMetrics.refused('multipart', error);
       throw error;
+    } finally {
+      leave();
     }
   }
 
@@ -89,16 +103,43 @@ export async function createAssetRoute(server: HttpServer, dependencies: CreateA
     return receive(request, id).finally(() => keysAtWork.delete(id));
   }
 
+  /** The same id is the same import, or the asset that it became. */
+  async function importUrl(id: string, order: ImportOrder) {
+    const { imports, guard, profileNames } = dependencies;
+    const running = imports.find(id);
+    if (running) return { ...running, assetId: null };
+    const existing = await catalogue.get(id);
+    if (existing) {
+      const { sizeBytes } = existing.source;
+      return { id, offset: sizeBytes, sizeBytes, assetId: id, failure: null };
+    }
+    const url = URL.parse(order.url);
+    if (!url)
+      throw new Problem('invalid-request', 'url is not an absolute URL.', {
+        errors: [{ at: 'url', message: 'is not an absolute URL' }],
+      });
+    const details = readUploadDetails({ ...order, fileName: fileNameOf(url) }, profileNames);
+    try {
+      await quota.admit(0);
+      await guard.checkUrl(url);
+    } catch (error) {
+      uploadMetrics.refused('url', error);
+      throw error;
+    }
+    return { ...(await imports.start(id, url.href, details)), assetId: null };
+  }
+
   await server.register(multipart);
   server.post(
     '/v1/assets',
     {
       schema: {
         tags: ['assets'],
-        summary: 'Upload a video in one request',
+        summary: 'Upload a video in one request, or have it fetched from a URL',
         description,
-        consumes: ['multipart/form-data'],
-        body: form,
+        body: {
+          content: { 'multipart/form-data': { schema: form }, 'application/json': { schema: importSchema } },
+        },
         headers: Type.Object({
           'idempotency-key': Type.Optional(Type.String({ description: 'Any text, new for each upload.' })),
         }),
@@ -107,14 +148,24 @@ export async function createAssetRoute(server: HttpServer, dependencies: CreateA
             description: 'The asset, to be transcoded. `Location` is its address.',
             content: { 'application/json': { schema: assetSchema } },
           },
+          202: {
+            description:
+              'The import of a URL, under way. `Location` is where its progress is, and then its asset’s id.',
+            content: { 'application/json': { schema: uploadSchema } },
+          },
           ...problems(
             'invalid-request',
             'unauthorized',
+            'quota-exceeded',
             'conflict',
             'too-large',
             'unsupported-media-type',
             'unplayable-source',
+            'too-long',
+            'url-not-allowed',
+            'source-unreachable',
             'digest-mismatch',
+            'too-many-requests',
             'not-ready',
             'no-room',
           ),
@@ -125,8 +176,13 @@ export async function createAssetRoute(server: HttpServer, dependencies: CreateA
       onResponse: drainRequest,
     },
     async (request, reply) => {
-      if (!request.isMultipart()) throw notMultipart(request);
       const key = request.headers['idempotency-key'];
+      if (!request.isMultipart()) {
+        const id = key ? assetIdOfKey(key) : newId();
+        const answer = await importUrl(id, readOrder(request.body));
+        reply.code(202).header('location', `/v1/uploads/${id}`);
+        return answer;
+      }
       const asset = key ? await receiveOnce(request, key) : await receive(request, newId());
       reply.code(201).header('location', `/v1/assets/${asset.id}`);
       return view(asset);
@@ -134,12 +190,28 @@ export async function createAssetRoute(server: HttpServer, dependencies: CreateA
   );
 }
 
-function notMultipart({ body }: FastifyRequest): Problem {
-  const asksForUrl = typeof body === 'object' && body !== null && 'url' in body;
-  return new Problem(
-    'unsupported-media-type',
-    asksForUrl
-      ? 'Fetching a video from a URL is not offered yet. Download it and send it as multipart/form-data with a part "file".'
-      : 'Send the video as multipart/form-data with a part "file", or by tus to /v1/uploads.',
-  );
+type ImportOrder = Static<typeof importSchema>;
+
+function readOrder(body: unknown): ImportOrder {
+  if (typeof body !== 'object' || body === null)
+    throw new Problem(
+      'unsupported-media-type',
+      'Send the video as multipart/form-data with a part "file", or by tus to /v1/uploads, or JSON with its "url".',
+    );
+  if (Value.Check(importSchema, body)) return body;
+  const errors = Value.Errors(importSchema, body).map(({ instancePath, message }) => ({
+    at: instancePath.slice(1) || 'body',
+    message,
+  }));
+  throw new Problem('invalid-request', errors.map(({ at, message }) => `${at} ${message}`).join('; '), { errors });
+}
+
+/** What the path of a URL ends with. */
+function fileNameOf(url: URL): string {
+  const last = url.pathname.split('/').at(-1) ?? '';
+  try {
+    return decodeURIComponent(last);
+  } catch {
+    return last;
+  }
 }

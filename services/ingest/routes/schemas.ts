@@ -124,7 +124,25 @@ export const uploadSchema = Type.Object({
   offset: wholeNumber('Bytes that arrived.'),
   sizeBytes: nullable(wholeNumber('Announced size; null while the client has not said it.')),
   assetId: nullable(text('The asset that it became; null while it is not finished.')),
+  failure: nullable(
+    Type.Object({ code: Type.String(), reason: text('Names the mend.') }, { description: 'Why an import ended.' }),
+  ),
 });
+
+/** An import from a URL. */
+export const importSchema = Type.Object(
+  {
+    url: Type.String({ minLength: 1, maxLength: 8_192, description: 'http or https; redirects are followed.' }),
+    title: Type.Optional(Type.String()),
+    tags: Type.Optional(Type.Array(Type.String())),
+    series: Type.Optional(Type.String()),
+    premiereDate: Type.Optional(Type.String({ format: 'date' })),
+    profile: Type.Optional(Type.String()),
+    packaging: Type.Optional(oneOf(packagings)),
+    sha256: Type.Optional(Type.String({ description: 'Hexadecimal SHA-256 that the file must have.' })),
+  },
+  { additionalProperties: false },
+);
 
 export const idParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 63 }) });
 

@@ -5,6 +5,7 @@ import { isId } from '../../../shared/domain/keys.ts';
 import type { HttpServer } from '../../../shared/platform/http-server.ts';
 import { Problem } from '../../../shared/platform/problem.ts';
 import type { Catalogue } from '../../../shared/ports/catalogue.ts';
+import type { UrlImports } from '../import/url-imports.ts';
 import { assetIdHeader, type TusAnswer, uploadsPath } from '../tus-server.ts';
 import { isComplete, type TusUploads } from '../tus-uploads.ts';
 import type { UploadMetrics } from '../upload-metrics.ts';
@@ -14,6 +15,7 @@ import { idParams, problems, uploadSchema } from './schemas.ts';
 export interface UploadRoutesDependencies {
   readonly tus: (request: FastifyRequest) => Promise<TusAnswer>;
   readonly uploads: TusUploads;
+  readonly imports: Pick<UrlImports, 'find' | 'cancel'>;
   readonly catalogue: Pick<Catalogue, 'get'>;
   readonly uploadMetrics: UploadMetrics;
 }
@@ -35,7 +37,7 @@ const empty = (description: string) => ({ description, type: 'null' });
  * a client which lost the last answer learns that all is well.
  */
 export async function uploadRoutes(server: HttpServer, dependencies: UploadRoutesDependencies): Promise<void> {
-  const { tus, uploads, catalogue, uploadMetrics } = dependencies;
+  const { tus, uploads, imports, catalogue, uploadMetrics } = dependencies;
 
   // Bodies go to tus as they come, whatever they say they are.
   server.removeAllContentTypeParsers();
@@ -95,6 +97,8 @@ export async function uploadRoutes(server: HttpServer, dependencies: UploadRoute
             'unauthorized',
             'precondition-failed',
             'too-large',
+            'too-many-requests',
+            'quota-exceeded',
             'unplayable-source',
             'no-room',
           ),
@@ -127,6 +131,7 @@ export async function uploadRoutes(server: HttpServer, dependencies: UploadRoute
             'too-large',
             'unsupported-media-type',
             'unplayable-source',
+            'too-long',
             'digest-mismatch',
             'not-ready',
             'no-room',
@@ -193,7 +198,7 @@ export async function uploadRoutes(server: HttpServer, dependencies: UploadRoute
     {
       schema: {
         tags,
-        summary: 'Give up an upload (tus 1.0 termination)',
+        summary: 'Give up an upload (tus 1.0 termination) or an import',
         params: idParams,
         headers: tusHeaders,
         response: {
@@ -203,6 +208,7 @@ export async function uploadRoutes(server: HttpServer, dependencies: UploadRoute
       },
     },
     async (request, reply) => {
+      if (await imports.cancel(request.params.id)) return reply.code(204).send();
       if (await finishedAs(request.params.id))
         throw new Problem('conflict', 'The upload became an asset; delete that.', { headers: version });
       return send(reply, await tus(request));
@@ -215,7 +221,7 @@ export async function uploadRoutes(server: HttpServer, dependencies: UploadRoute
       exposeHeadRoute: false,
       schema: {
         tags,
-        summary: 'How far an upload is',
+        summary: 'How far an upload or import is',
         params: idParams,
         response: {
           200: { description: 'The upload.', content: { 'application/json': { schema: uploadSchema } } },
@@ -224,14 +230,16 @@ export async function uploadRoutes(server: HttpServer, dependencies: UploadRoute
       },
     },
     async ({ params: { id } }) => {
+      const running = imports.find(id);
+      if (running) return { ...running, assetId: (await assetOf(id)) ? id : null };
       const upload = await uploads.find(id);
       if (upload) {
         const asset = isComplete(upload) ? await assetOf(id) : null;
-        return { id, offset: upload.offset, sizeBytes: upload.size ?? null, assetId: asset ? id : null };
+        return { id, offset: upload.offset, sizeBytes: upload.size ?? null, assetId: asset ? id : null, failure: null };
       }
       const finished = await finishedAs(id);
       if (!finished) throw new Problem('upload-not-found', `There is no upload "${id}"; it may have expired.`);
-      return { id, offset: finished.sizeBytes, sizeBytes: finished.sizeBytes, assetId: id };
+      return { id, offset: finished.sizeBytes, sizeBytes: finished.sizeBytes, assetId: id, failure: null };
     },
   );
 }

@@ -1,0 +1,235 @@
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import pLimit from 'p-limit';
+import { isId } from '../../../shared/domain/keys.ts';
+import type { Logger } from '../../../shared/platform/logger.ts';
+import { Problem } from '../../../shared/platform/problem.ts';
+import type { Catalogue } from '../../../shared/ports/catalogue.ts';
+import type { Clock } from '../../../shared/ports/clock.ts';
+import type { AdmitSource } from '../admit-source.ts';
+import { receiveFile, tooLarge } from '../receive-file.ts';
+import type { Scratch } from '../scratch.ts';
+import type { UploadDetails } from '../upload-details.ts';
+import type { UploadMetrics } from '../upload-metrics.ts';
+import { troubleOf, type UrlOpener, UrlTroubleError, unreachable } from './open-url.ts';
+
+/** What is kept of an import in the scratch folder, so that it outlives a restart. The URL may hold a signature. */
+interface ImportRecord {
+  readonly id: string;
+  readonly url: string;
+  readonly details: UploadDetails;
+  /** Milliseconds. */
+  readonly createdAt: number;
+  readonly failure: ImportFailure | null;
+}
+
+export interface ImportFailure {
+  readonly code: string;
+  readonly reason: string;
+}
+
+export interface ImportView {
+  readonly id: string;
+  /** Bytes that arrived in this attempt. */
+  readonly offset: number;
+  readonly sizeBytes: number | null;
+  readonly failure: ImportFailure | null;
+}
+
+/**
+ * Videos that are fetched from a URL, on their way to an asset of the same id.
+ *
+ * | phase   | in scratch          | ends when |
+ * |---------|---------------------|-----------|
+ * | waiting | record              | one of the few places is free |
+ * | running | record, part        | the asset is made, it fails, or it is cancelled |
+ * | failed  | record with failure | it expires |
+ *
+ * A running import that is cut off by a restart begins again.
+ */
+export interface UrlImports {
+  /** Returns once the import is on the disk. */
+  start(id: string, url: string, details: UploadDetails): Promise<ImportView>;
+  find(id: string): ImportView | null;
+  /** Stops and forgets it; false where there is none. */
+  cancel(id: string): Promise<boolean>;
+  /** Imports that wait or run. */
+  open(): number;
+  /** Takes up what a restart left, and forgets failures that have expired. */
+  sweep(): Promise<void>;
+  /** Stops all; they are taken up after the next start. */
+  close(): Promise<void>;
+}
+
+export interface UrlImportsDependencies {
+  readonly dir: string;
+  readonly opener: UrlOpener;
+  readonly scratch: Scratch;
+  readonly admit: AdmitSource;
+  readonly catalogue: Pick<Catalogue, 'get'>;
+  readonly uploadMetrics: UploadMetrics;
+  readonly maxUploadBytes: number;
+  readonly expiryMs: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+interface Live {
+  record: ImportRecord;
+  offset: number;
+  sizeBytes: number | null;
+  readonly stop: AbortController;
+  work: Promise<void>;
+}
+
+const atOnce = 3;
+const attempts = 3;
+const pauseMs = 500;
+
+export function makeUrlImports(dependencies: UrlImportsDependencies): UrlImports {
+  const { dir, opener, scratch, admit, catalogue, uploadMetrics, maxUploadBytes, expiryMs, clock, logger } =
+    dependencies;
+  const live = new Map<string, Live>();
+  const limit = pLimit(atOnce);
+  let closing = false;
+  const pathOf = (id: string): string => join(dir, `${id}.json`);
+
+  async function save(record: ImportRecord): Promise<void> {
+    const path = pathOf(record.id);
+    await writeFile(`${path}.new`, JSON.stringify(record), { mode: 0o600 });
+    await rename(`${path}.new`, path);
+  }
+
+  async function forget(id: string): Promise<void> {
+    await rm(pathOf(id), { force: true });
+    live.delete(id);
+  }
+
+  function launch(record: ImportRecord): Live {
+    const one: Live = { record, offset: 0, sizeBytes: null, stop: new AbortController(), work: Promise.resolve() };
+    live.set(record.id, one);
+    if (record.failure === null) one.work = limit(() => run(one)).catch((error) => onTrouble(one, error));
+    return one;
+  }
+
+  async function run(one: Live): Promise<void> {
+    const { id, details } = one.record;
+    if (one.stop.signal.aborted) return;
+    if (!(await catalogue.get(id))) {
+      const path = scratch.newIncomingPath();
+      try {
+        const file = await fetchFile(one, path);
+        uploadMetrics.received('url', file.sizeBytes);
+        one.stop.signal.throwIfAborted();
+        await admit({ id, ...file, details });
+      } finally {
+        await rm(path, { force: true });
+      }
+    }
+    uploadMetrics.accepted('url');
+    await forget(id);
+  }
+
+  async function fetchFile(one: Live, path: string) {
+    const { signal } = one.stop;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const { body, sizeBytes } = await opener.open(one.record.url, signal);
+        try {
+          if (sizeBytes !== null && sizeBytes > maxUploadBytes) throw tooLarge(maxUploadBytes);
+          await scratch.ensureRoom(sizeBytes ?? 0);
+        } catch (error) {
+          body.on('error', () => undefined).destroy();
+          throw error;
+        }
+        one.sizeBytes = sizeBytes;
+        return await receiveFile(body, path, maxUploadBytes, (received) => {
+          one.offset = received;
+        });
+      } catch (error) {
+        signal.throwIfAborted();
+        if (error instanceof Problem || !isTrouble(error)) throw error;
+        const what = error instanceof UrlTroubleError ? error.message : troubleOf(error);
+        if (attempt === attempts)
+          throw unreachable(`The URL could not be fetched in ${attempts} attempts: ${what}.`, error);
+        one.offset = 0;
+        await clock.sleep(pauseMs * 2 ** attempt, signal);
+      }
+    }
+  }
+
+  /** The record keeps why; what is our own trouble is tried again by the sweep. */
+  async function onTrouble(one: Live, error: unknown): Promise<void> {
+    const { id } = one.record;
+    if (one.stop.signal.aborted) return;
+    uploadMetrics.refused('url', error);
+    logger.warn({ err: error, uploadId: id }, 'an import failed');
+    if (!(error instanceof Problem) || error.code === 'not-ready') {
+      live.delete(id);
+      return;
+    }
+    // As the refusal of an upload: the code of the file where there is one.
+    const code = error.errors?.[0]?.at === 'file' ? error.errors[0].message : error.code;
+    one.record = { ...one.record, failure: { code, reason: error.message } };
+    await save(one.record).catch((cause: unknown) => logger.error({ err: cause, uploadId: id }, 'not saved'));
+  }
+
+  const viewOf = ({ record, offset, sizeBytes }: Live): ImportView => ({
+    id: record.id,
+    offset,
+    sizeBytes,
+    failure: record.failure,
+  });
+
+  return {
+    async start(id, url, details) {
+      const record = { id, url, details, createdAt: clock.now(), failure: null };
+      await save(record);
+      return viewOf(launch(record));
+    },
+    find: (id) => {
+      const one = live.get(id);
+      return one ? viewOf(one) : null;
+    },
+    async cancel(id) {
+      const one = live.get(id);
+      if (!one) return false;
+      one.stop.abort();
+      await one.work;
+      await forget(id);
+      return true;
+    },
+    open: () => [...live.values()].filter(({ record }) => record.failure === null).length,
+    async sweep() {
+      for (const name of await readdir(dir)) {
+        const id = name.replace(/\.json$/, '');
+        if (closing || !isId(id) || !name.endsWith('.json')) continue;
+        const known = live.get(id);
+        const record = known?.record ?? (await readRecord(join(dir, name)));
+        if (!record) await rm(join(dir, name), { force: true });
+        else if (record.failure && clock.now() - record.createdAt > expiryMs) await forget(id);
+        else if (!known) launch(record);
+      }
+    },
+    async close() {
+      closing = true;
+      for (const { stop } of live.values()) stop.abort();
+      await Promise.allSettled([...live.values()].map(({ work }) => work));
+      await opener.close();
+    },
+  };
+}
+
+/** Null for what a crash left half written by another version. */
+async function readRecord(path: string): Promise<ImportRecord | null> {
+  try {
+    const record: ImportRecord = JSON.parse(await readFile(path, 'utf8'));
+    return typeof record.url === 'string' && isId(record.id) ? record : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Errors of sockets and of undici; anything else is a mistake of ours. */
+const isTrouble = (error: unknown): boolean =>
+  error instanceof UrlTroubleError || (error instanceof Error && 'code' in error);
