@@ -13,7 +13,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createWriteStream, statSync } from 'node:fs';
+import { createWriteStream, statSync, type WriteStream } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -81,8 +81,8 @@ export function startChild(spec: ChildSpec, events: ChildEvents): Child {
       detached: true,
     });
     process_ = child;
-    child.stdout?.pipe(log, { end: false });
-    child.stderr?.pipe(log, { end: false });
+    if (stopping) child.kill('SIGTERM');
+    record(child, log);
     child.on('message', (message: { type?: string }) => {
       if (message.type === 'listening') isListening();
     });
@@ -95,7 +95,10 @@ export function startChild(spec: ChildSpec, events: ChildEvents): Child {
     return code;
   };
 
-  exited = run();
+  exited = run().catch((error: Error) => {
+    events.onExit(spec.name, `cannot be run: ${error.message}`, null);
+    neverListens(error);
+  });
   return {
     name: spec.name,
     listening,
@@ -109,6 +112,18 @@ export function startChild(spec: ChildSpec, events: ChildEvents): Child {
       clearTimeout(timer);
     },
   };
+}
+
+/** A disk that is full costs the log, not the process: what it writes is read on, and its log begins anew with its next start. */
+function record(child: ChildProcess, log: WriteStream): void {
+  const streams = [child.stdout, child.stderr].filter((stream) => stream !== null);
+  for (const stream of streams) stream.pipe(log, { end: false });
+  log.on('error', () => {
+    for (const stream of streams) {
+      stream.unpipe(log);
+      stream.resume();
+    }
+  });
 }
 
 /** Keeps one older file of a log that has grown large. */

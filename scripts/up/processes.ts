@@ -1,5 +1,6 @@
 /** Which processes make up Nightfill on one machine, and the environment of each. */
 import { join } from 'node:path';
+import { settings } from '../../shared/platform/settings.ts';
 import { applianceCredential } from '../../shared/tokens/credentials.ts';
 import type { ChildSpec } from './child.ts';
 import type { DataDir, Secrets } from './data-dir.ts';
@@ -115,10 +116,19 @@ export function processGroups(it: Installation, port: number): readonly (readonl
   ];
 }
 
+/** What wires processes together is decided here, and a secret goes to those alone that need it. */
+const decidedHere: ReadonlySet<string> = new Set(
+  Object.values(settings)
+    .filter(({ env, secret }) => secret || /_(URL|API|APPLIANCE_ID|APPLIANCE_DIR)$/.test(env))
+    .flatMap(({ env }) => [env, `${env}_FILE`]),
+);
+
 /** What children inherit: the machine's own variables, and settings that tune rather than wire. */
 function tuning(): Record<string, string> {
-  const inherited = /^(PATH|HOME|LANG|LC_.*|TZ|TMPDIR|NODE_EXTRA_CA_CERTS|NIGHTFILL_(?!TEST_|API$).*)$/;
+  const inherited = /^(PATH|HOME|LANG|LC_.*|TZ|TMPDIR|NODE_EXTRA_CA_CERTS|NIGHTFILL_(?!TEST_).*)$/;
   return Object.fromEntries(
-    Object.entries(process.env).filter((entry): entry is [string, string] => inherited.test(entry[0]) && !!entry[1]),
+    Object.entries(process.env).filter(
+      (entry): entry is [string, string] => inherited.test(entry[0]) && !decidedHere.has(entry[0]) && !!entry[1],
+    ),
   );
 }

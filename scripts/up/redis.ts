@@ -5,8 +5,8 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { openSync } from 'node:fs';
-import { readFile, readlink, writeFile } from 'node:fs/promises';
+import { closeSync, openSync } from 'node:fs';
+import { readFile, readlink, realpath, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -28,37 +28,60 @@ export interface RedisChild {
 const readyWithinMs = 20_000;
 const restartPauseMs = 500;
 
-/** @throws Error when Redis is not ready in time; the log file says why. */
-export async function startRedis(options: RedisOptions): Promise<RedisChild> {
+/** @throws Error when Redis cannot be started or is not ready in time; nothing is left running then. */
+export async function startRedis(given: RedisOptions): Promise<RedisChild> {
+  // The system tells a process's folder without links; an orphan is known by it.
+  const options = { ...given, dir: await realpath(given.dir) };
   const configFile = join(options.dir, 'redis.conf');
   await writeFile(configFile, configOf(options), { mode: 0o600 });
   await stopOrphan(options.dir);
 
   let stopping = false;
   let child: ChildProcess | null = null;
-  const run = async (): Promise<void> => {
-    while (!stopping) {
-      const log = openSync(options.logFile, 'a', 0o600);
+  const runOnce = async (): Promise<string> => {
+    const log = openSync(options.logFile, 'a', 0o600);
+    try {
       child = spawn('redis-server', [configFile], { stdio: ['ignore', log, log], detached: true });
-      const how = await Promise.race([
-        once(child, 'exit').then(([code, signal]) => String(code ?? signal)),
-        once(child, 'error').then(([error]) => (error as Error).message),
-      ]);
+      // `once` throws what the child emits as its error: it could not be started.
+      const [code, signal] = await once(child, 'exit');
+      return String(code ?? signal);
+    } finally {
+      closeSync(log);
+    }
+  };
+  const run = async (): Promise<void> => {
+    for (;;) {
+      const how = await runOnce();
       if (stopping) return;
       options.onExit(how);
       await delay(restartPauseMs);
+      if (stopping) return;
     }
   };
   const ended = run();
-  await untilReady(options);
-  return {
-    url: `redis://127.0.0.1:${options.port}`,
-    stop: async () => {
-      stopping = true;
-      child?.kill('SIGTERM');
-      await ended;
+  const cannotStart = ended.then(
+    () => {},
+    (error: Error) => {
+      throw new Error(
+        `redis-server cannot be started (${error.message}): install it, e.g. apt-get install redis-server`,
+      );
     },
+  );
+  const stop = async (): Promise<void> => {
+    stopping = true;
+    child?.kill('SIGTERM');
+    await ended.catch(() => {});
   };
+  const waiting = new AbortController();
+  try {
+    await Promise.race([untilReady(options, waiting.signal), cannotStart]);
+  } catch (error) {
+    waiting.abort();
+    await stop();
+    throw error;
+  }
+  cannotStart.catch((error: Error) => options.onExit(error.message));
+  return { url: `redis://127.0.0.1:${options.port}`, stop };
 }
 
 const configOf = ({ dir, port, password }: RedisOptions): string =>
@@ -89,9 +112,9 @@ async function stopOrphan(dir: string): Promise<void> {
   for (let waitedMs = 0; waitedMs < readyWithinMs && (await isOurs()); waitedMs += 50) await delay(50);
 }
 
-async function untilReady({ port, password, logFile }: RedisOptions): Promise<void> {
+async function untilReady({ port, password, logFile }: RedisOptions, signal: AbortSignal): Promise<void> {
   const deadline = Date.now() + readyWithinMs;
-  while (Date.now() < deadline) {
+  while (Date.now() < deadline && !signal.aborted) {
     if ((await ask(port, `AUTH ${password}\r\nPING\r\n`)).includes('+PONG')) return;
     await delay(20);
   }

@@ -57,7 +57,7 @@ export async function up(options: UpOptions): Promise<number> {
     const startedAt = Date.now();
     const secrets = await data.secrets();
     const ports = await data.ports(portNames(demoAppliances), options.host, options.port + 1);
-    const reachable = isAny(options.host) ? outsideAddress() : options.host;
+    const reachable = isAny(options.host) ? outsideAddress() : inUrl(options.host);
     const apiUrl = `http://${reachable}:${options.port}`;
 
     print(`Nightfill: data in ${data.root}, logs in ${data.path('log')}`);
@@ -98,7 +98,7 @@ export async function up(options: UpOptions): Promise<number> {
       appliances: demoAppliances,
       addressesOf: (id) => ({
         publicUrl: `http://${reachable}:${ports.get(id)}`,
-        internalUrl: `http://${isAny(options.host) ? '127.0.0.1' : options.host}:${ports.get(id)}`,
+        internalUrl: `http://${isAny(options.host) ? '127.0.0.1' : inUrl(options.host)}:${ports.get(id)}`,
       }),
     });
     await untilHealthy(api, stop.signal);
@@ -127,6 +127,9 @@ export async function up(options: UpOptions): Promise<number> {
 }
 
 const isAny = (host: string): boolean => host === '0.0.0.0' || host === '::';
+
+/** RFC 3986 §3.2.2: an IPv6 address stands in brackets. */
+const inUrl = (host: string): string => (host.includes(':') ? `[${host}]` : host);
 
 /** An address of this machine that others can reach, for a server that listens on all of them. */
 function outsideAddress(): string {
