@@ -21,7 +21,7 @@ describe('option values', () => {
     expect(windowOption('23:30-05:00')).toEqual({ start: '23:30', end: '05:00' });
     expect(locationOption('52.5, 13.4')).toEqual({ latitude: 52.5, longitude: 13.4 });
     expect(locationOption('-33.9,-151')).toEqual({ latitude: -33.9, longitude: -151 });
-    expect(portOption('0')).toBe(0);
+    expect(portOption('1')).toBe(1);
     expect(weightOption('0.5')).toBe(0.5);
   });
 
@@ -53,6 +53,7 @@ describe('option values', () => {
     [rateOption, '0'],
     [rateOption, 'fast'],
     [rateOption, '10 MiB/s'],
+    [portOption, '0'],
     [portOption, '65536'],
     [portOption, ''],
     [weightOption, '0'],

@@ -74,7 +74,7 @@ const whole = (min: number, max: number) =>
   });
 
 export const countOption = whole(1, 1_000_000);
-export const portOption = whole(0, 65_535);
+export const portOption = whole(1, 65_535);
 
 export const weightOption = reader((text) => {
   const number = Number(text);

@@ -45,7 +45,10 @@ export function addAppliances(program: Command): void {
       const { items: all } = await take(client.appliances(flags.region));
       const items = all.filter((appliance) => flags.region === undefined || appliance.regionId === flags.region);
       if (cli.json) return cli.document(items);
-      if (items.length === 0) return cli.say('no appliances; add one with nightfill appliances add');
+      if (items.length === 0)
+        return cli.say(
+          `no appliances${flags.region ? ` in ${flags.region}` : ''}; add one with nightfill appliances add`,
+        );
       cli.table(
         [
           { head: 'ID' },

@@ -17,7 +17,7 @@ interface ExportFlags {
 }
 
 export function addDemand(program: Command): void {
-  const demand = program.command('demand').description('import and export what was watched');
+  const demand = program.command('demand').description('import and export what was watched').helpCommand(false);
   withExamples(demand, 'demand import history.csv.gz', 'demand export --region eu-berlin');
 
   const load = demand
@@ -33,7 +33,7 @@ export function addDemand(program: Command): void {
         `imported ${formatNumberOf(imported.rows, 'row')}: ${formatNumberOf(imported.regions, 'region')}, ${formatNumberOf(imported.days, 'day')}`,
       );
     });
-  withExamples(load, 'demand import history.csv', 'zcat history.csv.gz | nightfill demand import -');
+  withExamples(load, 'demand import history.csv', 'demand import - < history.csv');
 
   const save = demand
     .command('export')

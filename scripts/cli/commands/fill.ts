@@ -39,6 +39,8 @@ export function addFill(program: Command): void {
       process.exitCode = fillExitCode(fill);
       if (cli.json) return cli.document(fill);
       cli.facts(fillFacts(fill));
+      // What ended before it began has no report; its message says why.
+      if (hasEnded(fill) && fill.startedAt === null) return;
       if (hasEnded(fill)) return cli.note(`the report: nightfill report --region ${fill.regionId} --date ${fill.date}`);
       if (opensLater && fill.state === 'scheduled' && fill.date === nextWindow.date)
         cli.note(

@@ -32,7 +32,8 @@ export function addFills(program: Command): void {
       }
       const { items } = await take(client.fills(flags.region, Math.min(flags.limit, 500)), flags.limit);
       if (cli.json) return cli.document(items);
-      if (items.length === 0) return cli.say('no fills yet; start one with nightfill fill --region R --now');
+      if (items.length === 0)
+        return cli.say(`no fills yet; start one with nightfill fill --region ${flags.region ?? 'R'} --now`);
       cli.table(
         [
           { head: 'ID' },

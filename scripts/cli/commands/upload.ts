@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { checkFile } from '../check-file.ts';
 import { type Cli, openCli } from '../cli.ts';
 import type { AssetDetail, Client } from '../client.ts';
@@ -32,7 +32,7 @@ export function addUpload(program: Command): void {
     .description('upload videos, resumably; prints the id of each asset')
     .argument('<file...>', 'video files')
     .option('--title <text>', 'title, for a single file; by default from the file’s name')
-    .option('--tag <tag>', 'tag; repeat for more', listOption, [])
+    .addOption(new Option('--tag <tag>', 'tag; repeat for more').argParser(listOption).default([], 'none'))
     .option('--profile <name>', 'transcode profile')
     .option('--wait', 'wait until it plays, with progress for each rendition')
     .action(async (files: readonly string[], flags: UploadFlags, self: Command) => {
