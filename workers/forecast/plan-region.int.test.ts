@@ -292,9 +292,12 @@ describe('schedules', () => {
 
   it('plan at once for a window whose planning time was missed, but once only and not for a new region', async () => {
     nowMs = planTime + 3_600_000;
-    await kit.fleet.putRegion(makeTestRegion('new', { updatedAt: new Date(nowMs).toISOString() }));
+    await kit.fleet.putRegion(makeTestRegion('new', { createdAt: new Date(nowMs).toISOString() }));
+    await kit.fleet.putRegion(makeTestRegion('moved', { updatedAt: new Date(nowMs).toISOString() }));
     await keep();
     expect(await kit.jobs.get('plan-region', `plan-r-${date}`)).toMatchObject({ payload: { regionId: 'r', date } });
+    expect(await kit.jobs.get('plan-region', `plan-moved-${date}`)).not.toBeNull();
+    await kit.fleet.removeRegion('moved');
     expect(await kit.jobs.get('plan-region', `plan-new-${date}`)).toBeNull();
     await run({ regionId: 'r', date });
     expect(await keep()).toBe(0);

@@ -56,11 +56,14 @@ export function makeKeepSchedules({ fleet, documents, jobs, clock, planLeadMs }:
     return changed;
   }
 
-  /** True when the window's planning time has passed with the region as it is, and nobody planned for it. */
+  /**
+   * The date of a window whose planning time has passed and that nobody planned for: the worker was away, or an operator
+   * has moved the window onto the present. A region that is newer than that time waits for its first whole night.
+   */
   async function isMissed(region: Region): Promise<string | null> {
     const span = comingWindow(clock.now(), region.window, region.timeZone);
     const plannedAtMs = span.startMs - planLeadMs;
-    if (!region.fillEnabled || clock.now() < plannedAtMs || Date.parse(region.updatedAt) > plannedAtMs) return null;
+    if (!region.fillEnabled || clock.now() < plannedAtMs || Date.parse(region.createdAt) > plannedAtMs) return null;
     const fills = await documents.listFills({ regionId: region.id, date: span.date });
     return fills.some(({ start }) => start === 'window') ? null : span.date;
   }
