@@ -14,6 +14,8 @@ export interface Exchange {
   header(name: string): string | undefined;
   /** `sentBytes` bounds what of the body can have left; infinite where all of it did. */
   onDone: (sentBytes: number) => void;
+  /** False where bytes may be needed longer than until `onDone`: borrowed ones must be copied first. */
+  readonly mayBorrow: boolean;
   /** Answers whole. The body of HEAD, 204 and 304 is null. */
   send(status: number, head: readonly HeaderBlock[], body: Buffer | null): void;
   /** Answers part by part, each fetched when the one before is on its way; breaks off when `parts` throws. */

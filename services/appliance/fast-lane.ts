@@ -128,6 +128,7 @@ class LaneExchange implements Exchange {
   readonly method: string;
   readonly target: string;
   readonly isSecure = false;
+  readonly mayBorrow = true;
   readonly remoteAddress: string;
   onDone: (sentBytes: number) => void = () => {};
   readonly #socket: Socket;

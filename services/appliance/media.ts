@@ -229,7 +229,8 @@ export function makeMedia(deps: MediaDeps): (exchange: Exchange) => void {
       if (rest) return finish(asked, status, first.outcome, view, head, partsOf(visit, first, rest()));
       visit.parts.push({ outcome: first.outcome, bytes: first.bytes.length });
       visit.release = first.release;
-      return finish(asked, status, first.outcome, view, head, first.bytes);
+      const body = first.release && !exchange.mayBorrow ? Buffer.from(first.bytes) : first.bytes;
+      return finish(asked, status, first.outcome, view, head, body);
     });
   }
 

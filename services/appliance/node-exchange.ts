@@ -26,6 +26,8 @@ export function makeNodeExchange(
     method: request.method ?? '',
     target: request.url ?? '',
     isSecure: 'encrypted' in (socket ?? {}),
+    // HTTP/2 frames refer to the bytes until they are written, which may be after their stream was closed.
+    mayBorrow: isHttp1(response),
     remoteAddress: socket?.remoteAddress ?? '',
     header(name) {
       const value = request.headers[name];
@@ -40,7 +42,7 @@ export function makeNodeExchange(
     },
     stream(status, head, parts) {
       writeHead(status, head);
-      pump(response, parts).catch(() => response.destroy());
+      pump(response, exchange.mayBorrow ? parts : copied(parts)).catch(() => response.destroy());
     },
   };
 
@@ -77,4 +79,12 @@ async function pump(answer: NodeResponse, parts: AsyncGenerator<BodyPart>): Prom
     if (!more) await once(response, 'drain', { signal: gone.signal });
   }
   response.end();
+}
+
+async function* copied(parts: AsyncGenerator<BodyPart>): AsyncGenerator<BodyPart> {
+  for await (const { bytes, release } of parts) {
+    const own = release ? Buffer.from(bytes) : bytes;
+    release?.();
+    yield { bytes: own };
+  }
 }

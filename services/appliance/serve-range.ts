@@ -1,7 +1,7 @@
 import type { Outcome } from '../../shared/domain/demand.ts';
 import type { ByteRange } from '../../shared/domain/http/range.ts';
 import { type SliceSpec, sliceSizeBytes } from '../../shared/domain/manifest.ts';
-import type { SegmentCache } from '../../shared/ports/segment-cache.ts';
+import type { CachedPart, SegmentCache } from '../../shared/ports/segment-cache.ts';
 import { andThen } from './and-then.ts';
 import type { Puller } from './pull.ts';
 import { PullError } from './upstream.ts';
@@ -62,8 +62,7 @@ export function makeServeRange({ cache, puller }: ServeRangeDeps): ServeRange {
   async function fetchPiece(request: ServeRequest, piece: Piece): Promise<ServedPart> {
     const { slice, from, to } = piece;
     const held = await cache.readPart(request.key, slice.index, from, to);
-    if (held)
-      return { bytes: held.bytes, outcome: held.tier === 'memory' ? 'hit-memory' : 'hit-disk', release: held.release };
+    if (held) return servedFrom(held);
     if (request.onlyIfCached) throw new PullError('not-held', `${request.key} is not held`);
     const { assetId, key, slices, loop } = request;
     const { value, outcome } = await puller.pullSlice({ assetId, key, slice, whole: slices.length === 1, loop });
@@ -71,8 +70,8 @@ export function makeServeRange({ cache, puller }: ServeRangeDeps): ServeRange {
   }
 
   function readPiece(request: ServeRequest, piece: Piece): ServedPart | Promise<ServedPart> {
-    const hot = cache.readNow(request.key, piece.slice.index);
-    return hot ? { bytes: cut(hot, piece), outcome: 'hit-memory' } : fetchPiece(request, piece);
+    const held = cache.readPartNow(request.key, piece.slice.index, piece.from, piece.to);
+    return held ? servedFrom(held) : fetchPiece(request, piece);
   }
 
   return (request) => {
@@ -96,6 +95,12 @@ export function makeServeRange({ cache, puller }: ServeRangeDeps): ServeRange {
     }));
   };
 }
+
+const servedFrom = ({ bytes, tier, release }: CachedPart): ServedPart => ({
+  bytes,
+  outcome: tier === 'memory' ? 'hit-memory' : 'hit-disk',
+  release,
+});
 
 const cut = (bytes: Buffer, { from, to }: Piece): Buffer =>
   from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to);

@@ -12,14 +12,14 @@ export interface SegmentCache {
   /** The slice's bytes and the tier they came from; null when it is not held. The buffer must not be changed. */
   read(key: string, sliceIndex: number): Promise<CachedSlice | null>;
 
-  /** As `read`, for a slice that lies in memory; null for every other, held or not. */
-  readNow(key: string, sliceIndex: number): Buffer | null;
-
   /**
    * The bytes `from … to - 1` of a slice, checked as those of `read` are. They may lie in a buffer that is used again:
    * where there is a `release`, it must be called once they are no longer needed, and they must not be kept.
    */
   readPart(key: string, sliceIndex: number, from: number, to: number): Promise<CachedPart | null>;
+
+  /** As `readPart`, for bytes that can be had without waiting; null for all others, held or not. */
+  readPartNow(key: string, sliceIndex: number, from: number, to: number): CachedPart | null;
 
   has(key: string, sliceIndex: number): boolean;
 
@@ -42,6 +42,9 @@ export interface SegmentCache {
   inventory(after?: string): Iterable<InventoryEntry>;
 
   stats(): CacheStats;
+
+  /** Memory of parts that were read and not released yet. */
+  readonly lentBytes: number;
 
   setCapacity(bytes: number): Promise<void>;
 

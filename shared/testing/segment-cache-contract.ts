@@ -56,6 +56,36 @@ export function segmentCacheContract(name: string, makeHarness: () => Promise<Se
       expect(await cache.read('a/v/g', 3)).toBeNull();
     });
 
+    it('gives back any part of a slice, again and again, and right away where it can', async () => {
+      const bytes = Buffer.from(Array.from({ length: 9_000 }, (_, at) => (at * 7) % 251));
+      const sha256 = createHash('sha256').update(bytes).digest('hex');
+      await cache.write('a/v/f', { index: 0, offset: 0, sizeBytes: bytes.length, sha256 }, bytes, pulled);
+      for (let round = 0; round < 30; round += 1) {
+        const from = (round * 1_117) % 8_000;
+        const to = Math.min(bytes.length, from + 1 + ((round * 911) % 5_000));
+        const part = cache.readPartNow('a/v/f', 0, from, to) ?? (await cache.readPart('a/v/f', 0, from, to));
+        expect(part?.bytes.equals(bytes.subarray(from, to))).toBe(true);
+        part?.release?.();
+      }
+      expect(cache.lentBytes).toBe(0);
+      expect(cache.readPartNow('a/v/f', 1, 0, 10)).toBeNull();
+      expect(await cache.readPart('a/v/f', 1, 0, 10)).toBeNull();
+    });
+
+    it('does not give a buffer to two readers', async () => {
+      const { slice, bytes } = makeSlice('a', 5_000);
+      const { slice: other, bytes: otherBytes } = makeSlice('b', 5_000, 1);
+      await cache.write('a/v/f', slice, bytes, pulled);
+      await cache.write('a/v/f', other, otherBytes, pulled);
+      for (let round = 0; round < 5; round += 1) {
+        const held = await Promise.all([0, 1, 0, 1].map((index) => cache.readPart('a/v/f', index, 10, 4_000)));
+        held.forEach((part, at) => {
+          expect(part?.bytes.equals((at % 2 ? otherBytes : bytes).subarray(10, 4_000))).toBe(true);
+        });
+        for (const part of held) part?.release?.();
+      }
+    });
+
     it('holds an empty slice', async () => {
       expect(await put('a/v/empty', pulled, 0)).toBe('stored');
       expect((await cache.read('a/v/empty', 0))?.bytes.length).toBe(0);

@@ -7,6 +7,9 @@ const overheadBytes = 512;
 /** Whole slices in memory, bounded in bytes. Buffers are handed out as they are and must not be changed. */
 export interface MemoryTier<K> {
   readonly sizeBytes: number;
+  has(slice: K): boolean;
+  /** Whether an entry of that size can be held at all. */
+  mayHold(sizeBytes: number): boolean;
   get(slice: K): Buffer | null;
   put(slice: K, bytes: Buffer): void;
   remove(slice: K): void;
@@ -26,6 +29,8 @@ export function makeMemoryTier<K>(maxBytes: number, nameOf: (slice: K) => string
     get sizeBytes() {
       return queue.sizeBytes;
     },
+    mayHold: (sizeBytes) => sizeBytes + overheadBytes <= maxBytes,
+    has: (slice) => entries.has(slice),
     get(slice) {
       const entry = entries.get(slice);
       if (!entry) return null;

@@ -26,7 +26,13 @@ describe('slices on disk', () => {
   let cache: SegmentCache | undefined;
   const errors: Error[] = [];
   const openCache = async (
-    options: { capacityBytes?: number; memoryBytes?: number; dir?: string; compactAfterLines?: number } = {},
+    options: {
+      capacityBytes?: number;
+      memoryBytes?: number;
+      dir?: string;
+      compactAfterLines?: number;
+      trustMs?: number;
+    } = {},
   ) => {
     const onDiskError = (error: Error) => errors.push(error);
     cache = await openSliceCache({ dir, capacityBytes: 50_000_000, memoryBytes: 0, onDiskError, ...options });
@@ -76,6 +82,43 @@ describe('slices on disk', () => {
     expect(errors).toHaveLength(1);
     expect(await put(it, 'a/v/f')).toBe('stored');
     expect(await it.read('a/v/f', 0)).not.toBeNull();
+  });
+
+  it('a part is checked like the whole, and damage elsewhere in the slice is not seen by it', async () => {
+    const it = await openCache({ trustMs: -1 });
+    await put(it, 'a/v/f', 200_000);
+    const read = async (from: number) => {
+      const part = it.readPartNow('a/v/f', 0, from, from + 100) ?? (await it.readPart('a/v/f', 0, from, from + 100));
+      part?.release?.();
+      return part !== null;
+    };
+    expect(await read(10)).toBe(true);
+    for (const path of await sliceFiles()) flipByte(path, 150_000);
+    expect(await read(10)).toBe(true);
+    expect(errors).toEqual([]);
+    expect(await read(140_000)).toBe(false);
+    expect(it.has('a/v/f', 0)).toBe(false);
+    expect(errors).toHaveLength(1);
+    expect(it.lentBytes).toBe(0);
+  });
+
+  it('a deleted slice is not read from a file that is still open', async () => {
+    const it = await openCache();
+    await put(it, 'a/v/f', 200_000);
+    for (let i = 0; i < 3; i += 1) (await it.readPart('a/v/f', 0, 0, 100))?.release?.();
+    expect(it.readPartNow('a/v/f', 0, 0, 100)).not.toBeNull();
+    await it.remove('a/v/f');
+    expect(it.readPartNow('a/v/f', 0, 0, 100)).toBeNull();
+    expect(await it.readPart('a/v/f', 0, 0, 100)).toBeNull();
+    const open = await readdir('/proc/self/fd');
+    const targets = open.map((fd) => {
+      try {
+        return fs.readlinkSync(`/proc/self/fd/${fd}`);
+      } catch {
+        return '';
+      }
+    });
+    expect(targets.filter((path) => path.startsWith(join(dir, 'slices')))).toEqual([]);
   });
 
   it('starts with what is whole: leftovers, strangers, short and missing files are dropped', async () => {

@@ -11,13 +11,16 @@
  * Unpinned slices queue for eviction (S3-FIFO); pinned ones are in no queue, so nothing but a plan or a deletion can
  * take them. A file that cannot be read, or reads otherwise than it was written, is dropped and is a miss.
  */
-import { crc32 } from 'node:zlib';
 import type { SliceSpec } from '../../domain/manifest.ts';
-import type { CachedSlice, SegmentCache, WriteOptions, WriteOutcome } from '../../ports/segment-cache.ts';
+import type { CachedPart, CachedSlice, SegmentCache, WriteOptions, WriteOutcome } from '../../ports/segment-cache.ts';
+import { sumBlocks } from './block-sums.ts';
+import { makeBufferPool } from './buffer-pool.ts';
 import { sha256Of } from './digest.ts';
 import { lockFolder } from './folder-lock.ts';
 import type { JournalRecord } from './journal.ts';
 import { makeMemoryTier } from './memory-tier.ts';
+import { makeOpenFiles } from './open-files.ts';
+import { makePartReader, type ReadPart } from './part-reader.ts';
 import { openPinnedKeys } from './pinned-keys.ts';
 import { recordsOf, recover } from './recovery.ts';
 import { makeRoomKeeper } from './room.ts';
@@ -30,11 +33,16 @@ export interface SliceCacheOptions {
   readonly dir: string;
   readonly capacityBytes: number;
   readonly memoryBytes: number;
+  /** How long bytes read from the disk and checked may be read again unchecked; they come from the page cache then. */
+  readonly trustMs?: number;
   /** The journal is replaced by a snapshot after so many lines, or twice as many as there are slices. */
   readonly compactAfterLines?: number;
   /** Told of disk errors that the cache survived. */
   readonly onDiskError?: (error: Error) => void;
 }
+
+/** Buffers that wait for the next read. */
+const idlePoolBytes = 64 * 1024 * 1024;
 
 /** A disk that cannot open more files is busy, not broken. */
 const passingErrors: ReadonlySet<string | undefined> = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN']);
@@ -44,6 +52,11 @@ interface Write {
   deleted: boolean;
   readonly done: Promise<WriteOutcome>;
 }
+
+const cut = (bytes: Buffer, from: number, to: number): Buffer =>
+  from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to);
+
+const fromDisk = (part: ReadPart | null): CachedPart | null => part && { ...part, tier: 'disk' };
 
 const nameOf = (slice: HeldSlice): string => `${slice.object.key}#${slice.index}`;
 
@@ -66,6 +79,9 @@ export async function openSliceCache(options: SliceCacheOptions): Promise<Segmen
 
   const queue = makeS3Fifo<HeldSlice>({ nameOf, maxGhosts: 100_000 });
   const memory = makeMemoryTier<HeldSlice>(options.memoryBytes, nameOf);
+  const pool = makeBufferPool(idlePoolBytes);
+  const openFiles = makeOpenFiles(files.pathOf);
+  const parts = makePartReader({ files: openFiles, pool, trustMs: options.trustMs ?? 30_000 });
   const room = makeRoomKeeper({ capacityBytes: options.capacityBytes, queue, drop });
   const writes = new Map<string, Write>();
   const reads = new Map<HeldSlice, Promise<Buffer | null>>();
@@ -91,6 +107,7 @@ export async function openSliceCache(options: SliceCacheOptions): Promise<Segmen
     if (pinned.has(slice.object.key)) pinnedBytes -= slice.sizeBytes;
     queue.remove(slice);
     memory.remove(slice);
+    parts.forget(slice);
     tryAppend(['-', slice.fileId]);
     try {
       await files.remove(slice.fileId);
@@ -137,10 +154,12 @@ export async function openSliceCache(options: SliceCacheOptions): Promise<Segmen
     try {
       await files.write(fileId, bytes);
       if (write.deleted) throw new Error(`${write.key} was deleted while it was written`);
-      const crc = crc32(bytes);
+      const { whole: crc, blocks } = sumBlocks(bytes);
       journal.append(['+', fileId, write.key, slice.index, bytes.length, crc]);
       if (pinIt) pin(write.key);
-      enqueue(index.add(write.key, slice.index, { sizeBytes: bytes.length, fileId, crc }), false);
+      const held = index.add(write.key, slice.index, { sizeBytes: bytes.length, fileId, crc });
+      parts.learn(held, blocks);
+      enqueue(held, false);
       compactWhenDue();
       return 'stored';
     } catch (error) {
@@ -152,11 +171,16 @@ export async function openSliceCache(options: SliceCacheOptions): Promise<Segmen
     }
   }
 
-  async function readFile(slice: HeldSlice): Promise<Buffer | null> {
+  /** `forPart`: only a part is wanted now, so the rest need not take the place of something else in memory. */
+  async function readFile(slice: HeldSlice, forPart: boolean): Promise<Buffer | null> {
     try {
       const bytes = await files.read(slice.fileId, slice.sizeBytes);
-      if (bytes.length === slice.sizeBytes && crc32(bytes) === slice.crc) {
-        if (index.get(slice.object.key, slice.index) === slice) memory.put(slice, bytes);
+      const { whole, blocks } = sumBlocks(bytes);
+      if (bytes.length === slice.sizeBytes && whole === slice.crc) {
+        if (index.get(slice.object.key, slice.index) === slice) {
+          if (!forPart) memory.put(slice, bytes);
+          parts.learn(slice, blocks);
+        }
         return bytes;
       }
       onDiskError(new Error(`slice ${nameOf(slice)} is damaged on disk and was dropped`));
@@ -169,10 +193,24 @@ export async function openSliceCache(options: SliceCacheOptions): Promise<Segmen
     return null;
   }
 
+  /** A whole slice that memory can hold is read whole, so that it comes there. */
+  const readNowFromDisk = (slice: HeldSlice, from: number, to: number): CachedPart | null =>
+    to - from === slice.sizeBytes && memory.mayHold(slice.sizeBytes) ? null : fromDisk(parts.readNow(slice, from, to));
+
+  /** One read at a time for all who want the slice. */
+  function readOnce(slice: HeldSlice, forPart: boolean): Promise<Buffer | null> {
+    const known = reads.get(slice);
+    if (known) return known;
+    const reading = readFile(slice, forPart).finally(() => reads.delete(slice));
+    reads.set(slice, reading);
+    return reading;
+  }
+
   async function closeOnce(): Promise<void> {
     await Promise.all([...writes.values()].map((write) => write.done));
     await compacting;
     memory.clear();
+    openFiles.closeAll();
     journal.close();
     unlock();
   }
@@ -180,31 +218,45 @@ export async function openSliceCache(options: SliceCacheOptions): Promise<Segmen
   const cache: SegmentCache = {
     has: (key, sliceIndex) => index.get(key, sliceIndex) !== null,
 
-    readNow(key, sliceIndex) {
-      const slice = index.get(key, sliceIndex);
-      const hot = slice && memory.get(slice);
-      if (hot) queue.touch(slice);
-      return hot;
-    },
-
     async read(key, sliceIndex): Promise<CachedSlice | null> {
       const slice = index.get(key, sliceIndex);
       if (!slice) return null;
       queue.touch(slice);
       const hot = memory.get(slice);
       if (hot) return { bytes: hot, tier: 'memory' };
-      let reading = reads.get(slice);
-      if (!reading) {
-        reading = readFile(slice).finally(() => reads.delete(slice));
-        reads.set(slice, reading);
-      }
-      const bytes = await reading;
+      const bytes = await readOnce(slice, false);
       return bytes && { bytes, tier: 'disk' };
     },
 
+    readPartNow(key, sliceIndex, from, to) {
+      const slice = index.get(key, sliceIndex);
+      if (!slice) return null;
+      const hot = memory.get(slice);
+      const found = hot ? { bytes: cut(hot, from, to), tier: 'memory' as const } : readNowFromDisk(slice, from, to);
+      if (found) queue.touch(slice);
+      return found;
+    },
+
     async readPart(key, sliceIndex, from, to) {
+      const slice = index.get(key, sliceIndex);
+      if (slice && !memory.has(slice)) {
+        const wantsAll = to - from === slice.sizeBytes;
+        const part =
+          wantsAll && memory.mayHold(slice.sizeBytes) ? 'hot' : await parts.read(slice, from, to).catch(() => null);
+        if (part === 'damaged') {
+          onDiskError(new Error(`slice ${nameOf(slice)} is damaged on disk and was dropped`));
+          await drop(slice);
+          return null;
+        }
+        queue.touch(slice);
+        if (part && part !== 'hot') return fromDisk(part);
+        if (part === null && !wantsAll) {
+          const bytes = await readOnce(slice, true);
+          return bytes && { bytes: cut(bytes, from, to), tier: 'disk' };
+        }
+      }
       const found = await cache.read(key, sliceIndex);
-      return found && { bytes: found.bytes.subarray(from, to), tier: found.tier };
+      return found && { bytes: cut(found.bytes, from, to), tier: found.tier };
     },
 
     async write(key, slice, bytes, { pinned: pinIt }: WriteOptions): Promise<WriteOutcome> {
@@ -267,6 +319,10 @@ export async function openSliceCache(options: SliceCacheOptions): Promise<Segmen
       memoryBytes: memory.sizeBytes,
       evictedBytes: room.evictedBytes,
     }),
+
+    get lentBytes() {
+      return pool.lentBytes;
+    },
 
     setCapacity: (bytes) => room.shrinkTo(bytes),
 

@@ -26,6 +26,7 @@ export interface FoundFile {
 }
 
 export interface SliceFiles {
+  pathOf(fileId: number): string;
   /** Resolves when the bytes are on the disk under their final name; leaves nothing behind when it throws. */
   write(fileId: number, bytes: Uint8Array): Promise<void>;
   /** The first `sizeBytes` of the file in a buffer of its own; shorter when the file is. */
@@ -49,6 +50,8 @@ export function makeSliceFiles(dir: string): SliceFiles {
   const pathOf = (fileId: number): string => `${shardOf(fileId)}/${fileId}`;
 
   return {
+    pathOf,
+
     async write(fileId, bytes) {
       const temporary = join(tmp, String(fileId));
       const shard = shardOf(fileId);

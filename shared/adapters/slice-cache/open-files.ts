@@ -1,0 +1,60 @@
+/** Slice files kept open, the ones used last: opening and closing cost more than reading 64 KiB. */
+import fs from 'node:fs';
+import { LRUCache } from 'lru-cache';
+
+export interface OpenFiles {
+  /** The descriptor where the file is open already; null otherwise. Good until the next turn of the event loop. */
+  peek(fileId: number): number | null;
+  /** Opens the file where it is not; the descriptor stays good until `work` is done. */
+  use<T>(fileId: number, work: (fd: number) => Promise<T>): Promise<T>;
+  /** Must be told before a file is deleted, so that its room becomes free. */
+  forget(fileId: number): void;
+  closeAll(): void;
+}
+
+interface Entry {
+  readonly fd: number;
+  users: number;
+  isForgotten: boolean;
+}
+
+export function makeOpenFiles(pathOf: (fileId: number) => string, max = 1_000): OpenFiles {
+  const close = (entry: Entry): void => {
+    entry.isForgotten = true;
+    if (entry.users === 0) fs.close(entry.fd, () => {});
+  };
+  const entries = new LRUCache<number, Entry>({ max, dispose: close });
+
+  /** Files on their way to being open; one that is deleted meanwhile is not kept. */
+  const opening = new Map<number, { isDeleted: boolean }>();
+
+  return {
+    peek: (fileId) => entries.get(fileId)?.fd ?? null,
+    async use(fileId, work) {
+      let entry = entries.get(fileId);
+      if (!entry) {
+        const state = opening.get(fileId) ?? { isDeleted: false };
+        opening.set(fileId, state);
+        const fd = await new Promise<number>((resolve, reject) => {
+          fs.open(pathOf(fileId), 'r', (error, opened) => (error ? reject(error) : resolve(opened)));
+        }).finally(() => opening.delete(fileId));
+        entry = { fd, users: 0, isForgotten: state.isDeleted };
+        // Another may have opened it meanwhile: that one is disposed of, and closed when its users are done.
+        if (!state.isDeleted) entries.set(fileId, entry);
+      }
+      entry.users += 1;
+      try {
+        return await work(entry.fd);
+      } finally {
+        entry.users -= 1;
+        if (entry.isForgotten && entry.users === 0) fs.close(entry.fd, () => {});
+      }
+    },
+    forget(fileId) {
+      entries.delete(fileId);
+      const state = opening.get(fileId);
+      if (state) state.isDeleted = true;
+    },
+    closeAll: () => entries.clear(),
+  };
+}
