@@ -101,5 +101,10 @@ describe('demand', () => {
     );
     const wrong = { ...batch, batchId: 'b1-0002', rows: [{ ...batch.rows[0], outcome: 'made-up' }] };
     expect((await call('POST', '/internal/v1/telemetry', wrong, { authorization })).status).toBe(400);
+    const noDay = { ...batch, batchId: 'b1-0003', rows: [{ ...batch.rows[0], day: '2026-02-30' }] };
+    expect(await call('POST', '/internal/v1/telemetry', noDay, { authorization })).toMatchObject({
+      status: 400,
+      body: { code: 'invalid-request', detail: expect.stringContaining('2026-02-30') },
+    });
   });
 });

@@ -73,6 +73,15 @@ describe('fills, forecasts and reports', () => {
     for (const { status, body } of answers) if (status === 202) await call('DELETE', `/v1/fills/${body.id}`);
   });
 
+  it('lets only one start also when each wants another day', async () => {
+    const dates = ['2026-11-26', '2026-11-27', '2026-11-28', '2026-11-29'];
+    const answers = await Promise.all(
+      dates.map((date) => call('POST', '/v1/fills', { regionId: 'tokyo', start: 'now', date })),
+    );
+    expect(answers.map(({ status }) => status).sort()).toEqual([202, 409, 409, 409]);
+    for (const { status, body } of answers) if (status === 202) await call('DELETE', `/v1/fills/${body.id}`);
+  });
+
   it('lets the plan of a window’s fill wait until shortly before the window', async () => {
     const fill = await call('POST', '/v1/fills', { regionId: 'tokyo', start: 'window', date: '2026-11-25' });
     expect(fill.status).toBe(202);
@@ -107,6 +116,8 @@ describe('fills, forecasts and reports', () => {
       date: '2026-11-30',
     });
     expect((await call('GET', '/v1/regions/paris/plan?date=2026-11-30')).body).toMatchObject({ frozen: false });
+    // A dry plan is as large as a real one: nothing of it stays in Redis.
+    expect(await ports.redisKit.first.client.keys('*plan-paris-2026-11-30*')).toEqual([]);
     await worker.close(0);
     expect((await call('GET', '/v1/regions/paris/forecast?date=30.11.')).status).toBe(400);
   });

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../shared/platform/clock.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
+import { UnrecoverableJobError } from '../../shared/ports/job-queue.ts';
 import { makePortsKit, type PortsKit } from '../../shared/testing/ports-kit.ts';
 import { appliance, publishedAsset, region } from './testing/builders.ts';
 import { startControl, type TestControl } from './testing/start-control.ts';
@@ -66,6 +67,22 @@ describe('the whole', () => {
     expect(await ports.jobs.get('delete-asset', 'delete-trash')).not.toBeNull();
     expect(await ports.jobs.get('plan-region', 'plan-tokyo-2026-11-25')).toMatchObject({ state: 'delayed' });
     expect((await call('GET', '/v1/regions')).status).toBe(200);
+  });
+
+  it('takes up a fill again whose job failed without ending it', async () => {
+    const { body } = await call('POST', '/v1/fills', { regionId: 'paris', start: 'now' });
+    const id = String(body.id);
+    const fill = await ports.documents.getFill(id);
+    if (!fill) throw new Error('no fill');
+    await ports.documents.putFill({ ...fill, state: 'running' });
+    await ports.jobs.add('fill-region', { fillId: id });
+    const worker = await ports.jobs.work('fill-region', async () => {
+      throw new UnrecoverableJobError('as if every worker had died of it');
+    });
+    expect(await ports.jobs.waitFor('fill-region', `fill-${id}`, 10_000)).toMatchObject({ state: 'failed' });
+    await worker.close(0);
+    await call('POST', '/v1/rebuild');
+    expect(await ports.jobs.get('fill-region', `fill-${id}`)).toMatchObject({ state: 'waiting' });
   });
 
   it('says that Redis is away while it is, and works again by itself', async () => {

@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import type { Fill } from '../../../shared/domain/fill.ts';
 import type { Region } from '../../../shared/domain/fleet.ts';
 import { fillId } from '../../../shared/domain/keys.ts';
@@ -56,6 +57,9 @@ export function makeFills({ fleet, documents, jobs, clock, planLeadMs }: FillDep
     return fill;
   };
 
+  /** Fills of one region and different dates have different documents, so looking and creating must not interleave. */
+  const alone = pLimit(1);
+
   /** The fill's document is its reservation: of two callers one creates it, the other sees it and is refused. */
   async function reserve(region: Region, start: 'now' | 'window', date: string): Promise<Fill> {
     for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
@@ -102,7 +106,7 @@ export function makeFills({ fleet, documents, jobs, clock, planLeadMs }: FillDep
     if (!region) throw new Problem('region-not-found', `There is no region ${regionId}; GET /v1/regions lists them.`);
     const date = asked ?? comingWindow(clock.now(), region.window, region.timeZone).date;
     const delayMs = start === 'window' ? delayUntilPlan(region, date) : notPast(region, date);
-    const fill = await reserve(region, start, date);
+    const fill = await alone(() => reserve(region, start, date));
     try {
       await jobs.add('plan-region', { regionId, date, fillId: fill.id }, { delayMs });
     } catch (error) {

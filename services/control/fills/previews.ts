@@ -31,23 +31,25 @@ export function makePreviews({ fleet, documents, jobs, clock, waitMs = 30_000 }:
 
   async function dryRun(regionId: string, date: string) {
     const job = await jobs.add('plan-region', { regionId, date, dry: true, nonce: randomUUID() });
-    const ended = await jobs.waitFor('plan-region', job.id, waitMs);
-    if (ended?.state === 'failed') {
-      throw new Problem(
-        'forecast-not-ready',
-        `The forecast of ${regionId} for ${date} failed: ${ended.failure ?? 'no reason was given'}.`,
-      );
-    }
-    if (ended?.result?.kind !== 'dry') {
-      await jobs.cancel('plan-region', job.id);
+    try {
+      const ended = await jobs.waitFor('plan-region', job.id, waitMs);
+      if (ended?.state === 'failed') {
+        throw new Problem(
+          'forecast-not-ready',
+          `The forecast of ${regionId} for ${date} failed: ${ended.failure ?? 'no reason was given'}.`,
+        );
+      }
+      if (ended?.result?.kind === 'dry') return ended.result;
       const why = ended?.failure ?? 'no forecast worker took it up; see that one runs (GET /v1/status)';
       throw new Problem(
         'forecast-not-ready',
         `No forecast came within ${Math.round(waitMs / 1_000)} s: ${why}. Ask again later.`,
         { headers: { 'retry-after': '10' } },
       );
+    } finally {
+      // Whole plans: kept like other jobs, those of a caller that asks every few seconds would fill Redis.
+      await jobs.cancel('plan-region', job.id).catch(() => undefined);
     }
-    return ended.result;
   }
 
   return {

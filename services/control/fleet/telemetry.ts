@@ -2,6 +2,7 @@ import type { TelemetryBatch } from '../../../shared/domain/demand.ts';
 import { Problem } from '../../../shared/platform/problem.ts';
 import type { DemandLog } from '../../../shared/ports/demand-log.ts';
 import type { Fleet } from '../../../shared/ports/fleet.ts';
+import { isDay } from '../demand/demand-table.ts';
 
 export type TakeTelemetry = ReturnType<typeof makeTakeTelemetry>;
 
@@ -16,5 +17,8 @@ export const makeTakeTelemetry =
         `There is no appliance ${batch.applianceId}; add it with POST /v1/appliances.`,
       );
     }
+    // A day that no calendar has would be stored for ever, and no forecast of the region could read past it.
+    const wrong = batch.rows.find(({ day }) => !isDay(day));
+    if (wrong) throw new Problem('invalid-request', `rows: ${wrong.day} is not a day of the calendar.`);
     await demandLog.add(appliance.regionId, batch);
   };

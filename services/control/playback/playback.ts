@@ -7,6 +7,7 @@ import { makeCoverageIndex } from '../../../shared/domain/routing/coverage.ts';
 import { parseAddress } from '../../../shared/domain/routing/network.ts';
 import { type Route, routeViewer, type Spread } from '../../../shared/domain/routing/route-viewer.ts';
 import { type RegionChoice, selectRegion, type Viewer } from '../../../shared/domain/routing/select-region.ts';
+import type { Logger } from '../../../shared/platform/logger.ts';
 import { Problem } from '../../../shared/platform/problem.ts';
 import type { Catalogue } from '../../../shared/ports/catalogue.ts';
 import type { Clock } from '../../../shared/ports/clock.ts';
@@ -22,6 +23,7 @@ export interface PlaybackDeps {
   readonly documents: Documents;
   readonly fleet: Fleet;
   readonly clock: Clock;
+  readonly logger: Logger;
   readonly signingKey: SigningKey;
   readonly defaultTtlMs: number;
   /** Empty: the first region by id. */
@@ -43,7 +45,7 @@ export type StartPlayback = ReturnType<typeof makeStartPlayback>;
 export function makeStartPlayback(deps: PlaybackDeps) {
   const { catalogue, fleet, clock } = deps;
   const playlistsOf = makePlaylists(deps.documents);
-  const copiesOf = makeCopiesOf(deps.documents, clock);
+  const copiesOf = makeCopiesOf(deps);
 
   return async (input: PlaybackInput): Promise<Playback> => {
     const version = playableVersion(input.assetId, await catalogue.get(input.assetId));

@@ -67,6 +67,7 @@ async function* assetIds(catalogue: Catalogue, state: 'uploaded' | 'transcoding'
   } while (after !== null);
 }
 
+/** A job that failed without ending its fill, as one does whose workers all died of it, is tried anew: nothing else would end the fill. */
 async function resumeFill({ id, regionId, date, state, start }: Fill, deps: RebuildDeps): Promise<boolean> {
   const { fleet, jobs, clock, planLeadMs } = deps;
   if (state === 'scheduled' || state === 'planning') {
@@ -74,11 +75,14 @@ async function resumeFill({ id, regionId, date, state, start }: Fill, deps: Rebu
     const waits = region !== null && state === 'scheduled' && start === 'window';
     // Over: planned at once, so that the worker ends it with the reason.
     const delayMs = (waits ? planDelayMs(region, date, clock.now(), planLeadMs) : 0) ?? 0;
-    await jobs.add('plan-region', { regionId, date, fillId: id }, { delayMs });
+    const payload = { regionId, date, fillId: id };
+    const job = await jobs.add('plan-region', payload, { delayMs });
+    if (job.state === 'failed') await jobs.add('plan-region', payload, { delayMs, replaceEnded: true });
     return true;
   }
   if (state === 'running' || state === 'paused-window') {
-    await jobs.add('fill-region', { fillId: id });
+    const job = await jobs.add('fill-region', { fillId: id });
+    if (job.state === 'failed') await jobs.add('fill-region', { fillId: id }, { replaceEnded: true });
     return true;
   }
   return false;
