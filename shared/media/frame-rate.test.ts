@@ -5,6 +5,8 @@ describe('nominalRate', () => {
   it.each([
     ['NTSC film', 24_000 / 1001, 24_000 / 1001, 24_000, 1001],
     ['a phone: 30.01 by its clock, 27 on average', 90_000 / 2999, 27.02, 30, 1],
+    ['a screen recording that mostly stands still', 30, 8.7, 30, 1],
+    ['interlaced pictures', 50, 25, 25, 1],
     ['a millisecond clock', 1000, 23.976, 24_000, 1001],
     ['a real rate that nothing fits', 90_000, 29.9, 30_000, 1001],
     ['120 frames a second', 120, 120, 60, 1],

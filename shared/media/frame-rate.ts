@@ -30,6 +30,9 @@ export const standardRates: readonly FrameRate[] = [
 
 export const fps = ({ numerator, denominator }: FrameRate): number => numerator / denominator;
 
+/** To 5%. */
+const areFields = (real: number, average: number): boolean => Math.abs(real / average - 2) < 0.1;
+
 const maxRate = 60;
 const fallbackRate = rate(30);
 
@@ -43,13 +46,16 @@ export function nearestRate(framesPerSecond: number): FrameRate {
  * The constant rate to encode a source at, from what ffprobe says: `real` is the lowest rate that all time stamps fit
  * (`r_frame_rate`), `average` frames over duration. Null where ffprobe does not know.
  *
- * A phone's variable rate has a sensible real rate and an average below it; a container with a millisecond clock has a
- * senseless real rate (1000) and a right average. Rates over 60 are divided until they fit, so that frames stay evenly
+ * A phone's variable rate has a sensible real rate and an average below it, a screen recording an average far below; a
+ * container with a millisecond clock has a senseless real rate (1000) and a right average; of pictures stored as two fields
+ * ffprobe tells the fields' rate, twice the average. Rates over 60 are divided until they fit, so that frames stay evenly
  * spaced.
  */
 export function nominalRate(real: number | null, average: number | null): FrameRate {
   const sensible = (value: number | null): value is number => value !== null && value >= 1 && value <= 300;
-  const realFits = sensible(real) && (!sensible(average) || real <= average * 1.6);
+  const realFits =
+    sensible(real) &&
+    (!sensible(average) || real <= average * 1.6 || (real <= maxRate * 1.01 && !areFields(real, average)));
   let value = realFits ? real : sensible(average) ? average : null;
   if (value === null) return fallbackRate;
   const whole = value;

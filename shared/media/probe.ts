@@ -35,6 +35,8 @@ export interface ProbeOptions {
 /** Display size in pixels, on either side. */
 export const maxFramePx = 8192;
 const minFramePx = 16;
+/** Room for a frame of the largest size in each of a few threads; nothing is written. */
+const probeLimits = { memoryBytes: 4 * 1024 ** 3, fileSizeBytes: 0, cpuS: 60 };
 
 /**
  * Looks at a local file and says what it holds, or why it cannot be played.
@@ -65,8 +67,8 @@ async function runFfprobe(path: string, options: ProbeOptions): Promise<ProbeOut
   const { signal, ffprobePath = 'ffprobe', timeoutMs = 30_000 } = options;
   const args = ['-v', 'error', '-show_format', '-show_streams', '-of', 'json', ...containedInput(path)];
   try {
-    const limits = { timeoutMs, maxOutputBytes: 4 * 1024 * 1024 };
-    return parseProbeOutput(await runProcess(ffprobePath, args, signal ? { ...limits, signal } : limits));
+    const bounds = { timeoutMs, maxOutputBytes: 4 * 1024 * 1024, limits: probeLimits };
+    return parseProbeOutput(await runProcess(ffprobePath, args, signal ? { ...bounds, signal } : bounds));
   } catch (error) {
     throw error instanceof ProcessError ? await refusalOf(error, path) : error;
   }

@@ -1,4 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { runProcess } from './process.ts';
 
@@ -30,6 +33,23 @@ describe('runProcess', () => {
       code: 'timed-out',
     });
     await expect(runProcess('yes', [], { maxOutputBytes: 10_000 })).rejects.toMatchObject({ code: 'output-too-large' });
+  });
+
+  it('is held to memory, CPU time and the size of files', async () => {
+    const limits = { memoryBytes: 512 * 1024 ** 2, fileSizeBytes: 1024, cpuS: 1 };
+    const dir = await mkdtemp(join(tmpdir(), 'nightfill-process-'));
+    try {
+      const write = `head -c 100000 /dev/zero > ${join(dir, 'large')}`;
+      await expect(runProcess('sh', ['-c', write], { limits })).rejects.toMatchObject({ code: 'exit-code' });
+      expect((await stat(join(dir, 'large'))).size).toBe(1024);
+      await expect(runProcess('sh', ['-c', 'while :; do :; done'], { limits })).rejects.toThrow(/SIGXCPU|SIGKILL/);
+
+      const block = ['if=/dev/zero', 'of=/dev/null', 'bs=700M', 'count=1'];
+      await expect(runProcess('dd', block, { limits })).rejects.toMatchObject({ code: 'exit-code' });
+      await expect(runProcess('echo', ['fine'], { limits })).resolves.toBe('fine\n');
+    } finally {
+      await rm(dir, { recursive: true });
+    }
   });
 
   it('kills the whole family on abort', async () => {

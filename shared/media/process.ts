@@ -9,8 +9,19 @@ export interface RunOptions {
   readonly silenceMs?: number;
   /** Largest standard output that is kept; more is an error. 1 MiB by default. */
   readonly maxOutputBytes?: number;
+  /** Enforced by the kernel where `prlimit` is (Linux with util-linux), else not at all. */
+  readonly limits?: ResourceLimits;
   /** Gets each line of standard output instead of keeping it. */
   readonly onLine?: (line: string) => void;
+}
+
+export interface ResourceLimits {
+  /** Address space; an allocation beyond it fails. */
+  readonly memoryBytes: number;
+  /** Of each file that is written; a write beyond it kills the child. */
+  readonly fileSizeBytes: number;
+  /** Of all threads together; more kills the child. */
+  readonly cpuS: number;
 }
 
 export type ProcessErrorCode = 'not-started' | 'timed-out' | 'output-too-large' | 'exit-code';
@@ -40,9 +51,9 @@ const stderrTailChars = 8_192;
  * @throws ProcessError, or the reason of `signal`.
  */
 export function runProcess(command: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
-  const { signal, timeoutMs, silenceMs, maxOutputBytes = 1024 * 1024, onLine } = options;
+  const { signal, timeoutMs, silenceMs, maxOutputBytes = 1024 * 1024, limits, onLine } = options;
   if (signal?.aborted) return Promise.reject(signal.reason);
-  const [program, ...programArgs] = [...dieWithParent(), command, ...args];
+  const [program, ...programArgs] = [...dieWithParent(), ...(limits ? limited(limits) : []), command, ...args];
   const child = spawn(program ?? command, programArgs, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
 
   return new Promise((resolve, reject) => {
@@ -109,14 +120,29 @@ function killGroup(child: ChildProcess): void {
   }
 }
 
-let prefix: readonly string[] | null = null;
+/** Runs `command true` once and remembers whether that works here. */
+function ifAvailable(command: readonly string[]): readonly string[] {
+  const key = command.join(' ');
+  const [program = '', ...args] = command;
+  const works =
+    available.get(key) ?? (process.platform === 'linux' && spawnSync(program, [...args, 'true']).status === 0);
+  available.set(key, works);
+  return works ? command : [];
+}
+const available = new Map<string, boolean>();
 
-/** `setpriv --pdeathsig`, tried once: an encoder that outlives a killed worker would write on for nobody. */
-function dieWithParent(): readonly string[] {
-  if (prefix === null) {
-    const command = ['setpriv', '--pdeathsig', 'KILL', '--'];
-    const [program = '', ...args] = command;
-    prefix = process.platform === 'linux' && spawnSync(program, [...args, 'true']).status === 0 ? command : [];
-  }
-  return prefix;
+/** An encoder that outlives a killed worker would write on for nobody. */
+const dieWithParent = (): readonly string[] => ifAvailable(['setpriv', '--pdeathsig', 'KILL', '--']);
+
+function limited({ memoryBytes, fileSizeBytes, cpuS }: ResourceLimits): readonly string[] {
+  if (ifAvailable(['prlimit', '--core=0', '--']).length === 0) return [];
+  const whole = (value: number): number => Math.ceil(value);
+  return [
+    'prlimit',
+    '--core=0',
+    `--as=${whole(memoryBytes)}`,
+    `--fsize=${whole(fileSizeBytes)}`,
+    `--cpu=${whole(cpuS)}`,
+    '--',
+  ];
 }

@@ -38,6 +38,9 @@ export interface EncodePart {
   readonly audio: boolean;
 }
 
+/** Broken time stamps must not fill the disk with repeated frames. */
+export const longestEncodeS = (durationS: number): number => Math.ceil(durationS * 2 + 60);
+
 export const audioSampleRateHz = 48_000;
 /** Fine enough to cut audio within a quarter of a second of the video's boundaries, at 1% of its bytes. */
 export const audioFragmentS = 0.5;
@@ -78,8 +81,7 @@ export function divide({ source, ladder, audio }: EncodePlan, runs: number): Enc
 export function encodeArgs(plan: EncodePlan, part: EncodePart): string[] {
   const { inputPath, source } = plan;
   const audio = part.audio ? plan.audio : [];
-  // Broken time stamps must not fill the disk with repeated frames.
-  const limit = ['-t', `${Math.ceil(source.durationS * 2 + 60)}`];
+  const limit = ['-t', `${longestEncodeS(source.durationS)}`];
   return [
     ...['-nostdin', '-hide_banner', '-v', 'warning', '-y', '-progress', 'pipe:1', '-nostats', '-max_error_rate', '1'],
     ...(isOgg(plan) ? ['-copyts', '-start_at_zero'] : []),

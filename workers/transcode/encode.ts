@@ -1,7 +1,7 @@
 import { listBoxes } from '../../shared/media/boxes.ts';
-import { ProcessError, runProcess } from '../../shared/media/process.ts';
+import { ProcessError, type ResourceLimits, runProcess } from '../../shared/media/process.ts';
 import { UnplayableSourceError } from '../../shared/media/unplayable.ts';
-import { audioFragmentS, divide, type EncodePart, type EncodePlan, encodeArgs } from './encode-args.ts';
+import { audioFragmentS, divide, type EncodePart, type EncodePlan, encodeArgs, longestEncodeS } from './encode-args.ts';
 
 export interface EncodeProgress {
   /** 0 … 1 by rendition id. */
@@ -52,7 +52,7 @@ async function run(
   onLine: (line: string) => void,
 ): Promise<void> {
   try {
-    await runProcess(ffmpegPath, encodeArgs(plan, part), { signal, onLine, silenceMs });
+    await runProcess(ffmpegPath, encodeArgs(plan, part), { signal, onLine, silenceMs, limits: limitsOf(plan) });
   } catch (error) {
     if (!(error instanceof ProcessError) || error.code !== 'exit-code' || !isInputsFault(error)) throw error;
     throw new UnplayableSourceError(
@@ -61,6 +61,20 @@ async function run(
       { cause: error },
     );
   }
+}
+
+const maxMemoryBytes = 16 * 1024 ** 3;
+const slowestCpuSecondsPerSecond = 300;
+
+/** Far beyond what any encode needs, and an end for one that a strange file has driven mad. */
+function limitsOf({ source, ladder, audio }: EncodePlan): ResourceLimits {
+  const rates = [...(ladder?.rungs ?? []).map(({ maxRateBps }) => maxRateBps), ...audio.map(({ rateBps }) => rateBps)];
+  const longestS = longestEncodeS(source.durationS);
+  return {
+    memoryBytes: maxMemoryBytes,
+    fileSizeBytes: (Math.max(...rates) / 8) * longestS * 2 + 64 * 1024 ** 2,
+    cpuS: longestS * slowestCpuSecondsPerSecond,
+  };
 }
 
 /** A full disk, missing memory, a kill, or an ffmpeg without what we need are ours, and worth another attempt. */

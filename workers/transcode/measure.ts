@@ -37,10 +37,15 @@ export interface MeasuredTrack {
   readonly fragments: readonly Fragment[];
 }
 
-/** @throws Error when the file is not one fragmented track without gaps; that is a bug in the encode. */
-export async function measureTrack(path: string): Promise<MeasuredTrack> {
+/**
+ * Null when nothing was encoded, because the source's track holds nothing that decodes.
+ *
+ * @throws Error when the file is not one fragmented track without gaps; that is a bug in the encode.
+ */
+export async function measureTrack(path: string): Promise<MeasuredTrack | null> {
   const { boxes } = await listBoxes(path);
   const spans = fragmentSpans(boxes);
+  if (spans.length === 0) return null;
   const [track, ...others] = readFragmented(await readHeaders(path, boxes));
   if (!track || others.length > 0) throw new Error(`${path}: not a file of one track`);
 

@@ -2,6 +2,7 @@
 import type { Rendition } from '../../shared/domain/manifest.ts';
 import { type IframeRendition, targetDurationOf } from '../../shared/hls/build.ts';
 import { fps } from '../../shared/media/frame-rate.ts';
+import { UnplayableSourceError } from '../../shared/media/unplayable.ts';
 import { bandwidthOf, cutSegments, type IframeSpan, iframesOf, type Segment } from './cut.ts';
 import type { AudioOutput, EncodeOutput, EncodePlan } from './encode-args.ts';
 import { type MeasuredTrack, measureTrack } from './measure.ts';
@@ -33,15 +34,22 @@ interface Measured {
   readonly segments: readonly Segment[];
 }
 
-/** @throws Error when the renditions do not fit each other; that is a bug in the encode. */
+/**
+ * @throws UnplayableSourceError when nothing came out; Error when the renditions do not fit each other, which is a bug in
+ * the encode.
+ */
 export async function cutAsset(plan: EncodePlan): Promise<CutAsset> {
   const measured: Measured[] = [];
   const measure = async (output: EncodeOutput, kind: Measured['kind']): Promise<void> => {
     const track = await measureTrack(output.path);
+    if (!track && kind === 'video') throw nothingDecoded('picture');
+    // A camera may write the header of a sound track and no sound.
+    if (!track) return;
     measured.push({ output, kind, track, segments: cutSegments(track, plan.recipe.segmentS) });
   };
   for (const output of plan.video) await measure(output, 'video');
   for (const output of plan.audio) await measure(output, 'audio');
+  if (measured.length === 0) throw nothingDecoded('sound');
   checkAligned(measured);
   const durations = measured.flatMap(({ track, segments }) =>
     segments.map(({ durationTicks }) => durationTicks / track.timescale),
@@ -96,6 +104,12 @@ function describe(
         : null,
   };
 }
+
+const nothingDecoded = (what: 'picture' | 'sound'): UnplayableSourceError =>
+  new UnplayableSourceError(
+    'not-decodable',
+    `Not one ${what === 'sound' ? 'packet of sound' : 'picture'} of the file could be decoded; it is damaged, or not what its header says. Re-export it and upload that.`,
+  );
 
 /** Players switch between rungs at segment boundaries, so these must be the same in all. */
 function checkAligned(measured: readonly Measured[]): void {
