@@ -298,6 +298,7 @@ describe('schedules', () => {
     expect(await kit.jobs.get('plan-region', `plan-r-${date}`)).toMatchObject({ payload: { regionId: 'r', date } });
     expect(await kit.jobs.get('plan-region', `plan-moved-${date}`)).not.toBeNull();
     await kit.fleet.removeRegion('moved');
+    await keep();
     expect(await kit.jobs.get('plan-region', `plan-new-${date}`)).toBeNull();
     await run({ regionId: 'r', date });
     expect(await keep()).toBe(0);
