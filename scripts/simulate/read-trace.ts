@@ -17,8 +17,9 @@ export async function readTrace(path: string): Promise<Trace> {
   const parse = async (chunks: AsyncIterable<Buffer>): Promise<void> => {
     for await (const chunk of chunks) parser.add(chunk);
   };
+  const isPacked = await isGzip(path);
   const file = createReadStream(path, { highWaterMark: chunkBytes });
-  if (await isGzip(path)) await pipeline(file, createGunzip({ chunkSize: chunkBytes }), parse);
+  if (isPacked) await pipeline(file, createGunzip({ chunkSize: chunkBytes }), parse);
   else await pipeline(file, parse);
   return parser.finish();
 }

@@ -3,6 +3,7 @@ import { makeBelady } from './policies/belady.ts';
 import { makeLfu } from './policies/lfu.ts';
 import { makeLrfu } from './policies/lrfu.ts';
 import { makeLru } from './policies/lru.ts';
+import { makeNightfill } from './policies/nightfill.ts';
 import { makePushOracle, makePushPast } from './policies/push.ts';
 import { makeS3Fifo } from './policies/s3fifo.ts';
 import { makeSieve } from './policies/sieve.ts';
@@ -20,6 +21,7 @@ export const policies = {
   'push-yesterday': makePushPast(1),
   'push-mean7': makePushPast(7),
   'push-oracle': makePushOracle,
+  nightfill: makeNightfill,
 } as const satisfies Readonly<Record<string, PolicyFactory>>;
 
 export type PolicyName = keyof typeof policies;

@@ -4,7 +4,7 @@
  * With admission, what comes leaves at once if its own key is the least. Without, it is stored in any case, which a
  * rule needs whose keys are lost with each eviction: else nothing new would ever come in.
  */
-import { makeObjectHeap } from '../heap.ts';
+import { makeObjectHeap } from '../../caching/object-heap.ts';
 import { hit, type Policy, type PolicyInput, passed, stored } from '../policy.ts';
 
 export type KeyRule = (object: number, timeS: number, position: number, isHeld: boolean) => number;

@@ -1,0 +1,44 @@
+/**
+ * How often each of many series was asked for, at several time scales at once: exponentially decayed counts, brought up
+ * to date only when a series is touched or read. Constant space for each series.
+ */
+import type { Room } from './room.ts';
+
+const hourS = 3_600;
+
+/** From what is rising within the hour to what lasts for weeks. */
+export const halfLivesS: readonly number[] = [0.5, 2, 8, 24, 72, 288].map((hours) => hours * hourS);
+export const scales = halfLivesS.length;
+/** Mean age of a decayed count: a steady rate of r a second shows as r times this. */
+export const meanAgesS = Float64Array.from(halfLivesS, (halfLifeS) => halfLifeS / Math.LN2);
+
+export interface DecayedCounts {
+  add(series: number, timeS: number, count: number): void;
+  /** Writes the counts as of a time into `into`. */
+  read(series: number, timeS: number, into: Float64Array): void;
+  /** Time of the last request, or -Infinity. */
+  lastS(series: number): number;
+}
+
+export function makeDecayedCounts(room: Room): DecayedCounts {
+  const counts = room.column((length) => new Float64Array(length), scales);
+  const last = room.column((length) => new Float64Array(length).fill(Number.NEGATIVE_INFINITY));
+  return {
+    add: (series, timeS, count) => {
+      const cells = counts.cells;
+      const elapsedS = Math.max(0, timeS - (last.cells[series] ?? timeS));
+      for (let scale = 0, at = series * scales; scale < scales; scale += 1, at += 1) {
+        // Of what was never seen nothing is left: exp(-Infinity) is 0.
+        const kept = elapsedS > 0 ? Math.exp(-elapsedS / (meanAgesS[scale] ?? 1)) : 1;
+        cells[at] = (cells[at] ?? 0) * kept + count;
+      }
+      last.cells[series] = timeS;
+    },
+    read: (series, timeS, into) => {
+      const elapsedS = Math.max(0, timeS - (last.cells[series] ?? timeS));
+      for (let scale = 0, at = series * scales; scale < scales; scale += 1, at += 1)
+        into[scale] = (counts.cells[at] ?? 0) * Math.exp(-elapsedS / (meanAgesS[scale] ?? 1));
+    },
+    lastS: (series) => last.cells[series] ?? Number.NEGATIVE_INFINITY,
+  };
+}

@@ -1,0 +1,136 @@
+/**
+ * Expected requests of each of many series within the coming hours, from all requests so far: here, and elsewhere.
+ *
+ * Life: requests are told in the order of time (one by one, or as hourly counts), `advance` is called regularly, and the
+ * forecaster learns from its own past forecasts as their hours end. 128 bytes a series, however long its past.
+ * The same calls give the same numbers.
+ */
+import { makeAdditiveModel } from './additive-model.ts';
+import { makeDecayedCounts } from './decayed-counts.ts';
+import { makeLessons } from './lessons.ts';
+import { makeRandom } from './random.ts';
+import { makeRoom } from './room.ts';
+import { makeSignReader, type SignContext, signCount, signNames } from './signs.ts';
+
+const dayS = 86_400;
+/** How long past regional totals count when the regions' sizes are compared. */
+const totalsAgeS = (3 * dayS) / Math.LN2;
+const revisedDays = 6;
+/** Requests a day below which a series teaches nothing about the ones that compete for space. */
+const leastTaughtRate = 0.3 / dayS;
+const typicalBytes = 1e6;
+const mostWeight = 4;
+
+export interface PopularityForecaster {
+  /** Requests of this region. @param count how many at once, for a past known by the hour. */
+  see(series: number, timeS: number, count?: number): void;
+  /** Requests of any other region. */
+  seeElsewhere(series: number, timeS: number, count?: number): void;
+  /**
+   * Natural logarithm of the requests expected within the horizon, if the region stays as busy as it is.
+   *
+   * Allocates nothing. What is ranked by this is ranked by bytes served per byte stored.
+   */
+  expectLog(series: number, timeS: number): number;
+  /** A tenth of the work and a rougher number: to leave out early what is far from mattering. */
+  guessLog(series: number, timeS: number): number;
+  /** Takes the forecast that `expectLog` just made as one to learn from. @param sizeBytes the larger, the more it matters. */
+  studyLast(sizeBytes: number): void;
+  /** Learns from forecasts whose hours are over; to be called several times an hour. */
+  advance(timeS: number): void;
+  /** What each sign adds to the logarithm now; for people. */
+  explain(series: number, timeS: number): readonly { readonly sign: string; readonly adds: number }[];
+  /** Time of the last request anywhere, or -Infinity. */
+  lastSeenS(series: number): number;
+  readonly horizonS: number;
+}
+
+export interface PopularityOptions {
+  readonly horizonS: number;
+  /** Series to have room for; more may come. */
+  readonly series: number;
+}
+
+export function makePopularityForecaster({ horizonS, series: initial }: PopularityOptions): PopularityForecaster {
+  const room = makeRoom(initial);
+  const own = makeDecayedCounts(room);
+  const elsewhere = makeDecayedCounts(room);
+  const firstSeen = room.column((length) => new Float64Array(length).fill(Number.POSITIVE_INFINITY));
+  const counts = room.column((length) => new Float64Array(length));
+  const reader = makeSignReader({ own, elsewhere });
+  const model = makeAdditiveModel(signCount);
+  const lessons = makeLessons(model, signCount, makeRandom(1));
+  const signs = new Float64Array(signCount);
+  /** Requests here and elsewhere, decayed, and when that was. */
+  const totals = new Float64Array(2);
+  let totalsS = Number.NaN;
+  let startS = Number.NaN;
+  let revisedDay = Number.NaN;
+  const context: SignContext = { timeS: 0, observedS: 0, sizeRatio: 1, firstSeenS: firstSeen.cells };
+  const last = { series: 0, timeS: 0, guessLog: 0 };
+
+  const note = (series: number, timeS: number, place: 0 | 1, count: number): void => {
+    room.admit(series);
+    if (Number.isNaN(startS)) {
+      startS = timeS;
+      totalsS = timeS;
+    }
+    if (timeS > totalsS) {
+      const kept = Math.exp((totalsS - timeS) / totalsAgeS);
+      totals[0] = (totals[0] ?? 0) * kept;
+      totals[1] = (totals[1] ?? 0) * kept;
+      totalsS = timeS;
+    }
+    totals[place] = (totals[place] ?? 0) + count;
+    if ((firstSeen.cells[series] ?? timeS) > timeS) firstSeen.cells[series] = timeS;
+  };
+  const at = (timeS: number): SignContext => {
+    context.timeS = timeS;
+    context.observedS = Number.isNaN(startS) ? 0 : timeS - startS;
+    context.sizeRatio = ((totals[0] ?? 0) + 1) / ((totals[1] ?? 0) + 1);
+    context.firstSeenS = firstSeen.cells;
+    return context;
+  };
+  const expectLog = (series: number, timeS: number): number => {
+    room.admit(series);
+    const guessLog = Math.log(reader.read(series, at(timeS), signs, 0) * horizonS);
+    last.series = series;
+    last.timeS = timeS;
+    last.guessLog = guessLog;
+    return guessLog + model.adjust(signs, 0);
+  };
+  return {
+    horizonS,
+    see: (series, timeS, count = 1) => {
+      note(series, timeS, 0, count);
+      own.add(series, timeS, count);
+      counts.cells[series] = (counts.cells[series] ?? 0) + count;
+    },
+    seeElsewhere: (series, timeS, count = 1) => {
+      note(series, timeS, 1, count);
+      elsewhere.add(series, timeS, count);
+    },
+    expectLog,
+    guessLog: (series, timeS) => {
+      room.admit(series);
+      return Math.log(reader.usualRate(series, at(timeS)) * horizonS);
+    },
+    studyLast: (sizeBytes) => {
+      if (last.guessLog < Math.log(leastTaughtRate * horizonS)) return;
+      lessons.signs.set(signs, lessons.nextRow());
+      const weight = Math.min(mostWeight, sizeBytes / typicalBytes + 0.1);
+      lessons.add({ ...last, weight }, counts.cells[last.series] ?? 0);
+    },
+    advance: (timeS) => {
+      lessons.settle(timeS, horizonS, (series) => counts.cells[series] ?? 0);
+      const day = Math.floor(timeS / dayS);
+      if (day !== revisedDay && !Number.isNaN(revisedDay)) lessons.revise(timeS - revisedDays * dayS);
+      revisedDay = day;
+    },
+    explain: (series, timeS) => {
+      expectLog(series, timeS);
+      return model.explain(signs, 0).map((adds, index) => ({ sign: signNames[index] ?? '', adds }));
+    },
+    lastSeenS: (series) => Math.max(own.lastS(series), elsewhere.lastS(series)),
+  };
+}
