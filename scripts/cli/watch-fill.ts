@@ -1,6 +1,6 @@
 /** Follows a fill to its end, with a progress line. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Fill, FillCount } from '../../shared/domain/fill.ts';
+import { type Fill, type FillCount, hasEnded } from '../../shared/domain/fill.ts';
 import type { Cli } from './cli.ts';
 import type { Client } from './client.ts';
 import { CliError, exitCodes } from './exit.ts';
@@ -8,11 +8,8 @@ import { formatBitRate, formatBytes, formatCount, formatNumberOf, formatPercent,
 import { interruptible } from './interrupt.ts';
 import { bar, leftText, makeEstimator } from './progress.ts';
 
-const endStates: ReadonlySet<string> = new Set(['completed', 'incomplete', 'failed', 'cancelled']);
 const pollMs = 1_000;
 const patienceMs = 60_000;
-
-export const hasEnded = (fill: Fill): boolean => endStates.has(fill.state);
 
 /** Waits until the fill has ended, or until `isEnough` says so. A short absence of the API is outlived. */
 export async function watchFill(

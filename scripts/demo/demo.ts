@@ -9,7 +9,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Asset, TranscodeProgress } from '../../shared/domain/asset.ts';
-import type { Fill, FillPlan, FillReport, Forecast } from '../../shared/domain/fill.ts';
+import { type Fill, type FillPlan, type FillReport, type Forecast, hasEnded } from '../../shared/domain/fill.ts';
 import { heldBefore } from '../../shared/domain/reporting/fill-report.ts';
 import { formatBitRate, formatBytes, formatCount, formatPercent } from '../cli/format.ts';
 import { makeProgressLine, type ProgressLine } from '../cli/progress.ts';
@@ -210,12 +210,10 @@ async function untilPublished(api: Transport, id: string, line: ProgressLine, si
   }
 }
 
-const endedStates: readonly Fill['state'][] = ['completed', 'incomplete', 'failed', 'cancelled'];
-
 async function untilFilled(api: Transport, begun: Fill, line: ProgressLine, signal: AbortSignal): Promise<Fill> {
   for (;;) {
     const fill = await api.json<Fill>(`/v1/fills/${begun.id}`, { signal });
-    if (endedStates.includes(fill.state)) {
+    if (hasEnded(fill)) {
       line.clear();
       if (fill.state === 'failed') throw new Error(`the fill of ${fill.regionId} failed: ${fill.message}`);
       return fill;

@@ -129,6 +129,11 @@ export const fillStates = [
 ] as const;
 export type FillState = (typeof fillStates)[number];
 
+const endStates: ReadonlySet<FillState> = new Set(['completed', 'incomplete', 'failed', 'cancelled']);
+
+/** True when nothing more will happen to the fill. */
+export const hasEnded = ({ state }: { readonly state: FillState }): boolean => endStates.has(state);
+
 /** Live state of one fill (`GET /v1/fills/:id`). */
 export interface Fill {
   readonly id: string;

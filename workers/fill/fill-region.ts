@@ -13,7 +13,7 @@
  * The queue's lock lets only one worker execute a fill at a time; its report is written once, when it ends.
  */
 import pLimit from 'p-limit';
-import type { Fill, FillPlan, FillState } from '../../shared/domain/fill.ts';
+import { type Fill, type FillPlan, type FillState, hasEnded } from '../../shared/domain/fill.ts';
 import { buildFillReport } from '../../shared/domain/reporting/fill-report.ts';
 import { windowFor } from '../../shared/domain/time/fill-window.ts';
 import type { Logger } from '../../shared/platform/logger.ts';
@@ -55,7 +55,6 @@ export interface FillRegionDeps {
 const progressEveryMs = 1_000;
 const runsOfOneDate = 1_000;
 const defaultPatienceMs = { window: 600_000, now: 15_000 };
-const isEnded = (state: FillState): boolean => ['completed', 'incomplete', 'failed', 'cancelled'].includes(state);
 
 export function makeFillRegion(deps: FillRegionDeps): JobHandler<'fill-region'> {
   const { documents, clock, logger } = deps;
@@ -217,7 +216,7 @@ export function makeFillRegion(deps: FillRegionDeps): JobHandler<'fill-region'> 
   return async ({ payload, signal, lastAttempt }) => {
     const fill = await documents.getFill(payload.fillId);
     if (!fill) throw new UnrecoverableJobError(`there is no fill ${payload.fillId}`);
-    if (isEnded(fill.state)) return { state: fill.state };
+    if (hasEnded(fill)) return { state: fill.state };
     const plan = await documents.getPlan(fill.regionId, fill.date, fill.run);
     if (!plan) throw new UnrecoverableJobError(`fill ${fill.id} has no plan`);
     const give = await turns.take(fill.regionId, signal);

@@ -1,7 +1,6 @@
 /** The fill of the coming window, which a schedule plans for: found, or created once. */
 import type { Fill } from '../../shared/domain/fill.ts';
-import { fillId } from '../../shared/domain/keys.ts';
-import { noCount } from '../../shared/domain/reporting/fill-report.ts';
+import { newFill } from '../../shared/domain/new-fill.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
 import type { Documents } from '../../shared/ports/documents.ts';
 
@@ -21,23 +20,7 @@ export async function nightFill(
     const standing = fills.find(({ start, state }) => start === 'window' && state !== 'failed');
     if (standing) return standing;
     const run = Math.max(0, ...fills.map((fill) => fill.run)) + 1;
-    const fill: Fill = {
-      id: fillId(regionId, date, run),
-      regionId,
-      date,
-      run,
-      state: 'scheduled',
-      start: 'window',
-      createdAt: new Date(clock.now()).toISOString(),
-      startedAt: null,
-      finishedAt: null,
-      message: null,
-      planned: noCount,
-      pushed: noCount,
-      skipped: noCount,
-      failed: noCount,
-      rateBps: 0,
-    };
+    const fill = newFill({ regionId, date, run, start: 'window', createdAt: new Date(clock.now()).toISOString() });
     if (await documents.createFill(fill)) return fill;
   }
   throw new Error(`${regionId} has too many fills for ${date}`);

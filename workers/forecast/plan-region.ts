@@ -4,7 +4,7 @@
  * May run any number of times for one fill: a frozen plan is found and handed on again, a fill that has ended is left
  * alone. A fill that cannot be planned ends as `failed`, with a message that names the mend.
  */
-import type { Fill, FillPlan, FillState } from '../../shared/domain/fill.ts';
+import { type Fill, type FillPlan, type FillState, hasEnded } from '../../shared/domain/fill.ts';
 import type { Region } from '../../shared/domain/fleet.ts';
 import { fillId } from '../../shared/domain/keys.ts';
 import { severalCopies } from '../../shared/domain/planning/plan-fill.ts';
@@ -28,7 +28,6 @@ export interface PlanRegionDeps extends PlanSources {
   readonly longestLeadMs: number;
 }
 
-const isEnded = (state: FillState): boolean => ['completed', 'incomplete', 'failed', 'cancelled'].includes(state);
 const isUnderway = (state: FillState): boolean => state === 'running' || state === 'paused-window';
 
 export function makePlanRegion(deps: PlanRegionDeps): JobHandler<'plan-region'> {
@@ -77,7 +76,7 @@ export function makePlanRegion(deps: PlanRegionDeps): JobHandler<'plan-region'> 
 
   const end = async (id: string, state: 'failed' | 'cancelled', message: string): Promise<void> => {
     const fill = await documents.getFill(id);
-    if (!fill || isEnded(fill.state)) return;
+    if (!fill || hasEnded(fill)) return;
     await documents.putFill({ ...fill, state, message, finishedAt: new Date(clock.now()).toISOString() });
   };
 
@@ -88,12 +87,12 @@ export function makePlanRegion(deps: PlanRegionDeps): JobHandler<'plan-region'> 
     last: boolean,
   ): Promise<JobResults['plan-region']> {
     const frozen = await documents.getPlan(fill.regionId, fill.date, fill.run);
-    if (isEnded(fill.state)) return { kind: 'frozen', fillId: fill.id };
+    if (hasEnded(fill)) return { kind: 'frozen', fillId: fill.id };
     if (isUnderway(fill.state) && frozen) return handOn(fill, frozen);
     const made = frozen ?? (await freeze(region, fill, signal, last));
     const now = await documents.getFill(fill.id);
     // Cancelled meanwhile, or planned by another job of the same window and under way already.
-    if (now && (isEnded(now.state) || isUnderway(now.state))) return { kind: 'frozen', fillId: fill.id };
+    if (now && (hasEnded(now) || isUnderway(now.state))) return { kind: 'frozen', fillId: fill.id };
     await documents.putFill({
       ...(now ?? fill),
       state: 'scheduled',

@@ -9,7 +9,7 @@ import type { DemandLog } from '../../shared/ports/demand-log.ts';
 const nearlyOverMs = 3 * 3_600_000;
 
 /** The last day that is over, or nearly, on the region's clock. */
-export const lastWholeDay = (nowMs: number, timeZone: string): string =>
+const lastWholeDay = (nowMs: number, timeZone: string): string =>
   addDays(localDate(nowMs + nearlyOverMs, timeZone), -1);
 
 export interface HistoryQuery {

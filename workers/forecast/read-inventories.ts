@@ -10,7 +10,7 @@ export interface Inventories {
 }
 
 /** Only active edges get fills: a draining one is being emptied, and a shield fills itself by pulling. */
-export const mayBeFilled = ({ role, mode }: ApplianceView): boolean => role === 'edge' && mode === 'active';
+const mayBeFilled = ({ role, mode }: ApplianceView): boolean => role === 'edge' && mode === 'active';
 
 export async function readInventories(
   api: ApplianceApi,

@@ -66,7 +66,7 @@ const lengthText = (asset: AssetDetail): string =>
   asset.durationS === null ? '' : formatDuration(asset.durationS * 1_000);
 
 /** Everything about one asset; also what `upload --wait` ends with. */
-export function showAsset(cli: Pick<ReturnType<typeof openCli>, 'facts' | 'table' | 'say'>, asset: AssetDetail): void {
+function showAsset(cli: Pick<ReturnType<typeof openCli>, 'facts' | 'table' | 'say'>, asset: AssetDetail): void {
   const { source, progress } = asset;
   const picture = source.video
     ? `${source.video.width}×${source.video.height} ${source.video.codec} ${Number(source.video.frameRate.toFixed(3))} fps${source.video.hdr ? ' HDR' : ''}`

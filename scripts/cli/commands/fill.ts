@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
-import type { Fill } from '../../../shared/domain/fill.ts';
+import { type Fill, hasEnded } from '../../../shared/domain/fill.ts';
 import { openCli } from '../cli.ts';
 import { formatTime } from '../format.ts';
 import { withExamples } from '../help.ts';
 import { dateOption } from '../parse.ts';
-import { fillExitCode, fillFacts, hasEnded, watchFill } from '../watch-fill.ts';
+import { fillExitCode, fillFacts, watchFill } from '../watch-fill.ts';
 
 interface FillFlags {
   readonly region: string;

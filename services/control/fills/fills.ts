@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
-import type { Fill } from '../../../shared/domain/fill.ts';
+import { type Fill, hasEnded } from '../../../shared/domain/fill.ts';
 import type { Region } from '../../../shared/domain/fleet.ts';
-import { fillId } from '../../../shared/domain/keys.ts';
+import { newFill } from '../../../shared/domain/new-fill.ts';
 import { comingWindow } from '../../../shared/domain/time/fill-window.ts';
 import { localDate } from '../../../shared/domain/time/local-time.ts';
 import { jobMap } from '../../../shared/jobs/map.ts';
@@ -30,7 +30,6 @@ export interface NewFillInput {
 
 export type Fills = ReturnType<typeof makeFills>;
 
-const none = { files: 0, bytes: 0 } as const;
 /** Callers that race for the next run's number. */
 const maxAttempts = 20;
 const maxRuns = 1_000;
@@ -40,11 +39,9 @@ const recentFills = 50;
 const cancelWaitMs = 5_000;
 const cancelPollMs = 100;
 
-const isEnded = ({ state }: Fill): boolean => ['completed', 'incomplete', 'failed', 'cancelled'].includes(state);
-
 /** True for a fill beside which another of the region must not begin. */
 const stands = (other: Fill, wanted: { readonly start: 'now' | 'window'; readonly date: string }): boolean => {
-  if (isEnded(other)) return false;
+  if (hasEnded(other)) return false;
   // A fill that waits for its window leaves room for one that an operator starts now.
   const waits = other.state === 'scheduled' && other.start === 'window';
   return !waits || (wanted.start === 'window' && other.date === wanted.date);
@@ -73,23 +70,8 @@ export function makeFills({ fleet, documents, jobs, clock, planLeadMs }: FillDep
       }
       const sameDate = await documents.listFills({ regionId: region.id, date, limit: maxRuns });
       const run = Math.max(0, ...sameDate.map((fill) => fill.run)) + 1;
-      const fill: Fill = {
-        id: fillId(region.id, date, run),
-        regionId: region.id,
-        date,
-        run,
-        state: 'scheduled',
-        start,
-        createdAt: new Date(clock.now()).toISOString(),
-        startedAt: null,
-        finishedAt: null,
-        message: null,
-        planned: none,
-        pushed: none,
-        skipped: none,
-        failed: none,
-        rateBps: 0,
-      };
+      const createdAt = new Date(clock.now()).toISOString();
+      const fill = newFill({ regionId: region.id, date, run, start, createdAt });
       if (await documents.createFill(fill)) return fill;
     }
     throw new Problem('conflict', `Region ${region.id} has too many fills for ${date}.`);
@@ -140,16 +122,16 @@ export function makeFills({ fleet, documents, jobs, clock, planLeadMs }: FillDep
   /** Asks the fill's jobs to stop; a worker that runs it writes its report, and ends the document here if none does. */
   async function cancel(id: string): Promise<Fill> {
     const fill = await get(id);
-    if (isEnded(fill)) throw new Problem('conflict', `Fill ${id} is ${fill.state} already.`);
+    if (hasEnded(fill)) throw new Problem('conflict', `Fill ${id} is ${fill.state} already.`);
     await jobs.cancel('plan-region', jobMap['plan-region'].id({ regionId: fill.regionId, fillId: id }));
     await jobs.cancel('fill-region', jobMap['fill-region'].id({ fillId: id }));
     const deadline = clock.now() + (fill.state === 'scheduled' ? 0 : cancelWaitMs);
     let now = await get(id);
-    while (!isEnded(now) && clock.now() < deadline) {
+    while (!hasEnded(now) && clock.now() < deadline) {
       await clock.sleep(cancelPollMs);
       now = await get(id);
     }
-    return isEnded(now) ? now : end(now, 'cancelled', 'Cancelled by an operator.');
+    return hasEnded(now) ? now : end(now, 'cancelled', 'Cancelled by an operator.');
   }
 
   return {

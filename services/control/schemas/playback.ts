@@ -4,7 +4,7 @@ import { Id, Timestamp } from './common.ts';
 import { documentSchema } from './document-schema.ts';
 
 /** A day longer than the longest film festival; after it a player asks anew. */
-export const maxTtlS = 7 * 86_400;
+const maxTtlS = 7 * 86_400;
 
 export const PlaybackRequest = Type.Object(
   {

@@ -18,10 +18,6 @@ export interface WindowSpan {
 
 const noon = 12 * 60;
 
-/** The day prepared by a window that opens on the local date `openingDate`. */
-export const forecastDateOf = (openingDate: string, window: FillWindow): string =>
-  minutesOfDay(window.start) < noon ? openingDate : addDays(openingDate, 1);
-
 /** The window that prepares `date`. May be empty (`startMs === endMs`), see above. */
 export function windowFor(date: string, window: FillWindow, timeZone: string): WindowSpan {
   const opens = minutesOfDay(window.start) < noon ? date : addDays(date, -1);
@@ -44,18 +40,6 @@ export function comingWindow(atMs: number, window: FillWindow, timeZone: string)
   throw new RangeError(`no fill window within four days of ${new Date(atMs).toISOString()} in ${timeZone}`);
 }
 
-/** The next window to open strictly after an instant. */
-export function nextWindow(atMs: number, window: FillWindow, timeZone: string): WindowSpan {
-  const coming = comingWindow(atMs, window, timeZone);
-  return coming.startMs > atMs ? coming : comingWindow(coming.endMs, window, timeZone);
-}
-
-/** The window that is open at an instant, or null. */
-export function openWindow(atMs: number, window: FillWindow, timeZone: string): WindowSpan | null {
-  const coming = comingWindow(atMs, window, timeZone);
-  return coming.startMs <= atMs ? coming : null;
-}
-
 /** Milliseconds of a window that are left at an instant; its whole length before it opens. */
 export const remainingMs = (span: WindowSpan, atMs: number): number =>
   Math.max(0, span.endMs - Math.max(atMs, span.startMs));
@@ -63,11 +47,5 @@ export const remainingMs = (span: WindowSpan, atMs: number): number =>
 /** Daily cron pattern (five fields, on the region's clock) `leadMinutes` before the window opens. */
 export function cronBeforeWindow(window: FillWindow, leadMinutes: number): string {
   const minutes = (((minutesOfDay(window.start) - leadMinutes) % 1440) + 1440) % 1440;
-  return dailyCron(minutes);
+  return `${minutes % 60} ${Math.floor(minutes / 60)} * * *`;
 }
-
-/** Daily cron pattern `lagMinutes` after the window closes. */
-export const cronAfterWindow = (window: FillWindow, lagMinutes: number): string =>
-  dailyCron((minutesOfDay(window.end) + lagMinutes) % 1440);
-
-const dailyCron = (minutesOfDay: number): string => `${minutesOfDay % 60} ${Math.floor(minutesOfDay / 60)} * * *`;

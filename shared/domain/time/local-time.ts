@@ -35,7 +35,7 @@ export function dayNumber(date: string): number {
   return ms / dayMs;
 }
 
-export const dateOfDayNumber = (day: number): string => new Date(day * dayMs).toISOString().slice(0, 10);
+const dateOfDayNumber = (day: number): string => new Date(day * dayMs).toISOString().slice(0, 10);
 
 export const addDays = (date: string, days: number): string => dateOfDayNumber(dayNumber(date) + days);
 
