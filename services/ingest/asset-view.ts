@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Asset, TranscodeProgress } from '../../shared/domain/asset.ts';
-import type { Packaging, Rendition } from '../../shared/domain/manifest.ts';
+import type { Manifest, Packaging, Rendition } from '../../shared/domain/manifest.ts';
 import type { Catalogue } from '../../shared/ports/catalogue.ts';
 import type { Documents } from '../../shared/ports/documents.ts';
 
@@ -13,13 +13,18 @@ export interface AssetView extends Omit<Asset, 'schema' | 'sourceKey' | 'series'
   readonly progress: TranscodeProgress | null;
   /** Of the published version; empty before the first publication. */
   readonly renditions: readonly Rendition[];
+  /** Of the published version, relative to it. */
+  readonly images: Manifest['images'] | null;
 }
 
 export type ViewAsset = (asset: Asset) => Promise<AssetView>;
 
 const rememberedVersions = 200;
 
-/** Adds to the catalogue's document what lives elsewhere. Renditions are remembered, since versions never change. */
+type Made = Pick<AssetView, 'renditions' | 'images'>;
+const nothing: Made = { renditions: [], images: null };
+
+/** Adds to the catalogue's document what lives elsewhere. What a version is made of is remembered, since versions never change. */
 export function makeViewAsset({
   catalogue,
   documents,
@@ -27,17 +32,18 @@ export function makeViewAsset({
   readonly catalogue: Pick<Catalogue, 'getProgress'>;
   readonly documents: Pick<Documents, 'getManifest'>;
 }): ViewAsset {
-  const remembered = new LRUCache<string, readonly Rendition[]>({ max: rememberedVersions });
+  const remembered = new LRUCache<string, Made>({ max: rememberedVersions });
 
-  async function renditionsOf({ id, version }: Asset): Promise<readonly Rendition[]> {
-    if (version === null) return [];
+  async function madeOf({ id, version }: Asset): Promise<Made> {
+    if (version === null) return nothing;
     const key = `${id}/${version}`;
     const known = remembered.get(key);
     if (known) return known;
     const manifest = await documents.getManifest(id, version);
-    if (!manifest) return [];
-    remembered.set(key, manifest.renditions);
-    return manifest.renditions;
+    if (!manifest) return nothing;
+    const made = { renditions: manifest.renditions, images: manifest.images ?? null };
+    remembered.set(key, made);
+    return made;
   }
 
   return async (asset) => {
@@ -49,7 +55,7 @@ export function makeViewAsset({
       premiereDate: asset.premiereDate ?? null,
       packaging: asset.packaging ?? 'segments',
       progress: isBeingMade ? await catalogue.getProgress(asset.id) : null,
-      renditions: asset.state === 'deleted' ? [] : await renditionsOf(asset),
+      ...(asset.state === 'deleted' ? nothing : await madeOf(asset)),
     };
   };
 }

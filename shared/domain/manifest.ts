@@ -12,7 +12,8 @@ export const sliceSizeBytes = 4 * 1024 * 1024;
 export const packagings = ['segments', 'single-file'] as const;
 export type Packaging = (typeof packagings)[number];
 export type RenditionKind = 'video' | 'audio';
-export type FileRole = 'playlist' | 'init' | 'segment' | 'media';
+/** `preview`: pictures beside the media, without which everything plays. */
+export type FileRole = 'playlist' | 'init' | 'segment' | 'media' | 'preview';
 
 export interface Rendition {
   /** Stable within a version and readable: `video-720p`, `audio-128k`. */
@@ -69,6 +70,8 @@ export interface Manifest {
   /** What made the bytes: profile name, packager and encoder with their versions. */
   readonly recipe: { readonly profile: string; readonly packager: string; readonly encoder: string };
   readonly playlists: { readonly hls: string; readonly dash: string };
+  /** A picture, and WebVTT that names small pictures along the time; absent for sound alone and in older versions. */
+  readonly images?: { readonly poster: string; readonly storyboard: string };
   readonly renditions: readonly Rendition[];
   readonly files: readonly ManifestFile[];
 }

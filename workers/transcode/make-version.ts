@@ -68,7 +68,7 @@ export function makeMakeVersion(dependencies: MakeVersionDependencies): MakeVers
       await encode(plan, { ffmpegPath, runs: encodeRuns, signal, onProgress: progress.encoded });
 
       progress.stage('package');
-      const packaged = await packageAsset(plan);
+      const packaged = await packageAsset(plan, { dir: join(dir, 'previews'), ffmpegPath, signal });
       checkDuration(packaged.durationS, source.durationS);
       await refuseNotConformant(packaged, signal);
 

@@ -66,7 +66,7 @@ describe('both packagings', () => {
   });
 
   it('a single file is a file a rendition, that plays by itself too', async () => {
-    const media = single.packaged.files.filter(({ facts }) => facts.role !== 'playlist');
+    const media = single.packaged.files.filter(({ facts }) => facts.role === 'media');
     expect(media.map(({ facts }) => [facts.path, facts.role, facts.contentType])).toEqual([
       ['video-144p/media.mp4', 'media', 'video/mp4'],
       ['video-90p/media.mp4', 'media', 'video/mp4'],
@@ -106,6 +106,26 @@ describe('both packagings', () => {
       }
     },
   );
+});
+
+describe('pictures', () => {
+  it('beside the media: a poster and a storyboard whose every cue lies in a picture', async () => {
+    const clip = await makeClip(folder.dir, 'pictures.mp4', { size: '256x144', seconds: 9 });
+    const { packaged, dir } = await make(clip);
+    expect(packaged.images).toEqual({ poster: 'previews/poster.jpg', storyboard: 'previews/storyboard.vtt' });
+    expect(await streams(join(dir, 'previews/poster.jpg'))).toMatchObject([{ codec_name: 'mjpeg', width: 256 }]);
+    const [sheet] = await streams(join(dir, 'previews/sprite-000.jpg'));
+    const text = await readFile(join(dir, 'previews/storyboard.vtt'), 'utf8');
+    const cues = [...text.matchAll(/^(\S+)#xywh=(\d+),(\d+),(\d+),(\d+)$/gm)];
+    expect(cues).toHaveLength(5);
+    for (const [, name, x, y, width, height] of cues) {
+      expect(name).toBe('sprite-000.jpg');
+      expect(Number(x) + Number(width)).toBeLessThanOrEqual(Number(sheet?.width));
+      expect(Number(y) + Number(height)).toBeLessThanOrEqual(Number(sheet?.height));
+    }
+    const facts = packaged.files.filter((file) => file.facts.role === 'preview').map((file) => file.facts.contentType);
+    expect(facts).toEqual(['image/jpeg', 'image/jpeg', 'text/vtt']);
+  });
 });
 
 describe('sound', () => {

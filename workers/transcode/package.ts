@@ -7,6 +7,7 @@ import { buildMpd } from './dash.ts';
 import { type Content, digestOf } from './digest.ts';
 import type { EncodePlan } from './encode-args.ts';
 import { initName, type Layout, layOut, segmentTemplate } from './layout.ts';
+import { makePreviews, type PreviewOptions, type Previews } from './previews.ts';
 import { type CutAsset, type CutRendition, cutAsset } from './rendition.ts';
 
 export interface PackagedFile {
@@ -20,12 +21,13 @@ export interface PackagedAsset {
   /** Media first, playlists after them: the order in which they may become visible. */
   readonly files: readonly PackagedFile[];
   readonly playlists: { readonly hls: string; readonly dash: string };
+  readonly images: Previews['images'];
 }
 
 export const playlistPaths = { hls: 'master.m3u8', dash: 'manifest.mpd' } as const;
 
 /** @throws Error when the renditions do not fit each other; that is a bug in the encode. */
-export async function packageAsset(plan: EncodePlan): Promise<PackagedAsset> {
+export async function packageAsset(plan: EncodePlan, options: PreviewOptions): Promise<PackagedAsset> {
   const cut = await cutAsset(plan);
   const { renditions, targetDurationS, durationS } = cut;
   const laidOut = renditions.map((rendition) => ({
@@ -37,13 +39,21 @@ export async function packageAsset(plan: EncodePlan): Promise<PackagedAsset> {
   for (const { rendition, layout } of laidOut)
     for (const { name, role, content, ...place } of layout.files)
       files.push(await packaged(`${rendition.id}/${name}`, role, content, { rendition: rendition.id, ...place }));
+  const previews = await makePreviews(renditions, options);
+  for (const { path, role, content } of previews.files) files.push(await packaged(path, role, content, {}));
   for (const { rendition, layout } of laidOut) files.push(...(await playlistsOf(rendition, layout)));
   const master = buildMasterPlaylist(
     renditions.map(({ facts, iframeFacts }) => ({ ...facts, ...(iframeFacts ? { iframes: iframeFacts } : {}) })),
   );
   files.push(await textFile(playlistPaths.hls, master, null));
   files.push(await textFile(playlistPaths.dash, mpd(laidOut, cut, plan), null));
-  return { durationS, renditions: renditions.map(({ facts }) => facts), files, playlists: playlistPaths };
+  return {
+    durationS,
+    renditions: renditions.map(({ facts }) => facts),
+    files,
+    playlists: playlistPaths,
+    images: previews.images,
+  };
 }
 
 async function playlistsOf({ id, facts, iframeFacts }: CutRendition, layout: Layout): Promise<PackagedFile[]> {

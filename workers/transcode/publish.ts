@@ -44,7 +44,7 @@ export function makeManifest(
   asset: Asset,
   version: string,
   recipe: Recipe,
-  { durationS, renditions, files, playlists }: PackagedAsset,
+  { durationS, renditions, files, playlists, images }: PackagedAsset,
   createdAt: string,
 ): Manifest {
   return {
@@ -60,6 +60,7 @@ export function makeManifest(
     source: { sha256: asset.source.sha256, sizeBytes: asset.source.sizeBytes },
     recipe: { profile: recipe.profileName, packager: recipe.packager, encoder: recipe.encoder },
     playlists,
+    ...(images ? { images } : {}),
     renditions,
     files: files.map(({ facts }) => facts),
   };

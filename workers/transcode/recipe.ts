@@ -18,7 +18,7 @@ export interface Recipe {
   readonly gopS: number;
 }
 
-export const packager = 'nightfill 2';
+export const packager = 'nightfill 3';
 
 /** Keyframes every 2 s, or oftener where segments are shorter; always a whole number to a segment. */
 export const gopSecondsFor = (segmentS: number): number => segmentS / Math.max(1, Math.round(segmentS / 2));

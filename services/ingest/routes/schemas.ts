@@ -96,12 +96,23 @@ const listedAsset = {
   progress,
 };
 
+const images = nullable(
+  Type.Object(
+    { poster: text('JPEG.'), storyboard: text('WebVTT that names parts of JPEGs.') },
+    { description: 'Beside the media of the published version, relative to it; null for sound alone.' },
+  ),
+);
+
 export const assetSchema = Type.Unsafe<AssetView>(
-  Type.Object({ ...listedAsset, renditions: Type.Array(rendition, { description: 'Of the published version.' }) }),
+  Type.Object({
+    ...listedAsset,
+    renditions: Type.Array(rendition, { description: 'Of the published version.' }),
+    images,
+  }),
 );
 
 export const assetPageSchema = Type.Object({
-  items: Type.Array(Type.Unsafe<Omit<AssetView, 'renditions'>>(Type.Object(listedAsset))),
+  items: Type.Array(Type.Unsafe<Omit<AssetView, 'renditions' | 'images'>>(Type.Object(listedAsset))),
   next: nullable(text('Goes back as `?after=`; null on the last page.')),
 });
 

@@ -19,7 +19,7 @@ export interface VersionFile {
 
 /**
  * `asset.json`, then playlists and init segments, then the media: audio, then video from the lowest bandwidth up, each
- * from its beginning. Bytes of one asset are worth the same everywhere in it, because a rendition's share of the demand
+ * from its beginning, and at last pictures. Bytes of one asset are worth the same everywhere in it, because a rendition's share of the demand
  * and its share of the size both are its bandwidth; at equal worth the lower rendition goes first, since it lets a
  * viewer play at all.
  */
@@ -51,7 +51,7 @@ export function orderedFiles({ manifest, manifestFile }: PlannableVersion): Vers
   ];
 }
 
-const roleRank = { playlist: 0, init: 1, segment: 2, media: 2 } as const;
+const roleRank = { playlist: 0, init: 1, segment: 2, media: 2, preview: 3 } as const;
 
 const byLightness = (a: Rendition, b: Rendition): number =>
   Number(a.kind === 'video') - Number(b.kind === 'video') || a.bandwidthBps - b.bandwidthBps || (a.id < b.id ? -1 : 1);

@@ -52,7 +52,7 @@ export function makePackaging(folder: string) {
     const plan = planEncode(sourcePath, encodedDir, await probeSource(sourcePath), { ...recipe, packaging });
     const signal = AbortSignal.timeout(60_000);
     await encode(plan, { ffmpegPath: 'ffmpeg', runs, signal, onProgress: () => undefined });
-    const packaged = await packageAsset(plan);
+    const packaged = await packageAsset(plan, { dir: `${dir}-previews`, ffmpegPath: 'ffmpeg', signal });
     for (const { facts, content } of packaged.files) {
       const path = join(dir, facts.path);
       await mkdir(dirname(path), { recursive: true });
