@@ -12,7 +12,8 @@ export interface OpenApiDocument {
 
 /**
  * Paths, tags and components of all documents; what they share must be the same, except for components of one name and
- * different content, where the later one is renamed together with its references.
+ * different content, where the later one is renamed together with its references. Every operation gets a name, which
+ * generators of clients ask for.
  */
 export function mergeOpenApi(documents: readonly OpenApiDocument[], serverUrl: string): OpenApiDocument {
   const [first] = documents;
@@ -22,7 +23,8 @@ export function mergeOpenApi(documents: readonly OpenApiDocument[], serverUrl: s
   const components: Record<string, Record<string, unknown>> = {};
   documents.forEach((original, index) => {
     const document = renameConflicts(original, components, `-${index + 1}`);
-    for (const [path, methods] of Object.entries(document.paths ?? {})) paths[path] = { ...paths[path], ...methods };
+    for (const [path, methods] of Object.entries(document.paths ?? {}))
+      paths[path] = { ...paths[path], ...withNames(path, methods) };
     for (const tag of document.tags ?? []) if (!tags.has(tag.name)) tags.set(tag.name, tag);
     for (const [kind, entries] of Object.entries(document.components ?? {})) {
       components[kind] = { ...components[kind], ...entries };
@@ -31,6 +33,26 @@ export function mergeOpenApi(documents: readonly OpenApiDocument[], serverUrl: s
   const sorted = Object.fromEntries(Object.entries(paths).sort(([a], [b]) => (a < b ? -1 : 1)));
   return { ...first, servers: [{ url: serverUrl }], tags: [...tags.values()], paths: sorted, components };
 }
+
+/** `GET /v1/regions/{id}/fill-reports` is `getRegionsByIdFillReports`. */
+function operationName(method: string, path: string): string {
+  const words = path
+    .replace(/^\/v1\//, '/')
+    .replaceAll('{', 'by-')
+    .split(/[^A-Za-z0-9]+/)
+    .filter((word) => word !== '');
+  return method + words.map((word) => word.slice(0, 1).toUpperCase() + word.slice(1)).join('');
+}
+
+const methodNames = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'];
+
+const withNames = (path: string, item: object): object =>
+  Object.fromEntries(
+    Object.entries(item).map(([method, operation]) => [
+      method,
+      methodNames.includes(method) ? { operationId: operationName(method, path), ...operation } : operation,
+    ]),
+  );
 
 function renameConflicts(
   document: OpenApiDocument,
