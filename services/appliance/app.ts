@@ -30,6 +30,7 @@ import { makeStateFile } from './state-file.ts';
 import { makeStoreSource } from './store-source.ts';
 import { makeTelemetry } from './telemetry.ts';
 import { openTelemetrySpool } from './telemetry-spool.ts';
+import { type CertificateFiles, openTlsServer, type TlsServer } from './tls-server.ts';
 import { openTombstones, parseMarks } from './tombstones.ts';
 import { makeTraffic } from './traffic.ts';
 import type { PullSource } from './upstream.ts';
@@ -56,6 +57,8 @@ export interface ApplianceDeps {
 
 export interface ApplianceApp {
   readonly server: HttpServer;
+  /** Listens for TLS as well, with the same answers; closed by `stop`. */
+  listenTls(options: { readonly host: string; readonly port: number } & CertificateFiles): Promise<TlsServer>;
   /** Beats and reports until `stop`. */
   start(): void;
   /** Tells control, stops listening, lets open answers end for `graceMs`, and sends what was counted. */
@@ -144,12 +147,13 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
     tokenGeneration: () => verifier.generation,
     maxOpenRequests,
   });
+  const front = makeFront({ media, isClosing: () => stopping.signal.aborted });
   const server = makeHttpServer({
     logger,
     metrics,
     logRequests: false,
     trustProxy: deps.trustProxy,
-    makeServer: makeFront({ media, isClosing: () => stopping.signal.aborted }),
+    makeServer: front.makeServer,
     readiness: {
       orders: () => {
         if (!orders.current()) throw new Error('control has not been reached since this appliance was set up');
@@ -172,8 +176,15 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
   }
 
   let running: Promise<unknown> = Promise.resolve();
+  let tls: TlsServer | null = null;
   return {
     server,
+    async listenTls({ host, port, ...certificateFiles }) {
+      await server.ready();
+      tls = await openTlsServer({ ...certificateFiles, dispatch: front.dispatch, clock, logger });
+      await tls.listen(host, port);
+      return tls;
+    },
     start() {
       running = Promise.all([orders.run(stopping.signal), telemetry.run(stopping.signal)]);
     },
@@ -183,9 +194,10 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
         goodbyeMs,
         running.then(() => orders.beat()),
       );
-      const closed = server.close();
+      const closed = Promise.all([server.close(), tls?.close()]);
       await within(Math.max(0, graceMs - 2 * goodbyeMs), closed);
       server.server.closeAllConnections();
+      tls?.closeAllConnections();
       await closed;
       await within(goodbyeMs, telemetry.flush());
     },

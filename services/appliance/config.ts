@@ -9,6 +9,9 @@ export const applianceSettings = [
   'upstreamTimeoutMs',
   'controlUrl',
   'trustProxy',
+  'tlsCertificate',
+  'tlsKey',
+  'tlsPort',
 ] as const satisfies readonly SettingName[];
 
 /** Media requests answered at once; each holds a slice or two while its client reads. */

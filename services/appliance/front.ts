@@ -1,30 +1,45 @@
 /** The server that an appliance listens with: media is answered here, everything else by the routes. */
-import http, { type RequestListener, type Server } from 'node:http';
+import http, { type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { idleConnectionMs, keepAliveMs } from './config.ts';
 import type { Exchange } from './exchange.ts';
 import { makeFastLane } from './fast-lane.ts';
 import { isMediaTarget } from './media.ts';
-import { makeNodeExchange } from './node-exchange.ts';
+import { makeNodeExchange, type NodeRequest, type NodeResponse } from './node-exchange.ts';
 
 export interface FrontDeps {
   readonly media: (exchange: Exchange) => void;
   readonly isClosing: () => boolean;
 }
 
-export const makeFront =
-  ({ media, isClosing }: FrontDeps) =>
-  (routes: RequestListener): Server => {
-    const server = http.createServer({ keepAliveTimeout: keepAliveMs, noDelay: true }, (request, response) => {
-      if (isMediaTarget(request.url ?? '')) media(makeNodeExchange(request, response, { isClosing }));
-      else routes(request, response);
-    });
-    server.setTimeout(idleConnectionMs);
-    // Fills take as long as they take; what dawdles is cut by the idle time.
-    server.requestTimeout = 0;
-    leadThroughLane(server, { media, isClosing });
-    return server;
+export interface Front {
+  /** The server for plain HTTP; `routes` answer all that is no media. */
+  makeServer(routes: RequestListener): Server;
+  /** One request from any of Node's servers. */
+  readonly dispatch: (request: NodeRequest, response: NodeResponse) => void;
+}
+
+export function makeFront(deps: FrontDeps): Front {
+  const { media, isClosing } = deps;
+  let routes: RequestListener = () => {};
+  const dispatch = (request: NodeRequest, response: NodeResponse): void => {
+    if (isMediaTarget(request.url ?? '')) media(makeNodeExchange(request, response, { isClosing }));
+    // The routes know the compatible side of HTTP/2 as well; only their types do not say so.
+    else routes(request as IncomingMessage, response as ServerResponse<IncomingMessage>);
   };
+  return {
+    dispatch,
+    makeServer(given) {
+      routes = given;
+      const server = http.createServer({ keepAliveTimeout: keepAliveMs, noDelay: true }, dispatch);
+      server.setTimeout(idleConnectionMs);
+      // Fills take as long as they take; what dawdles is cut by the idle time.
+      server.requestTimeout = 0;
+      leadThroughLane(server, deps);
+      return server;
+    },
+  };
+}
 
 /** New connections begin in the fast lane and come to Node's own listener when they leave it. */
 function leadThroughLane(server: Server, { media, isClosing }: FrontDeps): void {

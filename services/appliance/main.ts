@@ -53,6 +53,12 @@ await runProcess({
       trustProxy: splitList(settings.trustProxy),
     });
     await listen(app.server);
+    const { tlsCertificate: certificateFile, tlsKey: keyFile, host, tlsPort: port } = settings;
+    if (certificateFile) {
+      const tls = await app.listenTls({ host, port, certificateFile, keyFile });
+      logger.info({ host, port: tls.port }, 'listening for TLS');
+      process.on('SIGHUP', () => void tls.reload());
+    }
     app.start();
     onClose('appliance', () => app.stop(shutdownGraceMs));
   },

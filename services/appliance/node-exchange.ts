@@ -38,6 +38,8 @@ export function makeNodeExchange(
     send(status, head, body) {
       writeHead(status, head);
       if (body === null) response.end();
+      else if (!exchange.mayBorrow && body.length > pieceBytes)
+        pump(response, pieces(body)).catch(() => response.destroy());
       else response.end(body);
     },
     stream(status, head, parts) {
@@ -81,10 +83,17 @@ async function pump(answer: NodeResponse, parts: AsyncGenerator<BodyPart>): Prom
   response.end();
 }
 
+/** What a stream of HTTP/2 may have waiting: its neighbours share the memory that a session may take. */
+const pieceBytes = 128 * 1024;
+
+async function* pieces(bytes: Buffer): AsyncGenerator<BodyPart> {
+  for (let at = 0; at < bytes.length; at += pieceBytes) yield { bytes: bytes.subarray(at, at + pieceBytes) };
+}
+
 async function* copied(parts: AsyncGenerator<BodyPart>): AsyncGenerator<BodyPart> {
   for await (const { bytes, release } of parts) {
     const own = release ? Buffer.from(bytes) : bytes;
     release?.();
-    yield { bytes: own };
+    yield* pieces(own);
   }
 }

@@ -80,6 +80,15 @@ export const settings = {
     doc: 'How long a server that is imported from may be silent.',
     fallback: '30s',
   }),
+  webhookUrl: url('NIGHTFILL_WEBHOOK_URL', ['http', 'https'], {
+    doc: 'Where every state change of an asset is told, by ingest and transcode; empty: nowhere.',
+    fallback: '',
+  }),
+  webhookSecret: secret('NIGHTFILL_WEBHOOK_SECRET', {
+    doc: 'Signs webhooks (HMAC-SHA-256), so that the receiver can tell them from others’.',
+    fallback: '',
+    minLength: 16,
+  }),
   scratchDir: text('NIGHTFILL_SCRATCH_DIR', {
     doc: 'Folder for work in progress of ingest and transcode; emptied of leftovers at start.',
     fallback: 'var/scratch',
@@ -150,6 +159,17 @@ export const settings = {
     doc: 'How long an upstream may be silent during a pull before the next one is asked.',
     fallback: '5s',
   }),
+
+  tlsCertificate: text('NIGHTFILL_TLS_CERTIFICATE', {
+    doc: 'PEM file of the certificate and its chain, for TLS with HTTP/2; empty: no TLS. Read again when it changes and on SIGHUP.',
+    fallback: '',
+  }),
+  tlsKey: text('NIGHTFILL_TLS_KEY', { doc: 'PEM file of the private key of that certificate.', fallback: '' }),
+  tlsPort: integer(
+    'NIGHTFILL_TLS_PORT',
+    { min: 0, max: 65_535, unit: 'TCP port' },
+    { doc: 'Port for TLS, beside the plain one. 0 takes a free one.', fallback: '8443' },
+  ),
 
   // forecast and fill
   planLeadMs: durationMs('NIGHTFILL_PLAN_LEAD', {
