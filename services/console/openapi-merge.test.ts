@@ -8,6 +8,26 @@ const document = (over: Partial<OpenApiDocument>): OpenApiDocument => ({
 });
 
 describe('mergeOpenApi', () => {
+  it('describes problems once', () => {
+    const content = { 'application/problem+json': { schema: { type: 'object', description: 'long' } } };
+    const merged = mergeOpenApi(
+      [
+        document({
+          paths: { '/v1/a': { get: { responses: { 404: { content } } } } },
+          components: { schemas: { Problem: { type: 'object' } } },
+        }),
+      ],
+      'http://x',
+    );
+    expect(merged.paths?.['/v1/a']).toMatchObject({
+      get: {
+        responses: {
+          404: { content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } } },
+        },
+      },
+    });
+  });
+
   it('names every operation, and leaves the names that were given', () => {
     const paths = {
       '/v1/regions/{id}/fill-reports/{date}': { get: {}, parameters: [] },

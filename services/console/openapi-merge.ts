@@ -13,7 +13,7 @@ export interface OpenApiDocument {
 /**
  * Paths, tags and components of all documents; what they share must be the same, except for components of one name and
  * different content, where the later one is renamed together with its references. Every operation gets a name, which
- * generators of clients ask for.
+ * generators of clients ask for, and problems are described once.
  */
 export function mergeOpenApi(documents: readonly OpenApiDocument[], serverUrl: string): OpenApiDocument {
   const [first] = documents;
@@ -31,7 +31,8 @@ export function mergeOpenApi(documents: readonly OpenApiDocument[], serverUrl: s
     }
   });
   const sorted = Object.fromEntries(Object.entries(paths).sort(([a], [b]) => (a < b ? -1 : 1)));
-  return { ...first, servers: [{ url: serverUrl }], tags: [...tags.values()], paths: sorted, components };
+  const described = components.schemas?.Problem === undefined ? sorted : withOneProblem(sorted);
+  return { ...first, servers: [{ url: serverUrl }], tags: [...tags.values()], paths: described, components };
 }
 
 /** `GET /v1/regions/{id}/fill-reports` is `getRegionsByIdFillReports`. */
@@ -43,6 +44,13 @@ function operationName(method: string, path: string): string {
     .filter((word) => word !== '');
   return method + words.map((word) => word.slice(0, 1).toUpperCase() + word.slice(1)).join('');
 }
+
+const withOneProblem = (paths: Readonly<Record<string, object>>): Record<string, object> =>
+  JSON.parse(
+    JSON.stringify(paths, (key, value: unknown) =>
+      key === 'application/problem+json' ? { schema: { $ref: '#/components/schemas/Problem' } } : value,
+    ),
+  );
 
 const methodNames = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'];
 
