@@ -5,7 +5,7 @@
  *     node scripts/compose/make-secrets.ts FOLDER APPLIANCE…
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { applianceCredential } from '../../shared/tokens/credentials.ts';
 import { generateTokenKey } from '../../shared/tokens/keys.ts';
@@ -16,16 +16,20 @@ if (!folder) {
   process.exit(2);
 }
 
-/** The file's content; `make` gives it when the file is not there yet. */
+/** The file's content; `make` gives it when the file is not there yet. A run that is cut short leaves no half secret. */
 async function once(path: string, make: () => string | Promise<string>): Promise<string> {
   const file = join(folder ?? '', path);
+  const found = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null;
+    throw error;
+  });
+  if (found !== null) return found;
   await mkdir(dirname(file), { recursive: true });
-  try {
-    await writeFile(file, await make(), { flag: 'wx', mode: 0o444 });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  }
-  return readFile(file, 'utf8');
+  const text = await make();
+  await rm(`${file}.new`, { force: true });
+  await writeFile(`${file}.new`, text, { mode: 0o444 });
+  await rename(`${file}.new`, file);
+  return text;
 }
 
 const random = () => randomBytes(32).toString('base64url');

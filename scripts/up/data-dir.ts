@@ -11,7 +11,7 @@
  * | `redis/`, `appliances/<id>/`, `scratch/`, `log/` | as named |
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { generateTokenKey } from '../../shared/tokens/keys.ts';
@@ -56,13 +56,15 @@ export async function openDataDir(folder: string): Promise<DataDir> {
 
 async function lock(file: string, root: string): Promise<void> {
   for (;;) {
+    // Linked when it is written, so that nobody finds a lock that does not say whose it is.
+    const mine = `${file}.${process.pid}`;
     try {
-      const handle = await open(file, 'wx', 0o600);
-      await handle.writeFile(String(process.pid));
-      await handle.close();
-      return;
+      await writeFile(mine, String(process.pid), { mode: 0o600 });
+      return await link(mine, file);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    } finally {
+      await rm(mine, { force: true });
     }
     const pid = Number(await readFile(file, 'utf8').catch(() => ''));
     if (pid > 0 && (await isNightfill(pid)))
