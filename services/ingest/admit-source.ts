@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import type { Asset, SourceInfo } from '../../shared/domain/asset.ts';
 import { storeKeys } from '../../shared/domain/keys.ts';
 import { UnplayableSourceError } from '../../shared/media/unplayable.ts';
+import type { Announce } from '../../shared/platform/announce.ts';
 import type { Logger } from '../../shared/platform/logger.ts';
 import { Problem } from '../../shared/platform/problem.ts';
 import { type Catalogue, CatalogueError } from '../../shared/ports/catalogue.ts';
@@ -31,6 +32,7 @@ export interface AdmitDependencies {
   readonly catalogue: Catalogue;
   readonly jobs: Pick<JobQueue, 'add'>;
   readonly quota: Pick<Quota, 'checkDuration'>;
+  readonly announce: Announce;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -50,7 +52,7 @@ export type AdmitSource = (incoming: IncomingSource) => Promise<Asset>;
  * Doing it again with the same id returns the asset that is there. The local file stays; who made it removes it.
  */
 export function makeAdmitSource(dependencies: AdmitDependencies): AdmitSource {
-  const { probe, store, catalogue, jobs, quota, clock, logger } = dependencies;
+  const { probe, store, catalogue, jobs, quota, announce, clock, logger } = dependencies;
   return async ({ id, path, sizeBytes, sha256, details }) => {
     if (sha256 && details.sha256 && sha256 !== details.sha256) throw digestMismatch(details.sha256);
     const facts = await probe(path).catch(refuse);
@@ -88,6 +90,7 @@ export function makeAdmitSource(dependencies: AdmitDependencies): AdmitSource {
     await jobs.add('transcode-asset', { assetId: id }).catch((error: unknown) => {
       logger.error({ err: error, assetId: id }, 'the transcode could not be enqueued; the next sweep tries again');
     });
+    await announce(accepted);
     return accepted;
   };
 }

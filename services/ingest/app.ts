@@ -1,4 +1,5 @@
 import { profileNames } from '../../shared/media/profiles.ts';
+import { makeAnnounce } from '../../shared/platform/announce.ts';
 import { requireBearer } from '../../shared/platform/bearer.ts';
 import { type HttpServer, makeHttpServer } from '../../shared/platform/http-server.ts';
 import type { Logger } from '../../shared/platform/logger.ts';
@@ -69,7 +70,8 @@ export async function makeIngestApp(dependencies: IngestDependencies): Promise<I
     openElsewhere: async () => imports.open() + (await uploads.open()),
     clock,
   });
-  const admit = makeAdmitSource({ probe, store, catalogue, jobs, quota, clock, logger });
+  const announce = makeAnnounce({ jobs, logger, webhookUrl: config.webhookUrl });
+  const admit = makeAdmitSource({ probe, store, catalogue, jobs, quota, announce, clock, logger });
   const uploads = makeTusUploads({
     uploadsDir: scratch.uploadsDir,
     expiryMs: uploadExpiryMs,
@@ -134,7 +136,7 @@ export async function makeIngestApp(dependencies: IngestDependencies): Promise<I
       catalogue,
       view,
       rename: makeRenameAsset({ catalogue, clock }),
-      remove: makeDeleteAsset({ catalogue, jobs, clock }),
+      remove: makeDeleteAsset({ catalogue, jobs, announce, clock }),
     });
     const events = makeAssetEvents({ catalogue, view, clock });
     await api.register(assetEventsRoute, { catalogue, events, stopping });
@@ -142,7 +144,7 @@ export async function makeIngestApp(dependencies: IngestDependencies): Promise<I
     await api.register(uploadRoutes, { tus, uploads, imports, catalogue, uploadMetrics });
   });
 
-  const sweep = makeSweep({ uploads, imports, catalogue, jobs, store, uploadExpiryMs, clock, logger });
+  const sweep = makeSweep({ uploads, imports, announce, catalogue, jobs, store, uploadExpiryMs, clock, logger });
   return { server, sweep };
 }
 

@@ -1,5 +1,6 @@
 import type { Asset } from '../../shared/domain/asset.ts';
 import { jobMap } from '../../shared/jobs/map.ts';
+import type { Announce } from '../../shared/platform/announce.ts';
 import { Problem } from '../../shared/platform/problem.ts';
 import { type Catalogue, CatalogueError } from '../../shared/ports/catalogue.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
@@ -8,6 +9,7 @@ import type { JobQueue } from '../../shared/ports/job-queue.ts';
 export interface ChangeDependencies {
   readonly catalogue: Pick<Catalogue, 'update'>;
   readonly jobs: Pick<JobQueue, 'add' | 'cancel'>;
+  readonly announce: Announce;
   readonly clock: Clock;
 }
 
@@ -38,7 +40,7 @@ const said = ({ title, tags, series = null, premiereDate = null }: Asset) => [ti
  * Deletes an asset: at once for viewers, its objects in the background. Doing it again is harmless, and starts the
  * background work anew where it failed.
  */
-export function makeDeleteAsset({ catalogue, jobs, clock }: ChangeDependencies) {
+export function makeDeleteAsset({ catalogue, jobs, announce, clock }: ChangeDependencies) {
   return async (id: string): Promise<Asset> => {
     const asset = await catalogue
       .update(id, (present) =>
@@ -49,6 +51,7 @@ export function makeDeleteAsset({ catalogue, jobs, clock }: ChangeDependencies) 
       .catch(refuseMissing);
     await jobs.cancel('transcode-asset', jobMap['transcode-asset'].id({ assetId: id }));
     await jobs.add('delete-asset', { assetId: id }, { replaceEnded: true });
+    await announce(asset);
     return asset;
   };
 }

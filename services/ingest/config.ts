@@ -11,6 +11,8 @@ export const ingestSettings = [
   'uploadQuotaBytes',
   'importNetworks',
   'importTimeoutMs',
+  'webhookUrl',
+  'webhookSecret',
   'scratchDir',
   'trustProxy',
 ] as const satisfies readonly SettingName[];
@@ -26,6 +28,9 @@ export interface IngestConfig {
   /** CIDR. */
   readonly importNetworks: readonly string[];
   readonly importTimeoutMs: number;
+  /** Empty: none. */
+  readonly webhookUrl: string;
+  readonly webhookSecret: string;
   /** Ingest's own part of the scratch folder; the transcode worker has another. */
   readonly scratchDir: string;
   readonly shutdownGraceMs: number;
@@ -35,6 +40,8 @@ export interface IngestConfig {
 export function ingestConfig(
   settings: Pick<Settings, (typeof ingestSettings)[number] | 'shutdownGraceMs'>,
 ): IngestConfig {
+  if (settings.webhookUrl !== '' && settings.webhookSecret === '')
+    throw new Error('NIGHTFILL_WEBHOOK_SECRET must be set where NIGHTFILL_WEBHOOK_URL is');
   return {
     apiKey: settings.apiKey,
     maxUploadBytes: settings.maxUploadBytes,
@@ -44,6 +51,8 @@ export function ingestConfig(
     uploadQuotaBytes: settings.uploadQuotaBytes,
     importNetworks: listOf(settings.importNetworks),
     importTimeoutMs: settings.importTimeoutMs,
+    webhookUrl: settings.webhookUrl,
+    webhookSecret: settings.webhookSecret,
     scratchDir: join(settings.scratchDir, 'ingest'),
     shutdownGraceMs: settings.shutdownGraceMs,
     trustProxy: listOf(settings.trustProxy),

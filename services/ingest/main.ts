@@ -3,6 +3,7 @@ import { probeSource } from '../../shared/media/probe.ts';
 import { runProcess } from '../../shared/platform/lifecycle.ts';
 import { makeIngestApp } from './app.ts';
 import { ingestConfig, ingestSettings } from './config.ts';
+import { makeDeliverWebhook } from './deliver-webhook.ts';
 
 /** Pause between two rounds of mending. */
 const sweepEveryMs = 60_000;
@@ -11,7 +12,7 @@ await runProcess({
   name: 'ingest',
   settings: [...backendSettings, ...ingestSettings],
   start: async (context) => {
-    const { settings, logger, metrics, clock, listen, repeat } = context;
+    const { settings, logger, metrics, clock, onClose, listen, repeat } = context;
     const { store, jobs, catalogue, documents, readiness } = await openBackend(context, 'ingest');
     const { server, sweep } = await makeIngestApp({
       config: ingestConfig(settings),
@@ -25,6 +26,12 @@ await runProcess({
       logger,
       metrics,
     });
+    if (settings.webhookUrl !== '') {
+      const { webhookUrl, webhookSecret } = settings;
+      const deliver = makeDeliverWebhook({ url: webhookUrl, secret: webhookSecret, clock });
+      const teller = await jobs.work('deliver-webhook', deliver, { concurrency: 4 });
+      onClose('webhooks', () => teller.close(settings.shutdownGraceMs));
+    }
     await listen(server);
 
     // The first round starts anew what ended without an end; it may have whole uploads to store, so nobody waits for it.

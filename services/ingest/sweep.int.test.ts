@@ -27,6 +27,7 @@ describe('the sweep', () => {
 
     const sweep = makeSweep({
       imports: { sweep: async () => undefined },
+      announce: async () => undefined,
       uploads: { sweep: async () => {} },
       catalogue,
       jobs,

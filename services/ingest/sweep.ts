@@ -1,6 +1,7 @@
 import type { Asset, AssetState } from '../../shared/domain/asset.ts';
 import { storeKeys } from '../../shared/domain/keys.ts';
 import { jobMap } from '../../shared/jobs/map.ts';
+import type { Announce } from '../../shared/platform/announce.ts';
 import type { Logger } from '../../shared/platform/logger.ts';
 import type { Catalogue } from '../../shared/ports/catalogue.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
@@ -12,6 +13,7 @@ import type { TusUploads } from './tus-uploads.ts';
 export interface SweepDependencies {
   readonly uploads: Pick<TusUploads, 'sweep'>;
   readonly imports: Pick<UrlImports, 'sweep'>;
+  readonly announce: Announce;
   readonly catalogue: Pick<Catalogue, 'list' | 'update'>;
   readonly jobs: Pick<JobQueue, 'add' | 'get'>;
   readonly store: Pick<ObjectStore, 'list' | 'head' | 'delete'>;
@@ -32,7 +34,7 @@ export type Sweep = (options: SweepOptions) => Promise<void>;
  * uploads (see `TusUploads`), imports (see `UrlImports`), assets whose job was never enqueued, and stored uploads that no asset owns.
  */
 export function makeSweep(dependencies: SweepDependencies): Sweep {
-  const { uploads, imports, catalogue, jobs, store, uploadExpiryMs, clock, logger } = dependencies;
+  const { uploads, imports, announce, catalogue, jobs, store, uploadExpiryMs, clock, logger } = dependencies;
 
   async function* assetsIn(state: AssetState): AsyncGenerator<Asset> {
     let after: string | null = null;
@@ -59,7 +61,7 @@ export function makeSweep(dependencies: SweepDependencies): Sweep {
   async function failWhatWorkersLost(assetId: string): Promise<void> {
     const job = await jobs.get('transcode-asset', jobMap['transcode-asset'].id({ assetId }));
     if (job?.state !== 'failed') return;
-    await catalogue.update(assetId, (asset) =>
+    const failed = await catalogue.update(assetId, (asset) =>
       asset.state === 'transcoding'
         ? {
             ...asset,
@@ -72,6 +74,7 @@ export function makeSweep(dependencies: SweepDependencies): Sweep {
           }
         : asset,
     );
+    if (failed.state === 'failed') await announce(failed);
     logger.warn({ assetId, failure: job.failure }, 'no worker could finish a transcode');
   }
 

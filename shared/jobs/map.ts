@@ -4,6 +4,7 @@
  * The id says what the work is, so that adding it twice is one job. BullMQ forbids `:` in ids and ids of digits only.
  */
 
+import type { AssetEvent } from '../domain/asset-event.ts';
 import type { FillPlan, FillState, Forecast } from '../domain/fill.ts';
 
 export interface JobPayloads {
@@ -17,6 +18,8 @@ export interface JobPayloads {
   'score-region': { readonly regionId: string; readonly date?: string };
   /** Delete an asset's objects everywhere and then its document. */
   'delete-asset': { readonly assetId: string };
+  /** Tell the outside of an asset's new state. */
+  'deliver-webhook': { readonly event: AssetEvent };
 }
 
 export interface PlanRegionPayload {
@@ -42,6 +45,8 @@ export interface JobResults {
   'fill-region': { readonly state: FillState };
   'score-region': { readonly scored: boolean };
   'delete-asset': { readonly objects: number };
+  /** HTTP status of the receiver. */
+  'deliver-webhook': { readonly status: number };
 }
 
 export type JobName = keyof JobPayloads;
@@ -98,6 +103,15 @@ export const jobMap: { readonly [N in JobName]: JobPolicy<N> } = {
     id: ({ assetId }) => `delete-${assetId}`,
     attempts: 20,
     backoffMs: 5_000,
+    lockMs: 30_000,
+    keepEndedS: 86_400,
+  },
+  // About six hours of attempts.
+  'deliver-webhook': {
+    queue: 'webhook',
+    id: ({ event }) => `webhook-${event.id}`,
+    attempts: 14,
+    backoffMs: 2_500,
     lockMs: 30_000,
     keepEndedS: 86_400,
   },

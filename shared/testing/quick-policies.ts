@@ -7,4 +7,5 @@ export const quickPolicies: typeof jobMap = {
   'fill-region': { ...jobMap['fill-region'], backoffMs: 20, lockMs: 2_000 },
   'score-region': { ...jobMap['score-region'], backoffMs: 20, lockMs: 2_000 },
   'delete-asset': { ...jobMap['delete-asset'], backoffMs: 20, lockMs: 2_000, keepEndedS: 1 },
+  'deliver-webhook': { ...jobMap['deliver-webhook'], backoffMs: 20, lockMs: 2_000 },
 };

@@ -8,6 +8,7 @@ export const transcodeSettings = [
   'encodeRuns',
   'transcodeConcurrency',
   'keepSource',
+  'webhookUrl',
 ] as const satisfies readonly SettingName[];
 
 export interface TranscodeConfig {
@@ -16,6 +17,7 @@ export interface TranscodeConfig {
   readonly encodeRuns: number;
   readonly concurrency: number;
   readonly keepSource: boolean;
+  readonly webhookUrl: string;
   readonly shutdownGraceMs: number;
 }
 
@@ -35,6 +37,7 @@ export function transcodeConfig(
     encodeRuns: settings.encodeRuns,
     concurrency: settings.transcodeConcurrency,
     keepSource: settings.keepSource,
+    webhookUrl: settings.webhookUrl,
     shutdownGraceMs: settings.shutdownGraceMs,
   };
 }

@@ -1,4 +1,5 @@
 import { backendSettings, openBackend } from '../../shared/adapters/backend.ts';
+import { makeAnnounce } from '../../shared/platform/announce.ts';
 import { makeHttpServer } from '../../shared/platform/http-server.ts';
 import { runProcess } from '../../shared/platform/lifecycle.ts';
 import { transcodeConfig, transcodeSettings } from './config.ts';
@@ -30,6 +31,7 @@ await runProcess({
       clock,
       makeVersion: makeMakeVersion({ ...config, store, catalogue, documents, clock, scratch, ffmpegPath, ffprobePath }),
       settings: { ...config, encoder },
+      announce: makeAnnounce({ jobs, logger, webhookUrl: config.webhookUrl }),
       onFailure: (assetId, error, final) =>
         logger.warn({ err: error, assetId, final }, final ? 'the transcode failed' : 'a transcode attempt failed'),
     });

@@ -43,6 +43,7 @@ afterAll(async () => {
   await rm(scratchDir, { recursive: true, force: true });
 });
 
+const told: string[] = [];
 const documents = () => makeStoreDocuments(kit.store);
 
 function transcode(
@@ -61,6 +62,7 @@ function transcode(
     ...shared,
     makeVersion: makeMakeVersion({ ...shared, scratch, encodeRuns: 2, ffmpegPath: 'ffmpeg', ffprobePath: 'ffprobe' }),
     settings: { encoder: 'ffmpeg test', segmentS: 2, keepSource: false, ...options.settings },
+    announce: async ({ id, state }) => void told.push(`${id} ${state}`),
     onFailure: () => undefined,
   });
   const job: JobContext<'transcode-asset'> = {
@@ -136,6 +138,7 @@ describe('an upload', () => {
     const { version } = await transcode('film');
     await stop();
 
+    expect(told).toEqual(['film transcoding', 'film published']);
     const asset = await catalogue.get('film');
     const manifest = await documents().getManifest('film', version);
     expect(asset).toMatchObject({ state: 'published', version, sourceKey: null, failure: null });
@@ -264,6 +267,7 @@ describe('what cannot become a video', () => {
       failure: { code: 'truncated' },
       version: null,
     });
+    expect(told.filter((event) => event.startsWith('cut '))).toEqual(['cut transcoding', 'cut failed']);
     expect(await objects(storeKeys.mediaPrefix('cut'))).toEqual({});
   });
 

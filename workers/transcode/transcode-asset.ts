@@ -11,6 +11,7 @@ import { canTransition } from '../../shared/domain/asset.ts';
 import { storeKeys } from '../../shared/domain/keys.ts';
 import type { Manifest } from '../../shared/domain/manifest.ts';
 import { findProfile, profileNames } from '../../shared/media/profiles.ts';
+import type { Announce } from '../../shared/platform/announce.ts';
 import { type Catalogue, CatalogueError } from '../../shared/ports/catalogue.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
 import type { Documents } from '../../shared/ports/documents.ts';
@@ -27,6 +28,7 @@ export interface TranscodeDependencies {
   readonly clock: Clock;
   readonly makeVersion: MakeVersion;
   readonly settings: TranscodeSettings;
+  readonly announce: Announce;
   /** Called with what ended an attempt, for the log. */
   readonly onFailure: (assetId: string, error: unknown, final: boolean) => void;
 }
@@ -42,7 +44,7 @@ export interface TranscodeSettings {
 type Job = JobContext<'transcode-asset'>;
 
 export function makeTranscodeAsset(dependencies: TranscodeDependencies): JobHandler<'transcode-asset'> {
-  const { store, catalogue, documents, clock, makeVersion, settings, onFailure } = dependencies;
+  const { store, catalogue, documents, clock, makeVersion, settings, announce, onFailure } = dependencies;
   const nowIso = (): string => new Date(clock.now()).toISOString();
 
   return async (job) => {
@@ -99,13 +101,18 @@ export function makeTranscodeAsset(dependencies: TranscodeDependencies): JobHand
 
   /** @throws AssetGoneError when the asset was deleted meanwhile. */
   async function changeState(assetId: string, change: Partial<Asset> & Pick<Asset, 'state'>): Promise<Asset> {
-    return catalogue.update(assetId, (asset) => {
+    let before: Asset['state'] | null = null;
+    const changed = await catalogue.update(assetId, (asset) => {
       if (asset.state === 'deleted') throw new AssetGoneError(assetId);
+      before = asset.state;
       if (isPublishedAs(asset, change)) return asset;
       if (!canTransition(asset.state, change.state))
         throw new Error(`asset ${assetId} cannot go from ${asset.state} to ${change.state}`);
       return { ...asset, ...change, updatedAt: nowIso() };
     });
+    // What is published is told again where the first telling may have been lost; it is one event all the same.
+    if (before !== changed.state || changed.state === 'published') await announce(changed);
+    return changed;
   }
 
   /** What the queue is told, after the catalogue was told. */

@@ -43,6 +43,7 @@ export const SystemStatusSchema = documentSchema<SystemStatus>()(
         'fill-region': Counts,
         'score-region': Counts,
         'delete-asset': Counts,
+        'deliver-webhook': Counts,
       }),
     ),
     regions: Type.Integer(),

@@ -1,0 +1,31 @@
+import type { Asset, AssetFailure, AssetState } from './asset.ts';
+
+/** What the outside is told when an asset comes into another state. */
+export interface AssetEvent {
+  /** The same for the same change, however often it is told. */
+  readonly id: string;
+  readonly type: `asset.${AssetState}`;
+  /** When the asset changed; events may arrive in another order. */
+  readonly at: string;
+  readonly asset: {
+    readonly id: string;
+    readonly title: string;
+    readonly tags: readonly string[];
+    readonly series: string | null;
+    readonly premiereDate: string | null;
+    readonly state: AssetState;
+    readonly version: string | null;
+    readonly durationS: number | null;
+    readonly failure: AssetFailure | null;
+  };
+}
+
+export function assetEventOf(asset: Asset): AssetEvent {
+  const { id, title, tags, series = null, premiereDate = null, state, version, durationS, failure, updatedAt } = asset;
+  return {
+    id: `${id}-${state}-${Date.parse(updatedAt)}`,
+    type: `asset.${state}`,
+    at: updatedAt,
+    asset: { id, title, tags, series, premiereDate, state, version, durationS, failure },
+  };
+}
