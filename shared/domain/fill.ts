@@ -11,6 +11,8 @@ export interface AssetForecast {
   readonly highBytes: number;
   /** Days with any demand that the model saw. */
   readonly observedDays: number;
+  /** The model that made it; absent in documents from before there was a choice. */
+  readonly model?: string;
 }
 
 /** `forecasts/<region>/<date>.json` */
@@ -28,8 +30,35 @@ export interface Forecast {
   readonly expectedBytes: number;
   /** The last rolling back-test of this model on this history; null when the history is too short. */
   readonly score: ForecastScore | null;
+  /** The model of each class of assets and how every candidate did; absent in documents from before there was a choice. */
+  readonly choices?: readonly ModelChoice[];
   /** By expected bytes, largest first. */
   readonly assets: readonly AssetForecast[];
+}
+
+/**
+ * `head`: the most watched assets that together make half of the demand; `torso`: those up to 90%; `tail`: the rest;
+ * `new`: first seen less than two weeks ago in a region that was watched before.
+ */
+export const seriesClasses = ['head', 'torso', 'tail', 'new'] as const;
+export type SeriesClass = (typeof seriesClasses)[number];
+
+export interface ModelChoice {
+  readonly seriesClass: SeriesClass;
+  /** Assets of the class on the forecast day. */
+  readonly assets: number;
+  readonly model: string;
+  /** False while there are too few past days to choose by: `model` is then the default. */
+  readonly chosen: boolean;
+  /** Every model that was tried on the class's past days. */
+  readonly candidates: readonly CandidateScore[];
+}
+
+/** A rolling-origin back-test over one class; null where nothing was watched. */
+export interface CandidateScore {
+  readonly model: string;
+  readonly wape: number | null;
+  readonly bias: number | null;
 }
 
 export interface ForecastScore {

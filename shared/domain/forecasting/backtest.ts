@@ -1,54 +1,119 @@
 /**
- * Rolling-origin back-test: on each of the last days, what would have been forecast the evening before, against what came.
+ * Rolling-origin back-test: on each of the last days, what every model would have said the evening before, against what
+ * came. Models are chosen by it, and what the choice itself would have been on each evening is scored.
  *
- * Weekday factors and calibration come from the days before the test only; the level rolls on day by day as it does in
- * service. An asset first seen on a test day counts as a forecast of nothing: nobody could know it, and it was missed.
+ * Weekday factors and the age curve come from the days before the test only. An asset first seen on a test day counts as
+ * a forecast of nothing: nobody could know it, and it was missed.
  */
-import type { ForecastScore } from '../fill.ts';
+import { type ForecastScore, type SeriesClass, seriesClasses } from '../fill.ts';
+import { type AgeCurve, learnAgeCurve } from './age-curve.ts';
+import { countWithin } from './error-bins.ts';
 import type { History } from './history.ts';
-import { calibrate, intervalOf } from './interval.ts';
-import { walkSeries } from './level.ts';
+import { makeErrorMeter } from './interval.ts';
+import { type Family, makeFamily } from './models/family.ts';
+import { boundsOf, classOf, isNew, volumeOf } from './series-class.ts';
+import { makeTally, type Tally } from './tally.ts';
+import { daysOf, walk } from './walk.ts';
 import { weekdayFactors } from './weekday.ts';
 
-const mostTestDays = 14;
+const mostTestDays = 28;
+const mostScoredDays = 14;
 const fewestDays = 4;
+/** The class of an asset that came during the test is told by its first days. */
+const firstDays = 14;
 
-/** Null when there are fewer than four observed days, or nothing was watched on the test days. */
-export function backtest(history: History): ForecastScore | null {
+export interface Backtest {
+  readonly tally: Tally;
+  readonly family: Family;
+  /** Null when there are fewer than four observed days, or nothing was watched on the scored days. */
+  readonly score: ForecastScore | null;
+}
+
+export function backtest(history: History, elsewhere?: History): Backtest {
   const { axis, series } = history;
-  const days = axis.dates.length;
-  if (days < fewestDays) return null;
-  const testDays = Math.min(mostTestDays, Math.floor(days / 2));
-  const from = days - testDays;
+  const until = axis.dates.length;
+  const from = until - Math.min(mostTestDays, Math.floor(until / 2));
   const factors = weekdayFactors(axis, from);
-  const calibration = calibrate(history, factors, from);
+  const curve: AgeCurve = learnAgeCurve(history, factors, from, elsewhere);
+  const family = makeFamily(curve);
+  const tally = makeTally(family, from, until);
+  const bounds = boundsOf(history, from);
+  const days = daysOf(axis, factors);
+  const unforeseen = new Float64Array(until);
+  const persisted = new Float64Array(until);
 
-  let error = 0;
-  let persistenceError = 0;
-  let forecastSum = 0;
-  let actualSum = 0;
-  let inside = 0;
-  let intervals = 0;
   for (const one of series) {
-    walkSeries(one, axis, factors, days, ({ day, actual, forecast, previous, level }) => {
-      if (day < from) return;
-      error += Math.abs((forecast ?? 0) - actual);
-      persistenceError += Math.abs(previous - actual);
-      forecastSum += forecast ?? 0;
-      actualSum += actual;
-      if (forecast === null) return;
-      const { low, high } = intervalOf(forecast, level, calibration);
-      intervals += 1;
-      if (low <= actual && actual <= high) inside += 1;
+    const first = one.observations[0]?.day ?? until;
+    const usual = classOf(volumeOf(one, first < from ? from : Math.min(until, first + firstDays)), bounds);
+    const tracks = family.models.map((model) => model.begin());
+    const meters = family.models.map(makeErrorMeter);
+    let previous = 0;
+    walk(one, days, ({ at, gapDays, day, isFirst, bytes, believed }) => {
+      persisted[at] = (persisted[at] ?? 0) + Math.abs(previous - bytes);
+      previous = bytes;
+      if (isFirst) unforeseen[at] = (unforeseen[at] ?? 0) + bytes;
+      const seriesClass: SeriesClass = isNew(one, axis, day.number) ? 'new' : usual;
+      const sums = isFirst ? null : tally.at(seriesClass, at);
+      if (sums) {
+        sums.forecasts += 1;
+        sums.actual += bytes;
+        sums.believed += believed;
+      }
+      for (let model = 0; model < tracks.length; model += 1) {
+        const track = tracks[model];
+        const meter = meters[model];
+        if (sums && track && meter) {
+          const expected = track.expect(day);
+          tally.add(sums, model, expected, bytes, believed, meter.scaleFor(expected));
+          meter.add(Math.abs(believed - expected), gapDays);
+        }
+        track?.observe(day, believed);
+      }
     });
   }
-  if (actualSum === 0) return null;
+  const scoredFrom = until - Math.min(mostScoredDays, Math.floor(until / 2));
+  const score = until < fewestDays ? null : scoreOf({ tally, from: scoredFrom, until, unforeseen, persisted });
+  return { tally, family, score };
+}
+
+interface Scored {
+  readonly tally: Tally;
+  readonly from: number;
+  readonly until: number;
+  readonly unforeseen: Float64Array;
+  readonly persisted: Float64Array;
+}
+
+function scoreOf({ tally, from, until, unforeseen, persisted }: Scored): ForecastScore | null {
+  let error = 0;
+  let persistenceError = 0;
+  let expected = 0;
+  let actual = 0;
+  let inside = 0;
+  let intervals = 0;
+  for (let at = from; at < until; at += 1) {
+    error += unforeseen[at] ?? 0;
+    actual += unforeseen[at] ?? 0;
+    persistenceError += persisted[at] ?? 0;
+    for (const seriesClass of seriesClasses) {
+      const sums = tally.at(seriesClass, at);
+      const { model } = tally.choose(seriesClass, at);
+      error += sums.error[model] ?? 0;
+      expected += sums.expected[model] ?? 0;
+      actual += sums.actual;
+      const bins = sums.bins[model];
+      if (sums.forecasts === 0 || !bins) continue;
+      inside += countWithin(bins, tally.width(seriesClass, model, at));
+      intervals += sums.forecasts;
+    }
+  }
+  if (actual === 0) return null;
   return {
-    wape: round(error / actualSum),
-    bias: round((forecastSum - actualSum) / actualSum),
+    wape: round(error / actual),
+    bias: round((expected - actual) / actual),
     intervalCoverage: intervals > 0 ? round(inside / intervals) : 0,
-    backtestDays: testDays,
-    persistenceWape: round(persistenceError / actualSum),
+    backtestDays: until - from,
+    persistenceWape: round(persistenceError / actual),
   };
 }
 

@@ -52,6 +52,7 @@ describe('forecastRegion', () => {
       expectedViews: 0,
       expectedBytes: 0,
       score: null,
+      choices: [],
       assets: [],
     });
   });

@@ -1,18 +1,25 @@
 /**
- * Forecast of one region's day: for each asset its recency-weighted level times the region's weekday factor, with an
- * 80% interval and the score of a back-test. Pure; time and memory grow with the number of assets times the observed days.
+ * Forecast of one region's day: for each asset by the model that did best on its class, with an 80% interval and the
+ * scores it was chosen by; titles without a past here by other regions and by their series. Pure; time and memory grow
+ * with the number of assets times the observed days.
  */
 import type { DailyDemand } from '../demand.ts';
-import type { AssetForecast, Forecast } from '../fill.ts';
+import { type AssetForecast, type Forecast, type ModelChoice, seriesClasses } from '../fill.ts';
 import { dayNumber } from '../time/local-time.ts';
+import { learnAgeCurve } from './age-curve.ts';
 import { backtest } from './backtest.ts';
-import { readHistory, weekdayOf } from './history.ts';
-import { calibrate, intervalOf } from './interval.ts';
-import { halfLifeDays, walkSeries } from './level.ts';
+import { type ColdStart, coldStarts, type Title } from './cold-start.ts';
+import { type History, readHistory, type Series, weekdayOf } from './history.ts';
+import { intervalOf, makeErrorMeter } from './interval.ts';
+import { makeFamily } from './models/family.ts';
+import type { Day, Model } from './models/model.ts';
+import { decayOver } from './models/weighted-mean.ts';
+import { boundsOf, classOf, isNew, volumeOf } from './series-class.ts';
+import { daysOf, walk } from './walk.ts';
 import { weekdayFactors } from './weekday.ts';
 
-/** Changes whenever the same history would give other numbers. */
-export const modelName = `weighted-mean-weekday/1 (half-life ${halfLifeDays} d)`;
+/** Of the choice as a whole; each asset names its own model. Changes whenever the same history would give other numbers. */
+export const modelName = 'best-by-class/1';
 
 export interface ForecastInput {
   readonly regionId: string;
@@ -20,32 +27,30 @@ export interface ForecastInput {
   readonly date: string;
   /** In any order, on the region's calendar. Rows of `date` and later are left out. */
   readonly history: readonly DailyDemand[];
+  /** The same of other regions, for titles that have no past here and for how demand goes with age. */
+  readonly elsewhere?: { readonly regions: number; readonly history: readonly DailyDemand[] };
+  /** What is published, for titles that nobody anywhere has watched yet. */
+  readonly titles?: readonly Title[];
   /** ISO 8601, UTC. */
   readonly madeAt: string;
 }
 
 /** @throws RangeError for a history with negative or non-finite numbers. */
-export function forecastRegion({ regionId, date, history: rows, madeAt }: ForecastInput): Forecast {
-  const history = readHistory(rows, date);
-  const { axis, series } = history;
-  const days = axis.dates.length;
-  const factors = weekdayFactors(axis);
-  const calibration = calibrate(history, factors, days);
-  const factor = factors[weekdayOf(dayNumber(date))] ?? 1;
-  const assets = series
-    .map((one): AssetForecast => {
-      const level = walkSeries(one, axis, factors, days);
-      const expected = level.bytes * factor;
-      const { low, high } = intervalOf(expected, level, calibration);
-      return {
-        assetId: one.assetId,
-        expectedViews: Math.round(level.views * factor * 1_000) / 1_000,
-        expectedBytes: Math.round(expected),
-        lowBytes: Math.round(low),
-        highBytes: Math.round(high),
-        observedDays: one.observations.length,
-      };
-    })
+export function forecastRegion(input: ForecastInput): Forecast {
+  const { regionId, date, madeAt } = input;
+  const history = readHistory(input.history, date);
+  const elsewhere =
+    input.elsewhere && input.elsewhere.regions > 0 ? readHistory(input.elsewhere.history, date) : undefined;
+  const { known, choices, score } = forecastKnown(history, date, elsewhere);
+  const cold = coldStarts({
+    history,
+    elsewhere,
+    otherRegions: input.elsewhere?.regions ?? 0,
+    titles: input.titles ?? [],
+    date,
+    known,
+  });
+  const assets = [...known, ...cold.map(withoutPast)]
     // What has faded to less than one byte a day is no demand any more.
     .filter(({ expectedBytes, expectedViews }) => expectedBytes > 0 || expectedViews > 0)
     .sort((a, b) => b.expectedBytes - a.expectedBytes || (a.assetId < b.assetId ? -1 : 1));
@@ -55,11 +60,100 @@ export function forecastRegion({ regionId, date, history: rows, madeAt }: Foreca
     date,
     model: modelName,
     madeAt,
-    historyUntil: axis.dates.at(-1) ?? null,
-    historyDays: days,
-    expectedViews: Math.round(assets.reduce((sum, { expectedViews }) => sum + expectedViews, 0) * 1_000) / 1_000,
+    historyUntil: history.axis.dates.at(-1) ?? null,
+    historyDays: history.axis.dates.length,
+    expectedViews: roundViews(assets.reduce((sum, { expectedViews }) => sum + expectedViews, 0)),
     expectedBytes: assets.reduce((sum, { expectedBytes }) => sum + expectedBytes, 0),
-    score: backtest(history),
+    score,
+    choices,
     assets,
   };
 }
+
+function forecastKnown(history: History, date: string, elsewhere: History | undefined) {
+  const { axis, series } = history;
+  const until = axis.dates.length;
+  const { tally, score } = backtest(history, elsewhere);
+  const factors = weekdayFactors(axis);
+  const days = daysOf(axis, factors);
+  const number = dayNumber(date);
+  const target: Day = { number, weekday: weekdayOf(number), factor: factors[weekdayOf(number)] ?? 1 };
+  const { models } = makeFamily(learnAgeCurve(history, factors, until, elsewhere));
+  const bounds = boundsOf(history, until);
+  const counts = new Map(seriesClasses.map((name) => [name, 0]));
+  const chosen = new Map(
+    seriesClasses.map((name) => {
+      const choice = tally.choose(name, until);
+      return [name, { ...choice, width: tally.width(name, choice.model, until) }];
+    }),
+  );
+  const known: AssetForecast[] = [];
+  for (const one of series) {
+    const seriesClass = isNew(one, axis, number) ? 'new' : classOf(volumeOf(one, until), bounds);
+    const choice = chosen.get(seriesClass);
+    const model = models[choice?.model ?? 0];
+    if (!choice || !model) continue;
+    counts.set(seriesClass, (counts.get(seriesClass) ?? 0) + 1);
+    known.push(forecastOne(one, model, days, target, choice.width));
+  }
+  const choices = seriesClasses.flatMap((name): ModelChoice[] => {
+    const choice = chosen.get(name);
+    const assets = counts.get(name) ?? 0;
+    const candidates = tally.scores(name);
+    if (!choice || (assets === 0 && candidates.every(({ wape }) => wape === null))) return [];
+    return [{ seriesClass: name, assets, model: models[choice.model]?.name ?? '', chosen: choice.chosen, candidates }];
+  });
+  return { known, choices, score };
+}
+
+function forecastOne(one: Series, model: Model, days: readonly Day[], target: Day, width: number): AssetForecast {
+  const track = model.begin();
+  const meter = makeErrorMeter();
+  walk(one, days, ({ day, gapDays, isFirst, believed }) => {
+    if (!isFirst) meter.add(Math.abs(believed - track.expect(day)), gapDays);
+    track.observe(day, believed);
+  });
+  const expected = track.expect(target);
+  const { low, high } = intervalOf(expected, meter.scaleFor(expected), width);
+  return {
+    assetId: one.assetId,
+    expectedViews: roundViews(expected * viewsAByte(one, days) || viewsOnly(one, days)),
+    expectedBytes: Math.round(expected),
+    lowBytes: Math.round(low),
+    highBytes: Math.round(high),
+    observedDays: one.observations.length,
+    model: model.name,
+  };
+}
+
+/** How views go with bytes: what was seen lately counts more. */
+function viewsAByte({ observations }: Series, days: readonly Day[]): number {
+  const last = days.at(-1)?.number ?? 0;
+  let views = 0;
+  let bytes = 0;
+  for (const observation of observations) {
+    const weight = decayOver(last - (days[observation.day]?.number ?? last));
+    views += observation.views * weight;
+    bytes += observation.bytes * weight;
+  }
+  return bytes > 0 ? views / bytes : 0;
+}
+
+/** An asset of which only views are known has a mean of them. */
+function viewsOnly({ observations }: Series, days: readonly Day[]): number {
+  if (observations.some(({ bytes }) => bytes > 0)) return 0;
+  const first = observations[0]?.day ?? days.length;
+  return observations.reduce((sum, { views }) => sum + views, 0) / Math.max(1, days.length - first);
+}
+
+const withoutPast = ({ assetId, expectedBytes, expectedViews, model }: ColdStart): AssetForecast => ({
+  assetId,
+  expectedBytes: Math.round(expectedBytes),
+  expectedViews: roundViews(expectedViews),
+  lowBytes: 0,
+  highBytes: Math.round(expectedBytes * 3),
+  observedDays: 0,
+  model,
+});
+
+const roundViews = (views: number): number => Math.round(views * 1_000) / 1_000;

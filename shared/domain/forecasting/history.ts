@@ -6,6 +6,7 @@
  */
 import type { DailyDemand } from '../demand.ts';
 import { dayNumber } from '../time/local-time.ts';
+import { makeCapper } from './winsorise.ts';
 
 /** The observed days, oldest first. */
 export interface Axis {
@@ -14,7 +15,7 @@ export interface Axis {
   readonly dayNumbers: readonly number[];
   /** 0 … 6, Thursday first: the weekday of 1970-01-01. */
   readonly weekdays: readonly number[];
-  /** Bytes of the whole region. */
+  /** Bytes of the whole region, of each asset as much as is believed. */
   readonly totals: readonly number[];
 }
 
@@ -23,6 +24,8 @@ export interface Observation {
   readonly day: number;
   readonly bytes: number;
   readonly views: number;
+  /** `bytes` as far as they are believed (`winsorise.ts`); what models learn from. */
+  readonly believed: number;
 }
 
 export interface Series {
@@ -64,22 +67,38 @@ export function readHistory(rows: readonly DailyDemand[], before: string): Histo
   const dayNumbers = [...totals.keys()].sort((a, b) => a - b);
   const place = new Map(dayNumbers.map((day, index) => [day, index]));
   const dateOf = new Map([...known].map(([date, day]) => [day, date]));
+  const series = [...byAsset]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([assetId, days]) => ({ assetId, observations: believe(days, place) }));
+  const believedTotals = new Array<number>(dayNumbers.length).fill(0);
+  for (const { observations } of series) {
+    for (const { day, believed } of observations) believedTotals[day] = (believedTotals[day] ?? 0) + believed;
+  }
   return {
     axis: {
       dayNumbers,
       dates: dayNumbers.map((day) => dateOf.get(day) ?? ''),
       weekdays: dayNumbers.map(weekdayOf),
-      totals: dayNumbers.map((day) => totals.get(day) ?? 0),
+      totals: believedTotals,
     },
-    series: [...byAsset]
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([assetId, days]) => ({
-        assetId,
-        observations: [...days]
-          .map(([day, cell]) => ({ day: place.get(day) ?? 0, ...cell }))
-          .sort((a, b) => a.day - b.day),
-      })),
+    series,
   };
+}
+
+function believe(
+  days: ReadonlyMap<number, { readonly bytes: number; readonly views: number }>,
+  place: ReadonlyMap<number, number>,
+): Observation[] {
+  const capper = makeCapper();
+  let last = -1;
+  return [...days]
+    .map(([day, cell]) => ({ day: place.get(day) ?? 0, ...cell }))
+    .sort((a, b) => a.day - b.day)
+    .map((observation) => {
+      if (last >= 0 && observation.day > last + 1) capper.cap(0);
+      last = observation.day;
+      return { ...observation, believed: capper.cap(observation.bytes) };
+    });
 }
 
 function check({ assetId, date, bytes, views }: DailyDemand): void {

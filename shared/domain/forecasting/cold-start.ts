@@ -1,0 +1,156 @@
+/**
+ * Titles that this region has no past of.
+ *
+ * `pooled-regions/1`: demand elsewhere, scaled by this region's share of the others' demand for the titles that both
+ * watch, and by how often a title that others watch does come here: what such titles brought on their first days of the
+ * last two weeks, over what share alone would have said, apart for titles new elsewhere and for older ones.
+ *
+ * `pooled-series/1`: a title that nobody has watched, of a series watched here, on the first days after its premiere:
+ * what the latest titles of the series brought on their first day.
+ *
+ * Both are guesses, so they are held down: a title to 5% and all together to 25% of what the region's known titles are
+ * expected to bring. A region without any past is taken as the mean of the others.
+ */
+import type { AssetForecast } from '../fill.ts';
+import { dayNumber } from '../time/local-time.ts';
+import type { History, Series } from './history.ts';
+import { weightedMean } from './models/weighted-mean.ts';
+import { daysOf, walk } from './walk.ts';
+
+const mostOfOne = 0.05;
+const mostOfAll = 0.25;
+const learnDays = 14;
+/** A title that others watch for no longer than this is new to them. */
+const freshDays = 3;
+const premiereDays = 2;
+const latestOfSeries = 5;
+
+export interface Title {
+  readonly assetId: string;
+  readonly series: string | null;
+  /** The day it is first shown: its premiere, else its publication; `YYYY-MM-DD`. */
+  readonly since: string | null;
+}
+
+export interface ColdStart {
+  readonly assetId: string;
+  readonly expectedBytes: number;
+  readonly expectedViews: number;
+  readonly model: 'pooled-regions/1' | 'pooled-series/1';
+}
+
+export interface ColdStartInput {
+  readonly history: History;
+  readonly elsewhere: History | undefined;
+  readonly otherRegions: number;
+  readonly titles: readonly Title[];
+  readonly date: string;
+  readonly known: readonly AssetForecast[];
+}
+
+export function coldStarts(input: ColdStartInput): ColdStart[] {
+  const pooled = input.elsewhere ? byRegions(input, input.elsewhere) : [];
+  const all = [...pooled, ...bySeries(input, new Set(pooled.map(({ assetId }) => assetId)))].filter(
+    ({ expectedBytes }) => expectedBytes >= 1,
+  );
+  const expected = input.known.reduce((sum, { expectedBytes }) => sum + expectedBytes, 0);
+  if (input.history.series.length === 0) return all;
+  const held = all.map((one) => scaled(one, Math.min(1, (mostOfOne * expected) / one.expectedBytes)));
+  const total = held.reduce((sum, { expectedBytes }) => sum + expectedBytes, 0);
+  const factor = total > 0 ? Math.min(1, (mostOfAll * expected) / total) : 1;
+  return held.map((one) => scaled(one, factor));
+}
+
+const scaled = (one: ColdStart, factor: number): ColdStart => ({
+  ...one,
+  expectedBytes: one.expectedBytes * factor,
+  expectedViews: one.expectedViews * factor,
+});
+
+interface Arrivals {
+  came: number;
+  said: number;
+}
+
+function byRegions({ history, known, otherRegions, date }: ColdStartInput, elsewhere: History): ColdStart[] {
+  const number = dayNumber(date);
+  const days = daysOf(elsewhere.axis, []);
+  const here = new Map(history.series.map((one) => [one.assetId, one]));
+  const expectedHere = new Map(known.map(({ assetId, expectedBytes }) => [assetId, expectedBytes]));
+  const observedHere = new Set(history.axis.dayNumbers.slice(-learnDays));
+  const arrivals = { fresh: { came: 0, said: 0 }, old: { came: 0, said: 0 } };
+  const unknown: { readonly one: Series; readonly level: number; readonly isFresh: boolean }[] = [];
+  let ours = 0;
+  let theirs = 0;
+  for (const one of elsewhere.series) {
+    const series = here.get(one.assetId);
+    const firstHere = firstDay(series, history) ?? Number.POSITIVE_INFINITY;
+    const firstThere = firstDay(one, elsewhere) ?? number;
+    const track = weightedMean.begin();
+    walk(one, days, ({ day, isFirst, believed }) => {
+      if (!isFirst && day.number <= firstHere && observedHere.has(day.number)) {
+        const arrival: Arrivals = day.number - firstThere <= freshDays ? arrivals.fresh : arrivals.old;
+        arrival.said += track.expect(day);
+        if (day.number === firstHere) arrival.came += series?.observations[0]?.believed ?? 0;
+      }
+      track.observe(day, believed);
+    });
+    const level = track.expect({ number, weekday: 0, factor: 1 });
+    if (series) {
+      ours += expectedHere.get(one.assetId) ?? 0;
+      theirs += level;
+    } else unknown.push({ one, level, isFresh: number - firstThere <= freshDays });
+  }
+  const isBlank = history.series.length === 0;
+  const share = isBlank ? 1 / Math.max(1, otherRegions) : theirs > 0 ? ours / theirs : 0;
+  /** Drawn towards "comes as its share says" as if one usual title more had come. */
+  const usual = ours / Math.max(1, here.size);
+  const factorOf = ({ came, said }: Arrivals): number =>
+    isBlank ? 1 : Math.min(1, (came + usual) / Math.max(1e-9, said * share + usual));
+  return unknown.map(({ one, level, isFresh }) => {
+    const expectedBytes = level * share * factorOf(isFresh ? arrivals.fresh : arrivals.old);
+    const bytes = one.observations.reduce((sum, observation) => sum + observation.bytes, 0);
+    const views = one.observations.reduce((sum, observation) => sum + observation.views, 0);
+    return {
+      assetId: one.assetId,
+      expectedBytes,
+      expectedViews: bytes > 0 ? (expectedBytes * views) / bytes : 0,
+      model: 'pooled-regions/1',
+    };
+  });
+}
+
+const firstDay = (series: Series | undefined, { axis }: History): number | undefined => {
+  const first = series?.observations[0];
+  return first && axis.dayNumbers[first.day];
+};
+
+function bySeries({ history, titles, date }: ColdStartInput, done: ReadonlySet<string>): ColdStart[] {
+  const number = dayNumber(date);
+  const here = new Map(history.series.map((one) => [one.assetId, one]));
+  const ofSeries = new Map<string, Series[]>();
+  for (const { assetId, series } of titles) {
+    const one = here.get(assetId);
+    if (series !== null && one) ofSeries.set(series, [...(ofSeries.get(series) ?? []), one]);
+  }
+  return titles.flatMap(({ assetId, series, since }): ColdStart[] => {
+    if (series === null || since === null || here.has(assetId) || done.has(assetId)) return [];
+    const age = number - dayNumber(since);
+    const siblings = (ofSeries.get(series) ?? [])
+      .map((one) => one.observations[0])
+      .filter((first) => first !== undefined)
+      .sort((a, b) => b.day - a.day)
+      .slice(0, latestOfSeries);
+    if (age < 0 || age > premiereDays || siblings.length === 0) return [];
+    const mean = (pick: (first: (typeof siblings)[number]) => number): number =>
+      siblings.reduce((sum, first) => sum + pick(first), 0) / siblings.length;
+    return [
+      {
+        assetId,
+        expectedBytes: mean(({ believed }) => believed),
+        expectedViews: mean(({ views }) => views),
+        model: 'pooled-series/1',
+      },
+    ];
+  });
+}

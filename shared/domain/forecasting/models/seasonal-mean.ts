@@ -1,0 +1,45 @@
+import type { Model } from './model.ts';
+
+const weeksKept = 4;
+
+/**
+ * The winsorised mean of the last four days of the same weekday: of three or more, the largest and the smallest count as
+ * their neighbours do. An asset that has not lived through the weekday yet is taken as its mean so far.
+ */
+export const seasonalMean: Model = {
+  name: 'seasonal-mean/1',
+  begin() {
+    const kept = new Float64Array(7 * weeksKept);
+    const counts = new Uint32Array(7);
+    let sum = 0;
+    let days = 0;
+    return {
+      expect({ weekday, factor }) {
+        const count = Math.min(counts[weekday] ?? 0, weeksKept);
+        if (count === 0) return days > 0 ? (sum / days) * factor : 0;
+        return winsorisedMean(kept.slice(weekday * weeksKept, weekday * weeksKept + count));
+      },
+      observe({ weekday, factor }, bytes) {
+        const count = counts[weekday] ?? 0;
+        kept[weekday * weeksKept + (count % weeksKept)] = bytes;
+        counts[weekday] = count + 1;
+        if (days >= 7) return;
+        sum += bytes / factor;
+        days += 1;
+      },
+    };
+  },
+};
+
+/** Sorts in place. */
+function winsorisedMean(values: Float64Array): number {
+  const last = values.length - 1;
+  if (last >= 2) {
+    values.sort();
+    values[0] = values[1] ?? 0;
+    values[last] = values[last - 1] ?? 0;
+  }
+  let sum = 0;
+  for (const value of values) sum += value;
+  return sum / values.length;
+}
