@@ -5,7 +5,7 @@ import { andThen } from './and-then.ts';
 
 /** Who asks for media: a viewer's session, or another appliance. */
 export type Admission =
-  | { readonly kind: 'viewer'; readonly sessionId: string; readonly expiresAtS: number }
+  | ({ readonly kind: 'viewer' } & Omit<Extract<TokenVerdict, { readonly outcome: 'ok' }>, 'outcome'>)
   | { readonly kind: 'appliance' }
   | { readonly kind: 'denied'; readonly outcome: TokenDenial; readonly detail: string };
 
@@ -15,6 +15,8 @@ export interface AdmissionRequest {
   readonly bearer: string | null;
   /** Absolute URI without the token. */
   readonly uri: string;
+  /** Address of the caller. */
+  readonly ip: string;
 }
 
 /** At once where the token was verified before. */
@@ -23,12 +25,13 @@ export type Admit = (request: AdmissionRequest, orders: ApplianceOrders) => Admi
 /** A bearer that is no pull credential is looked at no further: a viewer's token never travels there. */
 export const makeAdmit =
   (verifier: TokenVerifier): Admit =>
-  ({ token, bearer, uri }, orders) => {
+  ({ token, bearer, uri, ip }, orders) => {
     if (bearer !== null && sameSecret(bearer, orders.pullCredential)) return { kind: 'appliance' };
-    return andThen(verifier.verify(token, uri), admissionOf);
+    return andThen(verifier.verify(token, uri, ip), admissionOf);
   };
 
-const admissionOf = (verdict: TokenVerdict): Admission =>
-  verdict.outcome === 'ok'
-    ? { kind: 'viewer', sessionId: verdict.sessionId, expiresAtS: verdict.expiresAtS }
-    : { kind: 'denied', outcome: verdict.outcome, detail: verdict.detail };
+function admissionOf(verdict: TokenVerdict): Admission {
+  if (verdict.outcome !== 'ok') return { kind: 'denied', outcome: verdict.outcome, detail: verdict.detail };
+  const { outcome: _ok, ...viewer } = verdict;
+  return { kind: 'viewer', ...viewer };
+}

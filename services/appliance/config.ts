@@ -25,9 +25,3 @@ export const keepAliveMs = 75_000;
 
 /** Until control has said how much disk may be used, nothing is written and nothing must be evicted either. */
 export const unknownCapacityBytes = Number.MAX_SAFE_INTEGER;
-
-export const splitList = (text: string): string[] =>
-  text
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '');

@@ -5,7 +5,7 @@ import { openObjectStore, storeSettings } from '../../shared/adapters/from-setti
 import { openSliceCache } from '../../shared/adapters/slice-cache/slice-cache.ts';
 import { runProcess } from '../../shared/platform/lifecycle.ts';
 import { makeApplianceApp } from './app.ts';
-import { applianceSettings, splitList, unknownCapacityBytes } from './config.ts';
+import { applianceSettings, unknownCapacityBytes } from './config.ts';
 import { parseOrders } from './orders.ts';
 import { makeStateFile } from './state-file.ts';
 
@@ -50,7 +50,7 @@ await runProcess({
       metrics,
       dispatcher,
       upstreamTimeoutMs: settings.upstreamTimeoutMs,
-      trustProxy: splitList(settings.trustProxy),
+      trustProxy: settings.trustProxy,
     });
     await listen(app.server);
     const { tlsCertificate: certificateFile, tlsKey: keyFile, host, tlsPort: port } = settings;

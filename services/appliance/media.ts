@@ -28,6 +28,7 @@ import { allowHeader, corsHeaders, makeOutcomeHeaders, preflightHeaders } from '
 import { cookieOf, type MediaUrl, parseMediaUrl } from './media-url.ts';
 import { framed, makeMultipart } from './multipart.ts';
 import { Refusal, refuseToken } from './refusals.ts';
+import { renewedCookie } from './renewed-cookie.ts';
 import { sendRefusal } from './send-refusal.ts';
 import type { ServeRange, Serving } from './serve-range.ts';
 import type { Telemetry } from './telemetry.ts';
@@ -67,6 +68,8 @@ interface Asked {
   readonly session: string | null;
   readonly onlyIfCached: boolean;
   readonly loop: string | undefined;
+  /** A fresh token, for viewers whose token comes by cookie. */
+  readonly cookie?: HeaderBlock;
 }
 
 /** Said by whoever gave the answer, so that no way ends without one. */
@@ -104,7 +107,7 @@ export function makeMedia(deps: MediaDeps): (exchange: Exchange) => void {
       throw new Refusal('bad-request', 'method-not-allowed', 'Media is read with GET and HEAD.', allowHeader);
     const startedMs = performance.now();
     const current = readyOrders();
-    const { origin } = deps.callerOf(exchange);
+    const { origin, ip } = deps.callerOf(exchange);
     const authorization = exchange.header('authorization');
     const loop = exchange.header('cdn-loop');
     const onlyIfCached = /(?:^|,)\s*only-if-cached\s*(?:,|$)/i.test(exchange.header('cache-control') ?? '');
@@ -127,6 +130,7 @@ export function makeMedia(deps: MediaDeps): (exchange: Exchange) => void {
         token: url.token ?? cookieOf(exchange.header('cookie'), 'nf_token'),
         bearer: authorization === undefined ? null : bearerOf({ headers: { authorization } }),
         uri: `${origin}/v/${name}`,
+        ip,
       },
       current,
     );
@@ -134,10 +138,15 @@ export function makeMedia(deps: MediaDeps): (exchange: Exchange) => void {
       const session = enter(admitted, key, visit);
       const asked: Asked = { exchange, visit, startedMs, url, session, onlyIfCached, loop };
       return andThen(findVersion(asked), (version) => {
-        // Behind a bearer or a cookie the address alone does not say who asks; other appliances ask by further headers.
-        if (admitted.kind === 'viewer' && session !== null && url.token !== null && authorization === undefined)
+        if (admitted.kind !== 'viewer' || session === null) return answerFrom(asked, version);
+        // Behind a bearer or a cookie the address alone does not say who asks, nor does it for a token bound to a caller.
+        if (url.token !== null && authorization === undefined && !admitted.isBound)
           entrances.remember(exchange.target, origin, { url, session, version }, admitted.expiresAtS, madeAt);
-        return answerFrom(asked, version);
+        const nowS = Math.floor(deps.clock.now() / 1_000);
+        if (url.token !== null || !admitted.renewal?.isDue(nowS)) return answerFrom(asked, version);
+        return renewedCookie(admitted.renewal, name, nowS, exchange.isSecure).then((cookie) =>
+          answerFrom({ ...asked, cookie }, version),
+        );
       });
     });
   }
@@ -251,7 +260,7 @@ export function makeMedia(deps: MediaDeps): (exchange: Exchange) => void {
   }
 
   function finish(
-    { exchange, visit, startedMs }: Asked,
+    { exchange, visit, startedMs, cookie }: Asked,
     status: number,
     outcome: Outcome,
     { common }: Representation,
@@ -262,6 +271,7 @@ export function makeMedia(deps: MediaDeps): (exchange: Exchange) => void {
     const tookMs = performance.now() - startedMs;
     traffic.firstByte(outcome, tookMs / 1_000);
     const blocks = [common, ...head, outcomeHeaders(outcome, tookMs)];
+    if (cookie) blocks.push(cookie);
     if (body === null || Buffer.isBuffer(body)) exchange.send(status, blocks, body);
     else exchange.stream(status, blocks, body);
     return 'sent';

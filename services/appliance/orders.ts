@@ -30,6 +30,7 @@ const shape = Type.Object({
       kty: Type.Union([Type.Literal('oct'), Type.Literal('EC')]),
     }),
   ),
+  revokedSessions: Type.Optional(Type.Array(Type.String(), { maxItems: 100_000 })),
   pullCredential: Type.String({ minLength: 16 }),
   upstreams: Type.Array(
     Type.Object({

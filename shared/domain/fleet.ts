@@ -127,6 +127,8 @@ export interface ApplianceOrders {
   readonly capacityBytes: number;
   /** All keys whose tokens are accepted now; several while keys rotate. */
   readonly tokenKeys: readonly TokenKey[];
+  /** Sessions (`jti` of playback tokens) that are refused although their tokens have not expired yet; absent: none. */
+  readonly revokedSessions?: readonly string[];
   /** What other appliances must present to pull from this one. */
   readonly pullCredential: string;
   /** In the order to ask: the region's healthy peers, then shields. The object store follows where the appliance has one. */
