@@ -12,6 +12,11 @@ export const applianceSettings = [
   'tlsCertificate',
   'tlsKey',
   'tlsPort',
+  'connectionsPerIp',
+  'requestsPerIp',
+  'requestsPerSession',
+  'answerMemoryBytes',
+  'limitsExempt',
 ] as const satisfies readonly SettingName[];
 
 /** Media requests answered at once; each holds a slice or two while its client reads. */
@@ -19,6 +24,13 @@ export const maxOpenRequests = 4_000;
 
 /** A connection that moves no byte for so long is dropped, with the slice that it holds. */
 export const idleConnectionMs = 60_000;
+
+/** A head that takes longer to come is no player's. */
+export const headersMs = 10_000;
+export const maxHeaders = 100;
+
+/** Connections at once, over all callers. */
+export const maxConnections = 20_000;
 
 /** A connection without a request is kept for so long: players ask again every few seconds. */
 export const keepAliveMs = 75_000;

@@ -26,5 +26,5 @@ export const readConsoleSettings = (settings: Pick<Settings, (typeof consoleSett
   ingestUrl: settings.ingestUrl,
   publicUrl: settings.publicUrl,
   openPages: settings.openWatchPage,
-  trustProxy: settings.trustProxy.split(',').flatMap((network) => network.trim() || []),
+  trustProxy: settings.trustProxy,
 });

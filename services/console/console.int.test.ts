@@ -370,7 +370,7 @@ describe('the pages', () => {
       })),
       openPages: true,
     });
-    expect(await (await fetch(`${base}/watch/film`)).text()).toContain('42 %');
+    expect(await (await fetch(`${base}/watch/film`)).text()).toContain('42%');
     const missing = await fetch(`${base}/watch/nothing`, { headers: asBrowser });
     expect(missing.status).toBe(404);
     expect(await missing.text()).toContain('There is no such asset.');

@@ -22,7 +22,7 @@ export function readControlSettings(settings: Pick<Settings, (typeof controlSett
     defaultRegion: settings.defaultRegion,
     playbackTtlMs: settings.playbackTtlMs,
     planLeadMs: settings.planLeadMs,
-    trustProxy: settings.trustProxy.split(',').flatMap((network) => network.trim() || []),
+    trustProxy: settings.trustProxy,
   };
 }
 

@@ -49,18 +49,12 @@ export function ingestConfig(
     maxDurationMs: settings.maxDurationMs,
     maxOpenUploads: settings.maxOpenUploads,
     uploadQuotaBytes: settings.uploadQuotaBytes,
-    importNetworks: listOf(settings.importNetworks),
+    importNetworks: settings.importNetworks,
     importTimeoutMs: settings.importTimeoutMs,
     webhookUrl: settings.webhookUrl,
     webhookSecret: settings.webhookSecret,
     scratchDir: join(settings.scratchDir, 'ingest'),
     shutdownGraceMs: settings.shutdownGraceMs,
-    trustProxy: listOf(settings.trustProxy),
+    trustProxy: settings.trustProxy,
   };
 }
-
-const listOf = (text: string): string[] =>
-  text
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '');

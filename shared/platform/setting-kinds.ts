@@ -71,6 +71,10 @@ export const oneOf = <T extends string>(env: string, values: readonly T[], descr
     return found;
   });
 
+/** Words between commas; empty words are dropped. */
+export const list = (env: string, description: Description): Setting<readonly string[]> =>
+  make(env, description, 'comma-separated list', (value) => value.split(',').flatMap((word) => word.trim() || []));
+
 export const boolean = (env: string, description: Description): Setting<boolean> =>
   make(env, description, '`true` or `false`', (value) => {
     if (!['true', 'false', '1', '0'].includes(value)) throw new Error('must be true or false');

@@ -3,7 +3,18 @@
  * test holds the two together.
  */
 import { readFileSync } from 'node:fs';
-import { boolean, durationMs, integer, oneOf, type Setting, secret, sizeBytes, text, url } from './setting-kinds.ts';
+import {
+  boolean,
+  durationMs,
+  integer,
+  list,
+  oneOf,
+  type Setting,
+  secret,
+  sizeBytes,
+  text,
+  url,
+} from './setting-kinds.ts';
 
 export const settings = {
   // every process
@@ -72,7 +83,7 @@ export const settings = {
     doc: 'Bytes of all uploads together whose assets were not deleted; 0: no limit.',
     fallback: '0',
   }),
-  importNetworks: text('NIGHTFILL_IMPORT_NETWORKS', {
+  importNetworks: list('NIGHTFILL_IMPORT_NETWORKS', {
     doc: 'Networks (comma separated) that imports from a URL may reach besides the public Internet, e.g. `10.1.0.0/16`; empty: none.',
     fallback: '',
   }),
@@ -139,8 +150,8 @@ export const settings = {
     doc: 'Whether /watch/<asset> plays for everybody who can reach the console; otherwise it needs the API key.',
     fallback: 'false',
   }),
-  trustProxy: text('NIGHTFILL_TRUST_PROXY', {
-    doc: 'Networks (comma separated) of proxies whose X-Forwarded-For and -Proto are believed; empty: none.',
+  trustProxy: list('NIGHTFILL_TRUST_PROXY', {
+    doc: 'Networks of proxies whose X-Forwarded-For and -Proto are believed; empty: none.',
     fallback: '',
   }),
 
@@ -170,6 +181,33 @@ export const settings = {
     { min: 0, max: 65_535, unit: 'TCP port' },
     { doc: 'Port for TLS, beside the plain one. 0 takes a free one.', fallback: '8443' },
   ),
+
+  connectionsPerIp: integer(
+    'NIGHTFILL_CONNECTIONS_PER_IP',
+    { min: 1, max: 1_000_000, unit: 'connections' },
+    { doc: 'Connections at once from one address; many homes may share one.', fallback: '4096' },
+  ),
+  requestsPerIp: integer(
+    'NIGHTFILL_REQUESTS_PER_IP',
+    { min: 0, max: 1_000_000, unit: 'requests a second' },
+    { doc: 'Media requests from one address, with ten seconds of them as burst. 0: without limit.', fallback: '5000' },
+  ),
+  requestsPerSession: integer(
+    'NIGHTFILL_REQUESTS_PER_SESSION',
+    { min: 0, max: 1_000_000, unit: 'requests a second' },
+    {
+      doc: 'Media requests with one playback token, with ten seconds of them as burst. 0: without limit.',
+      fallback: '500',
+    },
+  ),
+  answerMemoryBytes: sizeBytes('NIGHTFILL_ANSWER_MEMORY', {
+    doc: 'Memory that answers on their way to slow readers may hold; above it new requests get 503.',
+    fallback: '1GiB',
+  }),
+  limitsExempt: text('NIGHTFILL_LIMITS_EXEMPT', {
+    doc: 'Addresses and networks (comma separated, or `loopback`) that the limits of connections and requests do not count for.',
+    fallback: '',
+  }),
 
   // forecast and fill
   planLeadMs: durationMs('NIGHTFILL_PLAN_LEAD', {

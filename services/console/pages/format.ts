@@ -1,26 +1,4 @@
-/** Numbers and times as people read them; decimal units, as bandwidth is sold. */
-
-const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'] as const;
-
-export function formatBytes(bytes: number): string {
-  let value = bytes;
-  let unit = 0;
-  while (value >= 999.5 && unit < units.length - 1) {
-    value /= 1000;
-    unit += 1;
-  }
-  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
-}
-
-/** Bits a second. */
-export function formatRate(bps: number): string {
-  if (bps <= 0) return '0 Mbit/s';
-  const mbit = bps / 1e6;
-  if (mbit >= 1000) return `${(mbit / 1000).toFixed(1)} Gbit/s`;
-  return `${mbit >= 10 ? Math.round(mbit) : mbit.toFixed(mbit >= 1 ? 1 : 2)} Mbit/s`;
-}
-
-export const formatShare = (share: number): string => `${Math.round(share * 1000) / 10} %`;
+/** Times and counts as people read them; sizes and rates are in `shared/domain/units.ts`. */
 
 /** `m:ss` or `h:mm:ss`. */
 export function formatDuration(seconds: number): string {

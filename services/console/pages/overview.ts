@@ -2,15 +2,8 @@ import type { Asset } from '../../../shared/domain/asset.ts';
 import type { FillReport } from '../../../shared/domain/fill.ts';
 import type { ApplianceView, Region } from '../../../shared/domain/fleet.ts';
 import { heldBefore } from '../../../shared/domain/reporting/fill-report.ts';
-import {
-  formatBytes,
-  formatDuration,
-  formatLocalTime,
-  formatRate,
-  formatShare,
-  formatUntil,
-  plural,
-} from './format.ts';
+import { formatBitRate, formatBytes, formatPercent } from '../../../shared/domain/units.ts';
+import { formatDuration, formatLocalTime, formatUntil, plural } from './format.ts';
 import { type Html, html } from './html.ts';
 
 export interface RegionOverview {
@@ -68,7 +61,7 @@ function regionCard({ region, report }: RegionOverview, atMs: number): Html {
 <header><h3>${region.name}</h3><p class="clock"><time>${formatLocalTime(atMs, region.timeZone)}</time> <span>${region.timeZone}</span></p></header>
 <dl>
 <div><dt>Fill window</dt><dd>${start}–${end} <small>${region.fillEnabled ? when : 'nightly fill is off'}</small></dd></div>
-<div><dt>Budget</dt><dd>${formatBytes(region.budget.bytesPerNight)} a night <small>at ${formatRate(region.budget.rateBps)}</small></dd></div>
+<div><dt>Budget</dt><dd>${formatBytes(region.budget.bytesPerNight)} a night <small>at ${formatBitRate(region.budget.rateBps)}</small></dd></div>
 </dl>
 ${report ? reportPart(report) : html`<p class="empty">No fill yet.</p>`}
 </article>`;
@@ -79,9 +72,9 @@ const reportPart = (report: FillReport): Html => html`<div class="report">
 <div class="counts">
 ${count('Planned', report.planned)}${count('Pushed', report.pushed)}${count('Held', heldBefore(report))}${count('Failed', report.failed, report.failed.files > 0)}
 </div>
-<label class="meter"><span>Forecast covered</span><strong>${formatShare(report.forecastCoverage)}</strong>
-<meter min="0" max="1" value="${report.forecastCoverage}">${formatShare(report.forecastCoverage)}</meter></label>
-${report.score && html`<p class="line"><span>Served from edge storage</span><strong>${formatShare(report.score.byteHitRatio)}</strong></p>`}
+<label class="meter"><span>Forecast covered</span><strong>${formatPercent(report.forecastCoverage)}</strong>
+<meter min="0" max="1" value="${report.forecastCoverage}">${formatPercent(report.forecastCoverage)}</meter></label>
+${report.score && html`<p class="line"><span>Served from edge storage</span><strong>${formatPercent(report.score.byteHitRatio)}</strong></p>`}
 </div>`;
 
 const count = (
@@ -101,7 +94,7 @@ const applianceTable = (appliances: readonly ApplianceView[]): Html => html`<div
   return html`<tr>
 <th scope="row">${appliance.id}</th><td>${appliance.regionId}</td><td>${appliance.role}</td><td>${healthBadge(appliance)}</td>
 <td><meter min="0" max="${appliance.capacityBytes}" value="${stored}" aria-label="Stored"></meter> <span class="nowrap">${formatBytes(stored)} of ${formatBytes(appliance.capacityBytes)}</span></td>
-<td class="num">${formatRate(appliance.status?.servedBps ?? 0)}</td></tr>`;
+<td class="num">${formatBitRate(appliance.status?.servedBps ?? 0)}</td></tr>`;
 })}</tbody></table></div>`;
 
 function healthBadge({ health, mode, status }: ApplianceView): Html {

@@ -1,5 +1,5 @@
 import type { Asset, TranscodeProgress } from '../../../shared/domain/asset.ts';
-import { formatShare } from './format.ts';
+import { formatPercent } from '../../../shared/domain/units.ts';
 import { type Html, html } from './html.ts';
 
 /** As `POST /v1/playback` answers it. */
@@ -51,6 +51,6 @@ ${
   asset.failure
     ? html`<p class="notice">It could not be made: ${asset.failure.reason}</p>`
     : html`<p>It is being made and plays by itself once it is ready.</p>
-<label class="meter"><span>${asset.progress?.stage ?? asset.state}</span><strong>${formatShare(share)}</strong><progress max="1" value="${share}"></progress></label>`
+<label class="meter"><span>${asset.progress?.stage ?? asset.state}</span><strong>${formatPercent(share)}</strong><progress max="1" value="${share}"></progress></label>`
 }</article>`;
 };

@@ -42,12 +42,12 @@ function showFetch(name, header, bytes, ms) {
   badge.textContent = outcome;
   badge.title = header ?? '';
   td.append(badge);
-  cell(row, `${(bytes / 1000).toFixed(0)} kB`, 'num');
+  cell(row, `${Math.ceil(bytes / 1024)} KiB`, 'num');
   cell(row, `${Math.round(ms)} ms`, 'num');
   while (log.rows.length > rowsShown) log.deleteRow(-1);
   const parts = [...counts].map(([reason, count]) => `${count} × ${reason}`);
   const share = bytesInAll > 0 ? Math.round((bytesFromStorage / bytesInAll) * 100) : 0;
-  totals.textContent = `${parts.join(', ')}. ${share} % of the bytes from the appliance’s storage.`;
+  totals.textContent = `${parts.join(', ')}. ${share}% of the bytes from the appliance’s storage.`;
 }
 
 /** A new page brings a new appliance and a new token; a few tries, then the reason. */
