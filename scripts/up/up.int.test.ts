@@ -48,9 +48,11 @@ async function start(): Promise<void> {
   }
 }
 
+/** As Ctrl-C does under npm: the terminal tells everybody, and npm tells its child once more. */
 async function stop(): Promise<number | null> {
   if (up.exitCode !== null) return up.exitCode;
   up.kill('SIGINT');
+  setTimeout(() => up.kill('SIGINT'), 50);
   const [code] = await once(up, 'exit');
   return code;
 }

@@ -30,6 +30,8 @@ export interface UpOptions {
   readonly clip?: string;
 }
 
+/** npm passes on the Ctrl-C that the terminal has sent to everybody: two signals within this time are one. */
+const sameSignalMs = 1_000;
 const readyWithinMs = 60_000;
 const childGraceMs = 12_000;
 
@@ -40,10 +42,13 @@ export async function up(options: UpOptions): Promise<number> {
   await data.lock();
   const stop = new AbortController();
   let exitCode = 0;
+  let askedAtMs = 0;
   const onSignal = () => {
-    if (stop.signal.aborted) process.exit(130);
-    print('\nstopping (once more to drop everything at once)');
-    stop.abort();
+    if (!stop.signal.aborted) {
+      print('\nstopping (once more to drop everything at once)');
+      askedAtMs = Date.now();
+      stop.abort();
+    } else if (Date.now() - askedAtMs > sameSignalMs) process.exit(130);
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
