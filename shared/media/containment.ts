@@ -19,10 +19,14 @@ export const allowedContainers = [
   'mpeg',
   'ogg',
   'mxf',
+  'mp3',
+  'flac',
+  'wav',
 ] as const;
 
 /** The same list for people. */
-export const allowedContainersText = 'MP4/MOV, Matroska/WebM, MPEG-TS, MPEG-PS, AVI, FLV, ASF/WMV, Ogg and MXF';
+export const allowedContainersText =
+  'MP4/MOV, Matroska/WebM, MPEG-TS, MPEG-PS, AVI, FLV, ASF/WMV, Ogg, MXF, MP3, FLAC and WAV';
 
 /** Arguments that open `path` and nothing else, the input option included. */
 export const containedInput = (path: string): string[] => [

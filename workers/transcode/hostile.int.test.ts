@@ -224,6 +224,16 @@ describe('what is unusual and still a video', { timeout: 120_000 }, () => {
   it('sound alone, and a picture of one frame', async () => {
     await ffmpeg(['-i', clip, '-vn', '-c:a', 'copy', at('sound.m4a')]);
     expect(idsOf(await expectPublished(at('sound.m4a')))).toEqual(['audio-128k']);
+    for (const name of ['sound.mp3', 'sound.flac', 'sound.wav']) {
+      await ffmpeg(['-i', clip, '-vn', at(name)]);
+      const { durationS, renditions } = await expectPublished(at(name));
+      expect([Math.round(durationS), renditions.map(({ id }) => id)], name).toEqual([3, ['audio-128k']]);
+    }
+    // A cover is no film.
+    await ffmpeg(['-i', clip, '-frames:v', '1', '-update', '1', at('cover.jpg')]);
+    const cover = ['-i', at('sound.mp3'), '-i', at('cover.jpg'), '-map', '0:a', '-map', '1:v', '-c', 'copy'];
+    await ffmpeg([...cover, '-disposition:v', 'attached_pic', at('covered.mp3')]);
+    expect(idsOf(await expectPublished(at('covered.mp3')))).toEqual(['audio-128k']);
     await ffmpeg(['-i', clip, '-an', '-frames:v', '1', at('one.mp4')]);
     expect(idsOf(await expectPublished(at('one.mp4')))).toEqual(['video-90p']);
   });
