@@ -25,10 +25,10 @@ const stepsPerDoubling = 2;
 const lowestDoubling = -2;
 const steps = 16;
 /** Share of what is pushed that must be asked for. */
-const wantedShare = 0.88;
+const wantedShare = 0.92;
 /** As if so much had been watched before, and asked for only every second time. */
-const priorWatched = 16;
-const priorAsked = 8;
+const priorWatched = 24;
+const priorAsked = 12;
 /** Each day the experience before it counts so much. */
 const keptADay = 0.9;
 

@@ -1,11 +1,15 @@
 /**
  * Books of what was pushed: how much, when, and how much of it nobody asked for before it was evicted.
  *
- * What is still held and unasked at the end counts as wasted, so that a late push is not counted as a good one.
+ * What is still held and unasked at the end counts as wasted too if it had a day's time; a later push is undecided.
  */
+const dayS = 86_400;
+
 export interface FillLedger {
   /** A policy pushed an object that was not held. */
   push(object: number): void;
+  /** The time of the pushes that follow. */
+  setTime(timeS: number): void;
   /** An object left, pushed or not. */
   evict(object: number): void;
   /** The replay saw a request for a held object. */
@@ -14,7 +18,8 @@ export interface FillLedger {
   restart(): void;
   /** Bytes pushed since the last call, for the books of the hour. */
   takeRecent(): number;
-  totals(): FillTotals;
+  /** @param endS the end of the log. */
+  totals(endS: number): FillTotals;
 }
 
 export interface FillTotals {
@@ -24,15 +29,21 @@ export interface FillTotals {
 
 export function makeFillLedger(sizes: Float64Array): FillLedger {
   const pending = new Uint8Array(sizes.length);
+  const pushedS = new Float64Array(sizes.length);
+  let nowS = 0;
   let fillBytes = 0;
   let recentBytes = 0;
   let usedBytes = 0;
   return {
     push: (object) => {
       pending[object] = 1;
+      pushedS[object] = nowS;
       const size = sizes[object] ?? 0;
       fillBytes += size;
       recentBytes += size;
+    },
+    setTime: (timeS) => {
+      nowS = timeS;
     },
     evict: (object) => {
       pending[object] = 0;
@@ -53,6 +64,11 @@ export function makeFillLedger(sizes: Float64Array): FillLedger {
       recentBytes = 0;
       return recent;
     },
-    totals: () => ({ fillBytes, wastedBytes: fillBytes - usedBytes }),
+    totals: (endS) => {
+      let undecidedBytes = 0;
+      for (let object = 0; object < pending.length; object += 1)
+        if (pending[object] === 1 && endS - (pushedS[object] ?? 0) < dayS) undecidedBytes += sizes[object] ?? 0;
+      return { fillBytes, wastedBytes: fillBytes - usedBytes - undecidedBytes };
+    },
   };
 }

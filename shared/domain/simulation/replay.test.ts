@@ -74,6 +74,7 @@ describe('replay', () => {
     const trace = traceOf([
       [0, 0, 0],
       [2 * hourS, 1, 0],
+      [26 * hourS, 1, 0],
     ]);
     const pushing = replay(
       selectRegion(trace, 'here'),
@@ -91,13 +92,34 @@ describe('replay', () => {
       { capacityBytes: 1_000, warmupDays: 0 },
     );
     expect(pushing).toMatchObject({
-      byteHitRatio: expect.closeTo(2 / 3, 9),
+      byteHitRatio: expect.closeTo(4 / 5, 9),
       upstreamBytes: 100 + 600,
       fillBytes: 600,
       wastedFillBytes: 400,
       churnBytes: 700,
       peakUpstreamBps: Math.round((600 * 8) / hourS),
     });
+  });
+
+  it('calls no push wasted that had less than a day', () => {
+    const trace = traceOf([
+      [0, 0, 0],
+      [20 * hourS, 1, 0],
+    ]);
+    const late = replay(
+      selectRegion(trace, 'here'),
+      ({ ledger }) => ({
+        request: () => passed,
+        tick: {
+          everyS: hourS,
+          at: (timeS) => {
+            if (timeS === hourS) ledger.push(2);
+          },
+        },
+      }),
+      { capacityBytes: 1_000, warmupDays: 0 },
+    );
+    expect(late).toMatchObject({ fillBytes: 400, wastedFillBytes: 0 });
   });
 
   it('refuses a region that is not in the trace', () => {

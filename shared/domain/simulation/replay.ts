@@ -71,6 +71,7 @@ export function replay(
         isCounting = true;
         ledger.restart();
       }
+      ledger.setTime(nextTickS);
       tick.at(nextTickS);
       const recent = ledger.takeRecent();
       if (isCounting) {
@@ -106,7 +107,7 @@ export function replay(
     if (answer === stored) sums[0] = (sums[0] ?? 0) + (sizes[object] ?? 0);
   }
 
-  const { fillBytes, wastedBytes } = ledger.totals();
+  const { fillBytes, wastedBytes } = ledger.totals(Math.ceil(endS / hourS) * hourS);
   const servedBytes = sum(served);
   return {
     byteHitRatio: servedBytes > 0 ? 1 - sum(missed) / servedBytes : 0,

@@ -6,8 +6,8 @@
 import type { AdditiveModel } from './additive-model.ts';
 import type { RandomShare } from './random.ts';
 
-/** Newer lessons take the place of the oldest: 12 MB at 20 signs. */
-const mostLessons = 1 << 16;
+/** Newer lessons take the place of the oldest: 4 MB at 16 signs. */
+const mostLessons = 1 << 15;
 
 export interface Lesson {
   readonly series: number;

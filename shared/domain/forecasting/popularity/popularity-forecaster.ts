@@ -13,6 +13,11 @@ import { makeRoom } from './room.ts';
 import { makeSignReader, type SignContext, signCount, signNames } from './signs.ts';
 
 const dayS = 86_400;
+/**
+ * The forecast is the mean of three, which learn the coming hour, what lasts some hours, and what lasts till tomorrow: a
+ * small disk lives from the first, a large one from the last.
+ */
+const learntHorizonsS: readonly number[] = [1, 4, 16].map((hours) => hours * 3_600);
 /** How long past regional totals count when the regions' sizes are compared. */
 const totalsAgeS = (3 * dayS) / Math.LN2;
 const revisedDays = 6;
@@ -58,8 +63,10 @@ export function makePopularityForecaster({ horizonS, series: initial }: Populari
   const firstSeen = room.column((length) => new Float64Array(length).fill(Number.POSITIVE_INFINITY));
   const counts = room.column((length) => new Float64Array(length));
   const reader = makeSignReader({ own, elsewhere });
-  const model = makeAdditiveModel(signCount);
-  const lessons = makeLessons(model, signCount, makeRandom(1));
+  const learners = learntHorizonsS.map((learntS, index) => {
+    const model = makeAdditiveModel(signCount);
+    return { learntS, model, lessons: makeLessons(model, signCount, makeRandom(index + 1)) };
+  });
   const signs = new Float64Array(signCount);
   /** Requests here and elsewhere, decayed, and when that was. */
   const totals = new Float64Array(2);
@@ -97,7 +104,9 @@ export function makePopularityForecaster({ horizonS, series: initial }: Populari
     last.series = series;
     last.timeS = timeS;
     last.guessLog = guessLog;
-    return guessLog + model.adjust(signs, 0);
+    let adjustment = 0;
+    for (const { model } of learners) adjustment += model.adjust(signs, 0);
+    return guessLog + adjustment / learners.length;
   };
   return {
     horizonS,
@@ -117,19 +126,28 @@ export function makePopularityForecaster({ horizonS, series: initial }: Populari
     },
     studyLast: (sizeBytes) => {
       if (last.guessLog < Math.log(leastTaughtRate * horizonS)) return;
-      lessons.signs.set(signs, lessons.nextRow());
       const weight = Math.min(mostWeight, sizeBytes / typicalBytes + 0.1);
-      lessons.add({ ...last, weight }, counts.cells[last.series] ?? 0);
+      for (const { lessons, learntS } of learners) {
+        lessons.signs.set(signs, lessons.nextRow());
+        const guessLog = last.guessLog + Math.log(learntS / horizonS);
+        lessons.add({ ...last, guessLog, weight }, counts.cells[last.series] ?? 0);
+      }
     },
     advance: (timeS) => {
-      lessons.settle(timeS, horizonS, (series) => counts.cells[series] ?? 0);
       const day = Math.floor(timeS / dayS);
-      if (day !== revisedDay && !Number.isNaN(revisedDay)) lessons.revise(timeS - revisedDays * dayS);
+      for (const { lessons, learntS } of learners) {
+        lessons.settle(timeS, learntS, (series) => counts.cells[series] ?? 0);
+        if (day !== revisedDay && !Number.isNaN(revisedDay)) lessons.revise(timeS - revisedDays * dayS);
+      }
       revisedDay = day;
     },
     explain: (series, timeS) => {
       expectLog(series, timeS);
-      return model.explain(signs, 0).map((adds, index) => ({ sign: signNames[index] ?? '', adds }));
+      const parts = learners.map(({ model }) => model.explain(signs, 0));
+      return signNames.map((sign, index) => ({
+        sign,
+        adds: parts.reduce((sum, adds) => sum + (adds[index] ?? 0), 0) / parts.length,
+      }));
     },
     lastSeenS: (series) => Math.max(own.lastS(series), elsewhere.lastS(series)),
   };
