@@ -11,7 +11,7 @@ import type { DemandLog } from '../../shared/ports/demand-log.ts';
 import type { Documents } from '../../shared/ports/documents.ts';
 import type { Fleet } from '../../shared/ports/fleet.ts';
 import type { ObjectStore } from '../../shared/ports/object-store.ts';
-import { readHistory } from './read-history.ts';
+import { readElsewhere, readHistory } from './read-history.ts';
 import { type Inventories, readInventories } from './read-inventories.ts';
 import { readVersions } from './read-versions.ts';
 
@@ -47,14 +47,21 @@ export function makeMakePlan(sources: PlanSources) {
 
   return async ({ region, date, run, fillId, start }: PlanRequest, signal?: AbortSignal): Promise<MadePlan> => {
     const nowMs = clock.now();
-    const [history, versions, inventories, fills] = await Promise.all([
+    const [history, elsewhere, { versions, titles }, inventories, fills] = await Promise.all([
       readHistory(demandLog, { region, nowMs, days: historyDays }),
+      fleet.listRegions().then((regions) =>
+        readElsewhere(
+          demandLog,
+          { region, nowMs },
+          regions.map(({ id }) => id),
+        ),
+      ),
       readVersions({ catalogue, store }, signal),
       fleet.listAppliances({ regionId: region.id }).then((views) => readInventories(api, views, signal)),
       documents.listFills({ regionId: region.id, date, limit: runsOfOneDate }),
     ]);
     const madeAt = new Date(nowMs).toISOString();
-    const forecast = forecastRegion({ regionId: region.id, date, history, madeAt });
+    const forecast = forecastRegion({ regionId: region.id, date, history, elsewhere, titles, madeAt });
     const plan = planFill({
       region,
       date,

@@ -1,5 +1,5 @@
 /** Demand of a region as days on its own calendar, ready for the forecaster. */
-import type { DailyDemand } from '../../shared/domain/demand.ts';
+import type { DailyDemand, DemandRow } from '../../shared/domain/demand.ts';
 import type { Region } from '../../shared/domain/fleet.ts';
 import { sumByLocalDay } from '../../shared/domain/forecasting/daily-demand.ts';
 import { addDays, localDate } from '../../shared/domain/time/local-time.ts';
@@ -41,4 +41,32 @@ export async function readDays(
   const rows = demandLog.read({ regionId: region.id, from: addDays(from, -1), to: addDays(to, 1) });
   const daily = await sumByLocalDay(rows, region.timeZone, to);
   return daily.filter(({ date }) => date >= from);
+}
+
+/** So much of the others' past tells which titles come, and how demand goes with age. */
+const elsewhereDays = 28;
+/** Bounds what a plan reads, whatever the number of regions. */
+const mostOtherRegions = 16;
+
+/**
+ * Demand of other regions, summed, on this region's calendar: of the first sixteen by id, for 28 days. Read as a stream;
+ * what is kept grows with assets times days, not with regions.
+ */
+export async function readElsewhere(
+  demandLog: DemandLog,
+  { region, nowMs }: Omit<HistoryQuery, 'days'>,
+  regionIds: readonly string[],
+): Promise<{ readonly regions: number; readonly history: readonly DailyDemand[] }> {
+  const others = regionIds
+    .filter((id) => id !== region.id)
+    .sort()
+    .slice(0, mostOtherRegions);
+  const until = lastWholeDay(nowMs, region.timeZone);
+  const from = addDays(until, 1 - elsewhereDays);
+  async function* rows(): AsyncGenerator<DemandRow> {
+    for (const regionId of others) yield* demandLog.read({ regionId, from: addDays(from, -1), to: addDays(until, 1) });
+  }
+  const daily = await sumByLocalDay(rows(), region.timeZone, until);
+  const history = daily.filter(({ date }) => date >= from);
+  return { regions: history.length > 0 ? others.length : 0, history };
 }

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import pLimit from 'p-limit';
 import type { Asset } from '../../shared/domain/asset.ts';
+import type { Title } from '../../shared/domain/forecasting/cold-start.ts';
 import { storeKeys } from '../../shared/domain/keys.ts';
 import type { Manifest } from '../../shared/domain/manifest.ts';
 import type { PlannableVersion } from '../../shared/domain/planning/version-files.ts';
@@ -11,6 +12,12 @@ import type { ObjectStore } from '../../shared/ports/object-store.ts';
 const parallelReads = 8;
 const pageSize = 500;
 
+export interface Published {
+  readonly versions: readonly PlannableVersion[];
+  /** What the forecaster knows of them besides their demand. */
+  readonly titles: readonly Title[];
+}
+
 /**
  * An asset that is being transcoded anew still plays its former version. A version whose manifest is gone is left out:
  * it is being deleted.
@@ -18,18 +25,26 @@ const pageSize = 500;
 export async function readVersions(
   { catalogue, store }: { readonly catalogue: Catalogue; readonly store: ObjectStore },
   signal?: AbortSignal,
-): Promise<PlannableVersion[]> {
+): Promise<Published> {
   const atOnce = pLimit(parallelReads);
   const versions: PlannableVersion[] = [];
+  const titles: Title[] = [];
   for await (const page of playableAssets(catalogue)) {
     const read = await atOnce.map(page, async ({ id, version }) => {
       signal?.throwIfAborted();
       return version === null ? null : readVersion(store, id, version, signal);
     });
     versions.push(...read.filter((version) => version !== null));
+    titles.push(...page.map(titleOf));
   }
-  return versions;
+  return { versions, titles };
 }
+
+const titleOf = ({ id, series, premiereDate, publishedAt }: Asset): Title => ({
+  assetId: id,
+  series: series ?? null,
+  since: premiereDate ?? publishedAt?.slice(0, 10) ?? null,
+});
 
 async function* playableAssets(catalogue: Catalogue): AsyncGenerator<readonly Asset[]> {
   let after: string | null = null;

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { ForecastScore } from '../../../shared/domain/fill.ts';
+import type { ForecastScore, ModelChoice } from '../../../shared/domain/fill.ts';
 import { openCli } from '../cli.ts';
 import { formatBytes, formatCount, formatNumberOf, formatPercent, formatTime } from '../format.ts';
 import { withExamples } from '../help.ts';
@@ -40,6 +40,24 @@ export function addForecast(program: Command): void {
         ],
         ['last score', score ? scoreText(score) : 'not yet: the history is too short for a back-test'],
       ]);
+      const { choices = [] } = forecast;
+      if (choices.length > 0) {
+        cli.say();
+        cli.table(
+          [
+            { head: 'CLASS' },
+            { head: 'ASSETS', align: 'right' },
+            { head: 'MODEL' },
+            { head: 'WAPE OF EACH CANDIDATE', shrink: true },
+          ],
+          choices.map((choice) => [
+            choice.seriesClass,
+            formatCount(choice.assets),
+            choice.chosen ? choice.model : `${choice.model} (default)`,
+            candidatesText(choice),
+          ]),
+        );
+      }
       if (assets.length === 0) return;
       cli.say();
       cli.table(
@@ -50,6 +68,7 @@ export function addForecast(program: Command): void {
           { head: 'FROM', align: 'right' },
           { head: 'TO', align: 'right' },
           { head: 'DAYS SEEN', align: 'right' },
+          { head: 'MODEL' },
         ],
         assets
           .slice(0, flags.limit)
@@ -60,6 +79,7 @@ export function addForecast(program: Command): void {
             formatBytes(asset.lowBytes),
             formatBytes(asset.highBytes),
             formatCount(asset.observedDays),
+            asset.model ?? forecast.model,
           ]),
       );
       if (assets.length > flags.limit)
@@ -67,6 +87,14 @@ export function addForecast(program: Command): void {
     });
   withExamples(command, 'forecast --region eu-berlin', 'forecast --region eu-berlin --date 2026-11-21 --json');
 }
+
+/** Best first. */
+const candidatesText = ({ candidates }: ModelChoice): string =>
+  candidates
+    .flatMap(({ model, wape }) => (wape === null ? [] : [{ model, wape }]))
+    .sort((a, b) => a.wape - b.wape)
+    .map(({ model, wape }) => `${model.replace(/\/.*/, '')} ${formatPercent(wape)}`)
+    .join(', ') || 'not yet: no past days to try them on';
 
 const scoreText = (score: ForecastScore): string =>
   [

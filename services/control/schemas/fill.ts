@@ -8,6 +8,7 @@ import {
   fillFailureReasons,
   fillStates,
   planReasons,
+  seriesClasses,
 } from '../../../shared/domain/fill.ts';
 import { DateText, Id, Timestamp } from './common.ts';
 import { documentSchema, nullable } from './document-schema.ts';
@@ -76,6 +77,20 @@ export const ForecastSchema = documentSchema<Forecast>()(
         persistenceWape: Type.Number(),
       }),
     ),
+    choices: Type.Optional(
+      Type.Array(
+        Type.Object({
+          seriesClass: Type.Enum([...seriesClasses]),
+          assets: Type.Number({ description: 'Assets of the class on the forecast day.' }),
+          model: Type.String(),
+          chosen: Type.Boolean({ description: 'False: too few past days to choose by, the model is the default.' }),
+          candidates: Type.Array(
+            Type.Object({ model: Type.String(), wape: nullable(Type.Number()), bias: nullable(Type.Number()) }),
+          ),
+        }),
+        { description: 'The model of each class of assets, and how every candidate did in the back-test.' },
+      ),
+    ),
     assets: Type.Array(
       Type.Object({
         assetId: Type.String(),
@@ -84,6 +99,7 @@ export const ForecastSchema = documentSchema<Forecast>()(
         lowBytes: bytes,
         highBytes: bytes,
         observedDays: Type.Number(),
+        model: Type.Optional(Type.String({ description: 'The model that made it.' })),
       }),
     ),
   }),

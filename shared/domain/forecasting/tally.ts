@@ -11,6 +11,8 @@ const fewestErrors = 20;
 /** Another model must be better than the fallback by so much, so that noise does not choose. */
 const margin = 0.98;
 
+const grown = seriesClasses.filter((name) => name !== 'new');
+
 export interface Sums {
   forecasts: number;
   actual: number;
@@ -63,6 +65,11 @@ export function makeTally({ models, fallback, isCandidate }: Family, from: numbe
     return error + Math.abs(bias);
   };
 
+  const isEnough = (own: readonly Sums[], list = own): boolean =>
+    own.length >= fewestDays &&
+    total(list, ({ forecasts }) => forecasts) >= fewestForecasts &&
+    total(list, ({ believed }) => believed) > 0;
+
   const errorsBefore = (seriesClass: SeriesClass, model: number, at: number): Float64Array => {
     const merged = new Float64Array(binCount);
     for (const { bins } of days.get(seriesClass)?.slice(0, slot(at)) ?? []) {
@@ -84,19 +91,22 @@ export function makeTally({ models, fallback, isCandidate }: Family, from: numbe
       if (bins) bins[bin] = (bins[bin] ?? 0) + 1;
     },
 
-    /** What would have been chosen on the evening before a day. */
+    /**
+     * What would have been chosen on the evening before a day. A class of too few assets goes with all of the region's;
+     * new titles are too unlike the others for that.
+     */
     choose(seriesClass: SeriesClass, at: number): Choice {
-      const list = before(seriesClass, at);
-      const enough = list.length >= fewestDays && total(list, ({ forecasts }) => forecasts) >= fewestForecasts;
-      if (!enough || total(list, ({ believed }) => believed) === 0) return { model: fallback, chosen: false };
+      const own = before(seriesClass, at);
+      const list = isEnough(own) || seriesClass === 'new' ? own : grown.flatMap((name) => before(name, at));
+      if (!isEnough(own, list)) return { model: fallback, chosen: false };
       const usual = loss(list, fallback) * margin;
       let model = fallback;
       let least = usual;
       for (const candidate of candidates(seriesClass)) {
-        const own = loss(list, candidate);
-        if (candidate === fallback || own >= least) continue;
+        const lost = loss(list, candidate);
+        if (candidate === fallback || lost >= least) continue;
         model = candidate;
-        least = own;
+        least = lost;
       }
       return { model, chosen: true };
     },
