@@ -1,5 +1,6 @@
 /** What a segment really is, from its beginning, or from all its header boxes where reading is cheap. */
 import type { SegmentMedia } from '../domain/conformance/model.ts';
+import { beginsWithRandomAccess } from '../media/first-picture.ts';
 import { type FragmentedTrack, readFragmented } from '../media/fragmented.ts';
 import type { StreamSource } from './source.ts';
 
@@ -10,6 +11,8 @@ export interface SegmentPlace {
 }
 
 const beginningBytes = 64 * 1024;
+/** Enough to pass parameter sets and SEI and to see what the first picture is. */
+const pictureBytes = 4 * 1024;
 const maxHeaderBytes = 8 * 1024 * 1024;
 const before = ['styp', 'sidx', 'prft', 'emsg', 'free', 'skip', 'ftyp', 'moov', 'uuid'];
 
@@ -33,7 +36,18 @@ export async function readSegment(
   if (!boxes) return { format: 'other', sizeBytes, ...unknown };
   if (!init) return { format: 'fmp4', sizeBytes, ...unknown };
   const tracks = readFragmented(Buffer.concat([init, ...boxes.headers]));
-  return { format: 'fmp4', sizeBytes, ...factsOf(tracks, boxes, sizeBytes) };
+  const facts = factsOf(tracks, boxes, sizeBytes);
+  const video = tracks.find(({ kind }) => kind === 'video');
+  // Of several tracks in one file, the picture need not come first.
+  if (!video || tracks.length > 1 || boxes.dataOffset === null || !facts.startsWithKeyframe)
+    return { format: 'fmp4', sizeBytes, ...facts };
+  const at = boxes.dataOffset;
+  const picture =
+    at + pictureBytes <= first.bytes.length || first.bytes.length === sizeBytes
+      ? first.bytes.subarray(at, at + pictureBytes)
+      : (await source.read(uri, from + at, Math.min(pictureBytes, sizeBytes - at))).bytes;
+  const startsWithKeyframe = beginsWithRandomAccess(picture, video.codecs) ?? facts.startsWithKeyframe;
+  return { format: 'fmp4', sizeBytes, ...facts, startsWithKeyframe };
 }
 
 interface FragmentBoxes {

@@ -127,6 +127,18 @@ describe('damage', () => {
       (dir: string) => edit(join(dir, 'master.m3u8'), /BANDWIDTH=\d+/, 'BANDWIDTH=9000'),
     ],
     ['a wrong duration', 'NF212', (dir: string) => edit(join(dir, 'out_0.m3u8'), /EXTINF:2\.\d+/, 'EXTINF:2.4')],
+    [
+      'a picture that needs others, under a flag that says otherwise',
+      'NF302',
+      async (dir: string) => {
+        const path = join(dir, 'out_01.m4s');
+        const bytes = await readFile(path);
+        let at = bytes.indexOf('mdat') + 4;
+        while (((bytes[at + 4] ?? 0) & 0x1f) !== 5) at += 4 + bytes.readUInt32BE(at);
+        bytes[at + 4] = ((bytes[at + 4] ?? 0) & 0xe0) | 1;
+        await writeFile(path, bytes);
+      },
+    ],
     ['no end', 'NF204', (dir: string) => edit(join(dir, 'out_0.m3u8'), '#EXT-X-ENDLIST', '')],
     [
       'a path out of the folder',
