@@ -55,29 +55,40 @@ export function makeSignReader({ own, elsewhere }: SignInput): SignReader {
   const here = new Float64Array(scales);
   const there = new Float64Array(scales);
 
-  /** While little time was observed, a long scale has not filled up yet. */
-  const effectiveAgeS = (scale: number, observedS: number): number => {
-    const ageS = meanAgesS[scale] ?? 1;
-    return ageS * (1 - Math.exp(-(observedS + hourS) / ageS));
+  /**
+   * Mean ages of the counts: while little time was observed, a long scale has not filled up yet. They change so slowly
+   * that they are worked out once a minute.
+   */
+  const agesS = new Float64Array(scales);
+  let agesMinute = Number.NaN;
+  const bringAgesUpToDate = (observedS: number): void => {
+    const minute = Math.floor(observedS / 60);
+    if (minute === agesMinute) return;
+    agesMinute = minute;
+    for (let scale = 0; scale < scales; scale += 1) {
+      const ageS = meanAgesS[scale] ?? 1;
+      agesS[scale] = ageS * (1 - Math.exp(-(minute * 60 + hourS) / ageS));
+    }
   };
   const usualRate = (series: number, { timeS, observedS, sizeRatio }: SignContext): number => {
+    bringAgesUpToDate(observedS);
     own.read(series, timeS, here);
     elsewhere.read(series, timeS, there);
-    let rate = leastRate + (elsewhereShare * sizeRatio * (there[dayScale] ?? 0)) / effectiveAgeS(dayScale, observedS);
+    let rate = leastRate + (elsewhereShare * sizeRatio * (there[dayScale] ?? 0)) / (agesS[dayScale] ?? 1);
     for (let scale = 0; scale < scales; scale += 1) {
       const share = rateShares[scale] ?? 0;
-      if (share > 0) rate += (share * (here[scale] ?? 0)) / effectiveAgeS(scale, observedS);
+      if (share > 0) rate += (share * (here[scale] ?? 0)) / (agesS[scale] ?? 1);
     }
     return rate;
   };
   return {
     usualRate,
     read: (series, context, into, at) => {
-      const { timeS, observedS, sizeRatio } = context;
+      const { timeS, sizeRatio } = context;
       const rate = usualRate(series, context);
       const rateThere = rate / sizeRatio;
       for (let scale = 0; scale < scales; scale += 1) {
-        const ageS = effectiveAgeS(scale, observedS);
+        const ageS = agesS[scale] ?? 1;
         into[at + scale] = doublings((here[scale] ?? 0) + softening, rate * ageS + softening);
         into[at + scales + scale] = doublings((there[scale] ?? 0) + softening, rateThere * ageS + softening);
       }
