@@ -18,6 +18,7 @@ import { makeDeleteObjects } from './delete-objects.ts';
 import { makeFillObject } from './fill-object.ts';
 import { makeApplyPlan } from './fill-plan.ts';
 import { makeFront } from './front.ts';
+import { type Limits, makeGuard } from './guard.ts';
 import { makeGzipTable } from './gzip-table.ts';
 import { makeHttpSource } from './http-source.ts';
 import { makeMedia } from './media.ts';
@@ -53,6 +54,7 @@ export interface ApplianceDeps {
   readonly dispatcher: Dispatcher;
   readonly upstreamTimeoutMs: number;
   readonly trustProxy: readonly string[];
+  readonly limits: Limits;
 }
 
 export interface ApplianceApp {
@@ -132,7 +134,9 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
   const ordersFile = makeStateFile(join(stateDir, 'orders.json'), parseOrders);
   const orders = await openOrders({ applianceId, control, clock, logger, file: ordersFile, status, apply });
 
+  const guard = makeGuard(deps.limits, metrics);
   const media = makeMedia({
+    guard,
     applianceId,
     orders: orders.current,
     admit: makeAdmit(verifier),
@@ -148,7 +152,7 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
     tokenGeneration: () => verifier.generation,
     maxOpenRequests,
   });
-  const front = makeFront({ media, isClosing: () => stopping.signal.aborted });
+  const front = makeFront({ media, guard, isClosing: () => stopping.signal.aborted });
   const server = makeHttpServer({
     logger,
     metrics,
@@ -182,7 +186,7 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
     server,
     async listenTls({ host, port, ...certificateFiles }) {
       await server.ready();
-      tls = await openTlsServer({ ...certificateFiles, dispatch: front.dispatch, clock, logger });
+      tls = await openTlsServer({ ...certificateFiles, dispatch: front.dispatch, guard, clock, logger });
       await tls.listen(host, port);
       return tls;
     },

@@ -19,11 +19,7 @@ const unmapped = (ip: string): string => (ip.startsWith('::ffff:') ? ip.slice(':
 
 /** `trusted`: addresses, networks in CIDR notation, or `loopback`. */
 export function makeCallerOf(trusted: readonly string[]): CallerOf {
-  const networks = trusted.map(networkOf);
-  const isTrusted = (ip: string): boolean => {
-    const address = parse(ip);
-    return address !== null && networks.some((network) => network(address));
-  };
+  const isTrusted = makeNetworks(trusted);
   let lastHost: string | null = null;
   let lastAuthority = '';
   /** Nearly every request names the same host. */
@@ -38,7 +34,7 @@ export function makeCallerOf(trusted: readonly string[]): CallerOf {
     const ip = unmapped(exchange.remoteAddress);
     const scheme = exchange.isSecure ? 'https' : 'http';
     const host = exchange.header('host') ?? '';
-    if (networks.length === 0 || !isTrusted(ip)) return { ip, origin: `${scheme}://${authorityOf(host)}` };
+    if (trusted.length === 0 || !isTrusted(ip)) return { ip, origin: `${scheme}://${authorityOf(host)}` };
     const proto = lastOf(exchange.header('x-forwarded-proto')) ?? scheme;
     const forwardedHost = lastOf(exchange.header('x-forwarded-host')) ?? host;
     // From the right: the first address that no trusted proxy has is the viewer's.
@@ -52,6 +48,15 @@ export function makeCallerOf(trusted: readonly string[]): CallerOf {
 }
 
 const lastOf = (list: string | undefined): string | undefined => list?.split(',').at(-1)?.trim() || undefined;
+
+/** Whether an address is one of these, or lies in one of these networks. */
+export function makeNetworks(texts: readonly string[]): (ip: string) => boolean {
+  const networks = texts.map(networkOf);
+  return (ip) => {
+    const address = networks.length > 0 ? parse(ip) : null;
+    return address !== null && networks.some((network) => network(address));
+  };
+}
 
 function networkOf(text: string): (address: Address) => boolean {
   if (text === 'loopback') return (address) => address.range() === 'loopback';

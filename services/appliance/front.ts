@@ -1,15 +1,17 @@
 /** The server that an appliance listens with: media is answered here, everything else by the routes. */
 import http, { type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { idleConnectionMs, keepAliveMs } from './config.ts';
+import { headersMs, idleConnectionMs, keepAliveMs, maxHeaders } from './config.ts';
 import type { Exchange } from './exchange.ts';
 import { makeFastLane } from './fast-lane.ts';
+import type { Guard } from './guard.ts';
 import { isMediaTarget } from './media.ts';
 import { makeNodeExchange, type NodeRequest, type NodeResponse } from './node-exchange.ts';
 
 export interface FrontDeps {
   readonly media: (exchange: Exchange) => void;
   readonly isClosing: () => boolean;
+  readonly guard: Pick<Guard, 'watch'>;
 }
 
 export interface Front {
@@ -31,11 +33,16 @@ export function makeFront(deps: FrontDeps): Front {
     dispatch,
     makeServer(given) {
       routes = given;
-      const server = http.createServer({ keepAliveTimeout: keepAliveMs, noDelay: true }, dispatch);
+      const server = http.createServer(
+        { keepAliveTimeout: keepAliveMs, headersTimeout: headersMs, connectionsCheckingInterval: 2_000, noDelay: true },
+        dispatch,
+      );
       server.setTimeout(idleConnectionMs);
       // Fills take as long as they take; what dawdles is cut by the idle time.
       server.requestTimeout = 0;
+      server.maxHeadersCount = maxHeaders;
       leadThroughLane(server, deps);
+      deps.guard.watch(server);
       return server;
     },
   };
@@ -49,7 +56,9 @@ function leadThroughLane(server: Server, { media, isClosing }: FrontDeps): void 
     for (const listener of listeners) listener.call(server, socket);
   };
   const lane = makeFastLane({ media, isClosing, giveUp });
-  server.on('connection', (socket) => lane.take(socket));
+  server.on('connection', (socket) => {
+    if (!socket.destroyed) lane.take(socket);
+  });
   const closeIdle = server.closeIdleConnections.bind(server);
   const closeAll = server.closeAllConnections.bind(server);
   server.closeIdleConnections = () => {

@@ -5,7 +5,7 @@ import { openObjectStore, storeSettings } from '../../shared/adapters/from-setti
 import { openSliceCache } from '../../shared/adapters/slice-cache/slice-cache.ts';
 import { runProcess } from '../../shared/platform/lifecycle.ts';
 import { makeApplianceApp } from './app.ts';
-import { applianceSettings, unknownCapacityBytes } from './config.ts';
+import { applianceSettings, maxConnections, unknownCapacityBytes } from './config.ts';
 import { parseOrders } from './orders.ts';
 import { makeStateFile } from './state-file.ts';
 
@@ -51,6 +51,14 @@ await runProcess({
       dispatcher,
       upstreamTimeoutMs: settings.upstreamTimeoutMs,
       trustProxy: settings.trustProxy,
+      limits: {
+        connections: maxConnections,
+        connectionsPerIp: settings.connectionsPerIp,
+        requestsPerSecondPerIp: settings.requestsPerIp,
+        requestsPerSecondPerSession: settings.requestsPerSession,
+        answerBytes: settings.answerMemoryBytes,
+        exempt: settings.limitsExempt,
+      },
     });
     await listen(app.server);
     const { tlsCertificate: certificateFile, tlsKey: keyFile, host, tlsPort: port } = settings;

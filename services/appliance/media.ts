@@ -21,6 +21,7 @@ import type { CallerOf } from './caller.ts';
 import { makeEntrances } from './entrances.ts';
 import { type BodyPart, type Exchange, type HeaderBlock, headerBlock } from './exchange.ts';
 import { type FileView, partialHeaders, type Representation, viewOf } from './file-view.ts';
+import type { Guard } from './guard.ts';
 import { acceptsGzip, type GzipTable } from './gzip-table.ts';
 import { loopToken } from './http-source.ts';
 import type { Version } from './manifest-shape.ts';
@@ -42,6 +43,7 @@ export interface MediaDeps {
   readonly orders: () => ApplianceOrders | null;
   readonly admit: Admit;
   readonly callerOf: CallerOf;
+  readonly guard: Guard;
   readonly versions: Versions;
   readonly tombstones: Tombstones;
   readonly serveRange: ServeRange;
@@ -77,7 +79,7 @@ type Sent = 'sent';
 type Answer = Sent | Promise<Sent>;
 
 export function makeMedia(deps: MediaDeps): (exchange: Exchange) => void {
-  const { applianceId, traffic, versions, tombstones, orders, maxOpenRequests } = deps;
+  const { applianceId, traffic, versions, tombstones, orders, guard, maxOpenRequests } = deps;
   const outcomeHeaders = makeOutcomeHeaders(applianceId);
   const entrances = makeEntrances(deps.clock, () => deps.tokenGeneration() + tombstones.generation);
 
@@ -90,6 +92,8 @@ export function makeMedia(deps: MediaDeps): (exchange: Exchange) => void {
     traffic.opened();
     exchange.onDone = (sentBytes) => {
       traffic.closed();
+      visit.isOver = true;
+      if (visit.held) guard.drop(visit.held);
       visit.release?.();
       countVisit(deps, visit, sentBytes);
     };
@@ -108,6 +112,7 @@ export function makeMedia(deps: MediaDeps): (exchange: Exchange) => void {
     const startedMs = performance.now();
     const current = readyOrders();
     const { origin, ip } = deps.callerOf(exchange);
+    guard.caller(ip);
     const authorization = exchange.header('authorization');
     const loop = exchange.header('cdn-loop');
     const onlyIfCached = /(?:^|,)\s*only-if-cached\s*(?:,|$)/i.test(exchange.header('cache-control') ?? '');
@@ -117,6 +122,7 @@ export function makeMedia(deps: MediaDeps): (exchange: Exchange) => void {
     if (known) {
       const { url, session, version } = known;
       visit.assetId = url.key.assetId;
+      guard.session(session, ip);
       return answerFrom({ exchange, visit, startedMs, url, session, onlyIfCached, loop }, version);
     }
     const url = parseMediaUrl(exchange.target);
@@ -139,6 +145,7 @@ export function makeMedia(deps: MediaDeps): (exchange: Exchange) => void {
       const asked: Asked = { exchange, visit, startedMs, url, session, onlyIfCached, loop };
       return andThen(findVersion(asked), (version) => {
         if (admitted.kind !== 'viewer' || session === null) return answerFrom(asked, version);
+        guard.session(session, ip);
         // Behind a bearer or a cookie the address alone does not say who asks, nor does it for a token bound to a caller.
         if (url.token !== null && authorization === undefined && !admitted.isBound)
           entrances.remember(exchange.target, origin, { url, session, version }, admitted.expiresAtS, madeAt);
@@ -272,9 +279,25 @@ export function makeMedia(deps: MediaDeps): (exchange: Exchange) => void {
     traffic.firstByte(outcome, tookMs / 1_000);
     const blocks = [common, ...head, outcomeHeaders(outcome, tookMs)];
     if (cookie) blocks.push(cookie);
-    if (body === null || Buffer.isBuffer(body)) exchange.send(status, blocks, body);
-    else exchange.stream(status, blocks, body);
+    if (body === null || Buffer.isBuffer(body)) {
+      exchange.send(status, blocks, body);
+      if (body) hold(visit, body);
+    } else exchange.stream(status, blocks, held(visit, body));
     return 'sent';
+  }
+
+  /** Most answers have left by now; what a client has not read yet is counted until it has. */
+  function hold(visit: Visit, bytes: Buffer): void {
+    if (visit.held) guard.drop(visit.held);
+    visit.held = visit.isOver ? null : bytes;
+    if (visit.held) guard.hold(bytes);
+  }
+
+  async function* held(visit: Visit, parts: AsyncGenerator<BodyPart>): AsyncGenerator<BodyPart> {
+    for await (const part of parts) {
+      hold(visit, part.bytes);
+      yield part;
+    }
   }
 
   /** For appliances only, so that they can check what they pull. */

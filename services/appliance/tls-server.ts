@@ -11,7 +11,8 @@ import { createSecureContext } from 'node:tls';
 import type { Logger } from '../../shared/platform/logger.ts';
 import { repeat } from '../../shared/platform/repeat.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
-import { idleConnectionMs, keepAliveMs } from './config.ts';
+import { headersMs, idleConnectionMs, keepAliveMs, maxHeaders } from './config.ts';
+import type { Guard } from './guard.ts';
 import type { NodeRequest, NodeResponse } from './node-exchange.ts';
 
 export interface CertificateFiles {
@@ -21,6 +22,7 @@ export interface CertificateFiles {
 
 export interface TlsServerOptions extends CertificateFiles {
   readonly dispatch: (request: NodeRequest, response: NodeResponse) => void;
+  readonly guard: Pick<Guard, 'watch'>;
   readonly clock: Clock;
   readonly logger: Logger;
   /** How often the files are looked at. */
@@ -48,7 +50,7 @@ const maxSessionMegabytes = 32;
 
 /** @throws Error when the certificate cannot be read or used. */
 export async function openTlsServer(options: TlsServerOptions): Promise<TlsServer> {
-  const { certificateFile, keyFile, dispatch, clock, logger, watchMs = 5_000 } = options;
+  const { certificateFile, keyFile, dispatch, guard, clock, logger, watchMs = 5_000 } = options;
   const read = async () => {
     const [cert, key] = await Promise.all([readFile(certificateFile), readFile(keyFile)]);
     // Throws here, rather than at the first handshake.
@@ -69,9 +71,15 @@ export async function openTlsServer(options: TlsServerOptions): Promise<TlsServe
     maxSessionMemory: maxSessionMegabytes,
   });
   // For HTTP/1.1, whose limits the types do not know here; fills take as long as they take.
-  Object.assign(server, { keepAliveTimeout: keepAliveMs, requestTimeout: 0 });
+  Object.assign(server, {
+    keepAliveTimeout: keepAliveMs,
+    requestTimeout: 0,
+    headersTimeout: headersMs,
+    maxHeadersCount: maxHeaders,
+  });
   const sessions = new Set<http2.ServerHttp2Session>();
   const sockets = new Set<{ destroy(): unknown }>();
+  guard.watch(server);
   server.on('request', dispatch);
   server.setTimeout(idleConnectionMs);
   server.on('connection', (socket) => {

@@ -16,6 +16,9 @@ export interface Visit {
   counts: boolean;
   view: boolean;
   readonly parts: { readonly outcome: Outcome; readonly bytes: number }[];
+  /** What the answer holds in memory now. */
+  held: Buffer | null;
+  isOver: boolean;
   /** Called when it is over. */
   release: (() => void) | undefined;
 }
@@ -27,6 +30,8 @@ export const openVisit = (): Visit => ({
   counts: false,
   view: false,
   parts: [],
+  held: null,
+  isOver: false,
   release: undefined,
 });
 

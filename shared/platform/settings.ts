@@ -204,8 +204,8 @@ export const settings = {
     doc: 'Memory that answers on their way to slow readers may hold; above it new requests get 503.',
     fallback: '1GiB',
   }),
-  limitsExempt: text('NIGHTFILL_LIMITS_EXEMPT', {
-    doc: 'Addresses and networks (comma separated, or `loopback`) that the limits of connections and requests do not count for.',
+  limitsExempt: list('NIGHTFILL_LIMITS_EXEMPT', {
+    doc: 'Addresses and networks (or `loopback`) that the limits of connections and requests do not count for.',
     fallback: '',
   }),
 

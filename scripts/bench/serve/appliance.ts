@@ -52,6 +52,7 @@ export async function startAppliance(options: ApplianceOptions): Promise<Applian
       NIGHTFILL_CONTROL_URL: control.url,
       NIGHTFILL_STORE_URL: `folder:${options.storeRoot}`,
       NIGHTFILL_MEMORY_TIER: options.memoryTier,
+      NIGHTFILL_LIMITS_EXEMPT: 'loopback',
     },
   });
   const [{ port }] = (await once(child, 'message')) as [{ readonly port: number }];

@@ -17,6 +17,7 @@ import { applianceCredential, pullCredential } from '../../../shared/tokens/cred
 import { generateTokenKey, type SigningKey, verificationKey } from '../../../shared/tokens/keys.ts';
 import { signPlaybackToken } from '../../../shared/tokens/playback.ts';
 import { type ApplianceApp, makeApplianceApp } from '../app.ts';
+import type { Limits } from '../guard.ts';
 
 export const fleetSecret = 'the secret of a fleet that exists only in tests';
 
@@ -156,6 +157,15 @@ export async function startControl(): Promise<ControlStandIn> {
   };
 }
 
+const noLimits: Limits = {
+  connections: 10_000,
+  connectionsPerIp: 10_000,
+  requestsPerSecondPerIp: 0,
+  requestsPerSecondPerSession: 0,
+  answerBytes: 1e9,
+  exempt: [],
+};
+
 export interface StartOptions {
   readonly id: string;
   readonly dir: string;
@@ -167,6 +177,7 @@ export interface StartOptions {
   readonly upstreams?: readonly Upstream[];
   readonly capacityBytes?: number;
   readonly upstreamTimeoutMs?: number;
+  readonly limits?: Partial<Limits>;
   /** Leaves control's orders as they are. */
   readonly keepOrders?: boolean;
 }
@@ -201,6 +212,7 @@ export async function startAppliance(options: StartOptions): Promise<RunningAppl
     dispatcher,
     upstreamTimeoutMs: options.upstreamTimeoutMs ?? 1_000,
     trustProxy: [],
+    limits: { ...noLimits, ...options.limits },
   });
   const url = await app.server.listen({ host: '127.0.0.1', port: 0 });
   app.start();
