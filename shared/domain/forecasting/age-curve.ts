@@ -14,7 +14,9 @@ export const curveDays = 28;
 /** Titles whose first day is this near to the log's first may have been there before. */
 export const unseenBeforeDays = 7;
 const priorTitles = 10;
+/** From one day to the next a title grows or falls at most so much; what is seen once often falls to nearly nothing. */
 const mostGrowth = 4;
+const mostFall = 0.02;
 
 interface Development {
   readonly from: number;
@@ -42,7 +44,7 @@ export function learnAgeCurve(
 
 function drawn(seen: Development | undefined, towards: number): number {
   if (!seen || seen.from <= 0) return towards;
-  const ratio = Math.min(mostGrowth, Math.max(1 / mostGrowth, seen.to / seen.from));
+  const ratio = Math.min(mostGrowth, Math.max(mostFall, seen.to / seen.from));
   return (seen.titles * ratio + priorTitles * towards) / (seen.titles + priorTitles);
 }
 

@@ -102,9 +102,10 @@ function scoreOf({ tally, from, until, unforeseen, persisted }: Scored): Forecas
       expected += sums.expected[model] ?? 0;
       actual += sums.actual;
       const bins = sums.bins[model];
-      if (sums.forecasts === 0 || !bins) continue;
+      const counted = bins?.reduce((sum, count) => sum + count, 0) ?? 0;
+      if (!bins || counted === 0) continue;
       inside += countWithin(bins, tally.width(seriesClass, model, at));
-      intervals += sums.forecasts;
+      intervals += counted;
     }
   }
   if (actual === 0) return null;

@@ -19,6 +19,8 @@ import { daysOf, walk } from './walk.ts';
 
 const mostOfOne = 0.05;
 const mostOfAll = 0.25;
+/** A forecast names no more than so many of them: the rest brings next to nothing each. */
+const mostTitles = 1_000;
 const learnDays = 14;
 /** A title that others watch for no longer than this is new to them. */
 const freshDays = 3;
@@ -50,9 +52,10 @@ export interface ColdStartInput {
 
 export function coldStarts(input: ColdStartInput): ColdStart[] {
   const pooled = input.elsewhere ? byRegions(input, input.elsewhere) : [];
-  const all = [...pooled, ...bySeries(input, new Set(pooled.map(({ assetId }) => assetId)))].filter(
-    ({ expectedBytes }) => expectedBytes >= 1,
-  );
+  const all = [...pooled, ...bySeries(input, new Set(pooled.map(({ assetId }) => assetId)))]
+    .filter(({ expectedBytes }) => expectedBytes >= 1)
+    .sort((a, b) => b.expectedBytes - a.expectedBytes || (a.assetId < b.assetId ? -1 : 1))
+    .slice(0, mostTitles);
   const expected = input.known.reduce((sum, { expectedBytes }) => sum + expectedBytes, 0);
   if (input.history.series.length === 0) return all;
   const held = all.map((one) => scaled(one, Math.min(1, (mostOfOne * expected) / one.expectedBytes)));

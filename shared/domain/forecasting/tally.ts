@@ -9,7 +9,7 @@ const fewestDays = 7;
 const fewestForecasts = 50;
 const fewestErrors = 20;
 /** Another model must be better than the fallback by so much, so that noise does not choose. */
-const margin = 0.98;
+const margin = 0.9;
 
 const grown = seriesClasses.filter((name) => name !== 'new');
 
@@ -88,7 +88,8 @@ export function makeTally({ models, fallback, isCandidate }: Family, from: numbe
       sums.believedError[model] = (sums.believedError[model] ?? 0) + Math.abs(believed - expected);
       const bins = sums.bins[model];
       const bin = binOf(error, scale);
-      if (bins) bins[bin] = (bins[bin] ?? 0) + 1;
+      // What rounds to nothing is not in a forecast's document, so it has no interval there either.
+      if (bins && expected >= 0.5) bins[bin] = (bins[bin] ?? 0) + 1;
     },
 
     /**

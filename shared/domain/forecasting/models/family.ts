@@ -29,7 +29,7 @@ export function makeFamily(curve: AgeCurve): Family {
   ];
   return {
     models,
-    fallback: 0,
+    fallback: 4,
     isCandidate: (model, seriesClass) => model !== models.length - 1 || seriesClass === 'new',
   };
 }

@@ -1,10 +1,11 @@
 import type { Model } from './model.ts';
 
 const weeksKept = 4;
+const fewestWeeks = 3;
 
 /**
- * The winsorised mean of the last four days of the same weekday: of three or more, the largest and the smallest count as
- * their neighbours do. An asset that has not lived through the weekday yet is taken as its mean so far.
+ * The winsorised mean of the last four days of the same weekday: the largest and the smallest count as their neighbours
+ * do. An asset that has not lived through three of them yet is taken as its mean so far.
  */
 export const seasonalMean: Model = {
   name: 'seasonal-mean/1',
@@ -16,14 +17,13 @@ export const seasonalMean: Model = {
     return {
       expect({ weekday, factor }) {
         const count = Math.min(counts[weekday] ?? 0, weeksKept);
-        if (count === 0) return days > 0 ? (sum / days) * factor : 0;
+        if (count < fewestWeeks) return days > 0 ? (sum / days) * factor : 0;
         return winsorisedMean(kept.slice(weekday * weeksKept, weekday * weeksKept + count));
       },
       observe({ weekday, factor }, bytes) {
         const count = counts[weekday] ?? 0;
         kept[weekday * weeksKept + (count % weeksKept)] = bytes;
         counts[weekday] = count + 1;
-        if (days >= 7) return;
         sum += bytes / factor;
         days += 1;
       },
@@ -34,11 +34,9 @@ export const seasonalMean: Model = {
 /** Sorts in place. */
 function winsorisedMean(values: Float64Array): number {
   const last = values.length - 1;
-  if (last >= 2) {
-    values.sort();
-    values[0] = values[1] ?? 0;
-    values[last] = values[last - 1] ?? 0;
-  }
+  values.sort();
+  values[0] = values[1] ?? 0;
+  values[last] = values[last - 1] ?? 0;
   let sum = 0;
   for (const value of values) sum += value;
   return sum / values.length;
