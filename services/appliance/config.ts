@@ -17,6 +17,7 @@ export const applianceSettings = [
   'requestsPerSession',
   'answerMemoryBytes',
   'limitsExempt',
+  'scrubBytesPerSecond',
 ] as const satisfies readonly SettingName[];
 
 /** Media requests answered at once; each holds a slice or two while its client reads. */
@@ -24,6 +25,9 @@ export const maxOpenRequests = 4_000;
 
 /** A connection that moves no byte for so long is dropped, with the slice that it holds. */
 export const idleConnectionMs = 60_000;
+
+/** Stored bytes are read and checked in portions of so much time. */
+export const scrubEveryMs = 10_000;
 
 /** A head that takes longer to come is no player's. */
 export const headersMs = 10_000;

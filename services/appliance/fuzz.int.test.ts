@@ -9,7 +9,7 @@ import { sliceSizeBytes } from '../../shared/domain/manifest.ts';
 import { makeKey, makeTitle, publish, send, signedPath, startAppliance, startControl } from './testing/fleet.ts';
 import { makeFuzzer } from './testing/fuzz-requests.ts';
 
-const requests = 1_500;
+const requests = 600;
 /** Longer runs with other seeds: `node scripts/bench/serve/fuzz.ts`. */
 const seed = 20_261_120;
 

@@ -5,7 +5,7 @@ import { openObjectStore, storeSettings } from '../../shared/adapters/from-setti
 import { openSliceCache } from '../../shared/adapters/slice-cache/slice-cache.ts';
 import { runProcess } from '../../shared/platform/lifecycle.ts';
 import { makeApplianceApp } from './app.ts';
-import { applianceSettings, maxConnections, unknownCapacityBytes } from './config.ts';
+import { applianceSettings, maxConnections, scrubEveryMs, unknownCapacityBytes } from './config.ts';
 import { parseOrders } from './orders.ts';
 import { makeStateFile } from './state-file.ts';
 
@@ -15,7 +15,7 @@ const connectionsPerUpstream = 64;
 await runProcess({
   name: 'appliance',
   settings: [...storeSettings, ...applianceSettings],
-  start: async ({ settings, logger, metrics, clock, onClose, listen }) => {
+  start: async ({ settings, logger, metrics, clock, onClose, repeat, listen }) => {
     const { applianceId, applianceDir, shutdownGraceMs } = settings;
     const stateDir = join(applianceDir, 'state');
     const kept = await makeStateFile(join(stateDir, 'orders.json'), parseOrders).read();
@@ -26,6 +26,8 @@ await runProcess({
       onDiskError: (error) => logger.error({ err: error }, 'the disk has trouble'),
     });
     onClose('cache', () => cache.close());
+    const portionBytes = (settings.scrubBytesPerSecond * scrubEveryMs) / 1_000;
+    if (portionBytes > 0) repeat('scrub', scrubEveryMs, () => cache.scrub(portionBytes));
 
     const store = settings.storeUrl ? await openObjectStore(settings) : null;
     if (store) onClose('object store', () => store.close());

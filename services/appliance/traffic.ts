@@ -60,6 +60,11 @@ export function makeTraffic(
   gauge('nightfill_cache_stored_objects', 'Objects held, wholly or in part.', () => cache.stats().storedObjects);
   gauge('nightfill_cache_memory_bytes', 'Bytes in the memory tier.', () => cache.stats().memoryBytes);
   gauge('nightfill_cache_evicted_bytes', 'Bytes evicted since the start.', () => cache.stats().evictedBytes);
+  gauge(
+    'nightfill_cache_damaged_slices',
+    'Slices found damaged on disk and dropped since the start.',
+    () => cache.damagedSlices,
+  );
   gauge('nightfill_telemetry_waiting_batches', 'Batches that control has not taken yet.', () => spool.size);
   gauge('nightfill_telemetry_dropped_batches', 'Batches lost because the spool was full.', () => spool.dropped);
   let servedBytes = 0;

@@ -209,6 +209,11 @@ export const settings = {
     fallback: '',
   }),
 
+  scrubBytesPerSecond: sizeBytes('NIGHTFILL_SCRUB_RATE', {
+    doc: 'Stored bytes that an appliance reads and checks each second, to find what the disk lost. 0: never.',
+    fallback: '4MiB',
+  }),
+
   // forecast and fill
   planLeadMs: durationMs('NIGHTFILL_PLAN_LEAD', {
     doc: 'How long before a fill window opens its plan is frozen.',

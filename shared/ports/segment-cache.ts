@@ -43,6 +43,15 @@ export interface SegmentCache {
 
   stats(): CacheStats;
 
+  /**
+   * Reads and checks slices from the disk, going on where the last call stopped, at least one and about `maxBytes`; what is
+   * damaged is dropped. Returns the bytes it read; 0 when nothing is held.
+   */
+  scrub(maxBytes: number): Promise<number>;
+
+  /** Slices that were found damaged and dropped, by readers and by `scrub`. */
+  readonly damagedSlices: number;
+
   /** Memory of parts that were read and not released yet. */
   readonly lentBytes: number;
 

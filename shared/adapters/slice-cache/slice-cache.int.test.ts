@@ -102,6 +102,23 @@ describe('slices on disk', () => {
     expect(it.lentBytes).toBe(0);
   });
 
+  it('scrubbing goes round everything that is held, finds what nobody reads, and drops only that', async () => {
+    const it = await openCache();
+    for (let i = 0; i < 10; i += 1) await put(it, `a/v/${i}`, 10_000);
+    const [first = ''] = await sliceFiles();
+    flipByte(first, 5_000);
+    let rounds = 0;
+    for (let read = 0; read < 100_000; rounds += 1) read += await it.scrub(25_000);
+    expect(rounds).toBeLessThanOrEqual(5);
+    expect([it.damagedSlices, it.stats().storedObjects]).toEqual([1, 9]);
+    expect(it.stats().storedBytes).toBe(90_000);
+    await it.scrub(1e9);
+    await it.scrub(1e9);
+    expect([it.damagedSlices, it.lentBytes, errors.length]).toEqual([1, 0, 1]);
+    const empty = await it.remove('a/');
+    expect([empty, await it.scrub(1e9), await it.scrub(1e9)]).toEqual([90_000, 0, 0]);
+  });
+
   it('a deleted slice is not read from a file that is still open', async () => {
     const it = await openCache();
     await put(it, 'a/v/f', 200_000);
@@ -182,7 +199,9 @@ describe('slices on disk', () => {
     for (let round = 0; round < 5; round += 1) {
       const child = spawnWriter(dir);
       await once(child, 'message');
-      await delay(50 + round * 60);
+      const before = held;
+      await expect.poll(async () => (await sliceFiles()).length, { timeout: 10_000 }).toBeGreaterThan(before + 2);
+      await delay(round * 20);
       child.kill('SIGKILL');
       await once(child, 'exit');
       const it = await openCache({ capacityBytes: 1e9 });

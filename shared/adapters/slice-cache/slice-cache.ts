@@ -86,6 +86,7 @@ export async function openSliceCache(options: SliceCacheOptions): Promise<Segmen
   const writes = new Map<string, Write>();
   const reads = new Map<HeldSlice, Promise<Buffer | null>>();
   let pinnedBytes = 0;
+  let damagedSlices = 0;
   let compacting: Promise<void> | null = null;
   let closing: Promise<void> | null = null;
   for (const object of index.objects()) {
@@ -183,7 +184,8 @@ export async function openSliceCache(options: SliceCacheOptions): Promise<Segmen
         }
         return bytes;
       }
-      onDiskError(new Error(`slice ${nameOf(slice)} is damaged on disk and was dropped`));
+      await dropDamaged(slice);
+      return null;
     } catch (error) {
       const stillHeld = index.get(slice.object.key, slice.index) === slice;
       if (stillHeld) onDiskError(error as Error);
@@ -196,6 +198,32 @@ export async function openSliceCache(options: SliceCacheOptions): Promise<Segmen
   /** A whole slice that memory can hold is read whole, so that it comes there. */
   const readNowFromDisk = (slice: HeldSlice, from: number, to: number): CachedPart | null =>
     to - from === slice.sizeBytes && memory.mayHold(slice.sizeBytes) ? null : fromDisk(parts.readNow(slice, from, to));
+
+  const everySlice = function* (): Generator<HeldSlice> {
+    for (const object of index.objects()) yield* object.slices.values();
+  };
+  let scrubbing = everySlice();
+
+  async function checkOnDisk(slice: HeldSlice): Promise<void> {
+    const buffer = pool.take(slice.sizeBytes);
+    try {
+      const bytes = await files.read(slice.fileId, slice.sizeBytes, buffer);
+      if (bytes.length === slice.sizeBytes && sumBlocks(bytes).whole === slice.crc) return;
+      if (index.get(slice.object.key, slice.index) === slice) await dropDamaged(slice);
+    } catch (error) {
+      const isHeld = index.get(slice.object.key, slice.index) === slice;
+      if (!isHeld || passingErrors.has((error as NodeJS.ErrnoException).code)) return;
+      await dropDamaged(slice);
+    } finally {
+      pool.give(buffer);
+    }
+  }
+
+  async function dropDamaged(slice: HeldSlice): Promise<void> {
+    damagedSlices += 1;
+    onDiskError(new Error(`slice ${nameOf(slice)} is damaged on disk and was dropped`));
+    await drop(slice);
+  }
 
   /** One read at a time for all who want the slice. */
   function readOnce(slice: HeldSlice, forPart: boolean): Promise<Buffer | null> {
@@ -244,8 +272,7 @@ export async function openSliceCache(options: SliceCacheOptions): Promise<Segmen
         const part =
           wantsAll && memory.mayHold(slice.sizeBytes) ? 'hot' : await parts.read(slice, from, to).catch(() => null);
         if (part === 'damaged') {
-          onDiskError(new Error(`slice ${nameOf(slice)} is damaged on disk and was dropped`));
-          await drop(slice);
+          await dropDamaged(slice);
           return null;
         }
         queue.touch(slice);
@@ -319,6 +346,24 @@ export async function openSliceCache(options: SliceCacheOptions): Promise<Segmen
       memoryBytes: memory.sizeBytes,
       evictedBytes: room.evictedBytes,
     }),
+
+    async scrub(maxBytes) {
+      let readBytes = 0;
+      while (readBytes < maxBytes && !closing) {
+        const next = scrubbing.next();
+        if (next.done) {
+          scrubbing = everySlice();
+          break;
+        }
+        await checkOnDisk(next.value);
+        readBytes += next.value.sizeBytes;
+      }
+      return readBytes;
+    },
+
+    get damagedSlices() {
+      return damagedSlices;
+    },
 
     get lentBytes() {
       return pool.lentBytes;

@@ -29,8 +29,8 @@ export interface SliceFiles {
   pathOf(fileId: number): string;
   /** Resolves when the bytes are on the disk under their final name; leaves nothing behind when it throws. */
   write(fileId: number, bytes: Uint8Array): Promise<void>;
-  /** The first `sizeBytes` of the file in a buffer of its own; shorter when the file is. */
-  read(fileId: number, sizeBytes: number): Promise<Buffer>;
+  /** The first `sizeBytes` of the file, in `into` or a buffer of its own; shorter when the file is. */
+  read(fileId: number, sizeBytes: number, into?: Buffer): Promise<Buffer>;
   /** Removing what is not there is success. */
   remove(fileId: number): Promise<void>;
   /** Deletes every file that `keep` does not want; blocks, because nothing else can be done before a start anyway. */
@@ -74,10 +74,10 @@ export function makeSliceFiles(dir: string): SliceFiles {
       }
     },
 
-    async read(fileId, sizeBytes) {
+    async read(fileId, sizeBytes, into = Buffer.allocUnsafeSlow(sizeBytes)) {
       const fd = await open(pathOf(fileId), 'r');
       try {
-        return await readUpTo(fd, sizeBytes);
+        return await readUpTo(fd, into.subarray(0, sizeBytes));
       } finally {
         await close(fd);
       }
@@ -127,8 +127,8 @@ const read = (fd: number, buffer: Buffer, offset: number): Promise<number> =>
   });
 
 /** One large read, as a rule: streams of 64 KiB halve the throughput. */
-async function readUpTo(fd: number, sizeBytes: number): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafeSlow(sizeBytes);
+async function readUpTo(fd: number, buffer: Buffer): Promise<Buffer> {
+  const sizeBytes = buffer.length;
   let offset = 0;
   while (offset < sizeBytes) {
     const count = await read(fd, buffer, offset);
