@@ -81,7 +81,12 @@ export async function openSliceCache(options: SliceCacheOptions): Promise<Segmen
   const memory = makeMemoryTier<HeldSlice>(options.memoryBytes, nameOf);
   const pool = makeBufferPool(idlePoolBytes);
   const openFiles = makeOpenFiles(files.pathOf);
-  const parts = makePartReader({ files: openFiles, pool, trustMs: options.trustMs ?? 30_000 });
+  const parts = makePartReader({
+    files: openFiles,
+    pool,
+    trustMs: options.trustMs ?? 30_000,
+    mayPromote: memory.mayHold,
+  });
   const room = makeRoomKeeper({ capacityBytes: options.capacityBytes, queue, drop });
   const writes = new Map<string, Write>();
   const reads = new Map<HeldSlice, Promise<Buffer | null>>();
