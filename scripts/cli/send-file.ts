@@ -8,11 +8,19 @@ import { CliError, exitCodes } from './exit.ts';
 import { claim, makeResumeStore } from './resume-store.ts';
 import { ApiError, problemError, unreachable } from './transport.ts';
 
-export interface FileToSend {
-  readonly path: string;
+/** What is said of a video when it is uploaded; named as the API names it. */
+export interface UploadDetails {
   readonly title?: string | undefined;
   readonly tags: readonly string[];
+  readonly series?: string | undefined;
+  /** `YYYY-MM-DD` */
+  readonly premiereDate?: string | undefined;
   readonly profile?: string | undefined;
+  readonly packaging?: string | undefined;
+}
+
+export interface FileToSend extends UploadDetails {
+  readonly path: string;
 }
 
 export interface SendOptions {
@@ -39,15 +47,7 @@ export async function sendFile(file: FileToSend, options: SendOptions): Promise<
   const { sizeBytes, mtimeMs } = await checkFile(file.path);
   const endpoint = `${client.transport.access.apiUrl}/v1/uploads`;
   // What the server was told at the beginning belongs to it: another title is another upload.
-  const fingerprint = JSON.stringify([
-    endpoint,
-    resolve(file.path),
-    sizeBytes,
-    mtimeMs,
-    file.title ?? null,
-    file.tags,
-    file.profile ?? null,
-  ]);
+  const fingerprint = JSON.stringify([endpoint, resolve(file.path), sizeBytes, mtimeMs, metadataOf(file)]);
   const store = makeResumeStore(folder);
   const previous = await findPrevious(await store.findUploadsByFingerprint(fingerprint), options);
   if (previous?.assetId) {
@@ -63,9 +63,7 @@ export async function sendFile(file: FileToSend, options: SendOptions): Promise<
       headers: { authorization: `Bearer ${client.transport.access.apiKey}` },
       metadata: {
         filename: basename(file.path),
-        ...(file.title === undefined ? {} : { title: file.title }),
-        ...(file.tags.length === 0 ? {} : { tags: file.tags.join(',') }),
-        ...(file.profile === undefined ? {} : { profile: file.profile }),
+        ...metadataOf(file),
       },
       fingerprint: () => Promise.resolve(fingerprint),
       urlStorage: {
@@ -103,6 +101,12 @@ export async function sendFile(file: FileToSend, options: SendOptions): Promise<
     upload.start();
   });
   return url.assetId ?? assetOf(client, url.url);
+}
+
+/** tus metadata: texts only, and nothing for what was not said. */
+function metadataOf({ title, tags, series, premiereDate, profile, packaging }: UploadDetails): Record<string, string> {
+  const said = { title, tags: tags.join(',') || undefined, series, premiereDate, profile, packaging };
+  return Object.fromEntries(Object.entries(said).filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 
 /** The last upload of this file that nobody else is at; with the asset, where only the answer was lost. */

@@ -5,16 +5,21 @@ import type { AssetDetail, Client } from '../client.ts';
 import { CliError, type ExitCode, exitCodes, failure, usageError } from '../exit.ts';
 import { formatByteRate, formatBytes, formatDuration, formatNumberOf, formatPercent, printable } from '../format.ts';
 import { withExamples } from '../help.ts';
+import { importUrl } from '../import-url.ts';
 import { interruptible } from '../interrupt.ts';
-import { listOption } from '../parse.ts';
+import { dateOption, listOption } from '../parse.ts';
 import { bar, leftText, makeEstimator } from '../progress.ts';
 import { forgetOld, resumeFolder } from '../resume-store.ts';
+import type { UploadDetails } from '../send-file.ts';
 import { watchAsset } from '../watch-asset.ts';
 
 interface UploadFlags {
   readonly title?: string;
   readonly tag: readonly string[];
+  readonly series?: string;
+  readonly premiere?: string;
   readonly profile?: string;
+  readonly packaging?: 'segments' | 'single-file';
   readonly wait?: boolean;
 }
 
@@ -29,15 +34,18 @@ interface Sent {
 export function addUpload(program: Command): void {
   const command = program
     .command('upload')
-    .description('upload videos, resumably; prints the id of each asset')
-    .argument('<file...>', 'video files')
+    .description('upload videos, resumably, or have URLs fetched; prints the id of each asset')
+    .argument('<file...>', 'video files, or http(s) URLs that the server fetches')
     .option('--title <text>', 'title, for a single file; by default from the file’s name')
     .addOption(new Option('--tag <tag>', 'tag; repeat for more').argParser(listOption).default([], 'none'))
+    .option('--series <name>', 'series it belongs to, which helps the forecast of a new title')
+    .addOption(new Option('--premiere <date>', 'day of its premiere').argParser(dateOption))
     .option('--profile <name>', 'transcode profile')
+    .addOption(new Option('--packaging <kind>', 'how its media lie in the store').choices(['segments', 'single-file']))
     .option('--wait', 'wait until it plays, with progress for each rendition')
     .action(async (files: readonly string[], flags: UploadFlags, self: Command) => {
       if (flags.title !== undefined && files.length > 1) throw usageError('--title is for a single file');
-      for (const file of files) await checkFile(file);
+      for (const file of files) if (!isUrl(file)) await checkFile(file);
       const cli = openCli(self);
       const client = await cli.client();
       const results: { readonly sent: Sent; readonly exitCode: ExitCode }[] = [];
@@ -49,7 +57,12 @@ export function addUpload(program: Command): void {
       }
       process.exitCode = results.find(({ exitCode }) => exitCode !== exitCodes.ok)?.exitCode ?? exitCodes.ok;
     });
-  withExamples(command, 'upload talk.mp4 --title "Opening talk" --tag 2026 --wait', 'upload *.mkv');
+  withExamples(
+    command,
+    'upload talk.mp4 --title "Opening talk" --tag 2026 --wait',
+    'upload *.mkv',
+    'upload https://example.net/film.mp4 --series Nightly --premiere 2026-12-01',
+  );
 }
 
 /** One file to its end. A refusal is a result, so that the other files have their turn; an interruption is not. */
@@ -61,7 +74,8 @@ async function sendOne(
 ): Promise<{ sent: Sent; exitCode: ExitCode }> {
   let assetId: string | null = null;
   try {
-    assetId = await sendWithProgress(cli, client, file, flags);
+    const bring = isUrl(file) ? importWithProgress : sendWithProgress;
+    assetId = await bring(cli, client, file, flags);
     cli.say(assetId);
     if (!flags.wait) return { sent: { file, assetId }, exitCode: exitCodes.ok };
     const asset = await waitWithProgress(cli, client, assetId);
@@ -90,7 +104,7 @@ async function sendWithProgress(cli: Cli, client: Client, file: string, flags: U
       () => 'interrupted; the same command resumes the upload',
       (signal) =>
         sendFile(
-          { path: file, title: flags.title, tags: flags.tag, profile: flags.profile },
+          { path: file, ...detailsOf(flags) },
           {
             client,
             folder,
@@ -115,6 +129,42 @@ async function sendWithProgress(cli: Cli, client: Client, file: string, flags: U
     const rate = elapsedMs > 0 ? formatByteRate(((total - (firstBytes ?? 0)) * 1_000) / elapsedMs) : '';
     line.keep(`${name}: uploaded${total > 0 ? ` ${formatBytes(total)} in ${formatDuration(elapsedMs)}, ${rate}` : ''}`);
     return assetId;
+  } finally {
+    line.clear();
+  }
+}
+
+const isUrl = (file: string): boolean => /^https?:\/\//i.test(file);
+
+const detailsOf = ({ tag, premiere, title, series, profile, packaging }: UploadFlags): UploadDetails => ({
+  tags: tag,
+  ...(title === undefined ? {} : { title }),
+  ...(series === undefined ? {} : { series }),
+  ...(premiere === undefined ? {} : { premiereDate: premiere }),
+  ...(profile === undefined ? {} : { profile }),
+  ...(packaging === undefined ? {} : { packaging }),
+});
+
+async function importWithProgress(cli: Cli, client: Client, url: string, flags: UploadFlags): Promise<string> {
+  const line = cli.progress();
+  const estimate = makeEstimator();
+  const name = printable(url);
+  try {
+    return await interruptible(
+      () => 'interrupted; the server goes on fetching, see nightfill assets',
+      (signal) =>
+        importUrl(client, url, detailsOf(flags), {
+          signal,
+          onProgress: (doneBytes, totalBytes) => {
+            const { ratePerS, remainingMs } = estimate(Date.now(), doneBytes, totalBytes ?? doneBytes);
+            const rate = ratePerS === null ? '' : `, ${formatByteRate(ratePerS)}`;
+            const share = totalBytes ? `${bar(doneBytes / totalBytes)} ${formatPercent(doneBytes / totalBytes)}  ` : '';
+            line.show(
+              `${share}${formatBytes(doneBytes)} fetched${rate}${totalBytes ? leftText(remainingMs) : ''}  ${name}`,
+            );
+          },
+        }),
+    );
   } finally {
     line.clear();
   }

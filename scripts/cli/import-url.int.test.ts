@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Problem } from '../../shared/platform/problem.ts';
+import { startApi, type TestApi } from './testing/api.ts';
+import { run } from './testing/run.ts';
+
+let api: TestApi;
+let asked: unknown[] = [];
+let looks = 0;
+
+beforeAll(async () => {
+  api = await startApi((server) => {
+    server.post('/v1/assets', async (request, reply) => {
+      asked.push(request.body);
+      const { url } = request.body as { url: string };
+      if (url.includes('inside')) throw new Problem('invalid-request', 'inside is not on the public Internet.');
+      return reply
+        .code(202)
+        .send({ id: url.includes('gone') ? 'gone' : 'film', offset: 0, sizeBytes: null, assetId: null });
+    });
+    server.get('/v1/uploads/:id', async (request) => {
+      const { id } = request.params as { id: string };
+      looks += 1;
+      if (id === 'gone')
+        return {
+          id,
+          offset: 0,
+          sizeBytes: null,
+          assetId: null,
+          failure: { code: 'import-failed', reason: 'The server answers 404.' },
+        };
+      return { id, offset: looks * 10, sizeBytes: 20, assetId: looks > 2 ? 'film' : null };
+    });
+  });
+});
+afterAll(() => api.close());
+
+describe('upload of a URL', () => {
+  it('has the server fetch it, with what was said of it, and prints the asset', async () => {
+    asked = [];
+    const url = 'https://example.net/film.mp4';
+    const { code, stdout } = await run(
+      [
+        'upload',
+        url,
+        '--title',
+        'A film',
+        '--tag',
+        'x',
+        '--series',
+        'S',
+        '--premiere',
+        '2026-12-01',
+        '--packaging',
+        'single-file',
+      ],
+      { env: api.env },
+    );
+    expect(code).toBe(0);
+    expect(stdout).toBe('film\n');
+    expect(asked).toEqual([
+      { url, title: 'A film', tags: ['x'], series: 'S', premiereDate: '2026-12-01', packaging: 'single-file' },
+    ]);
+  });
+
+  it('tells why it could not be fetched, and why it was refused at once, by different exit codes', async () => {
+    const failed = await run(['upload', 'https://example.net/gone.mp4'], { env: api.env });
+    expect(failed).toMatchObject({ code: 1, stderr: expect.stringContaining('The server answers 404.') });
+    const refused = await run(['upload', 'http://inside/x.mp4'], { env: api.env });
+    expect(refused).toMatchObject({ code: 4, stderr: expect.stringContaining('not on the public Internet') });
+  });
+});
