@@ -10,6 +10,7 @@ import type {
   Region,
 } from '../../shared/domain/fleet.ts';
 import type { Rendition } from '../../shared/domain/manifest.ts';
+import type { Verification } from '../../shared/domain/reporting/verify-report.ts';
 import type { Page } from '../../shared/ports/catalogue.ts';
 import { ApiError, type Query, type Transport } from './transport.ts';
 
@@ -193,6 +194,8 @@ export function makeClient(transport: Transport) {
     reports: (region: string, limit?: number) => pages<FillReport>(at('regions', region, '/fill-reports'), { limit }),
     report: (region: string, date: string, run?: number) =>
       json<FillReport>(at('regions', region, `/fill-reports/${date}`), { query: { run } }),
+    verifyReport: (region: string, date: string, run?: number) =>
+      json<Verification>(at('regions', region, `/fill-reports/${date}/verification`), { query: { run } }),
     reportCsv: (region: string, date: string, run?: number) =>
       request(at('regions', region, `/fill-reports/${date}`), { query: { run }, headers: { accept: 'text/csv' } }),
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { FillPlan } from '../../shared/domain/fill.ts';
+import type { Verification } from '../../shared/domain/reporting/verify-report.ts';
 import { systemClock } from '../../shared/platform/clock.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
 import { makePortsKit, type PortsKit } from '../../shared/testing/ports-kit.ts';
@@ -136,5 +137,28 @@ describe('fills, forecasts and reports', () => {
       fillId: 'paris-2026-11-18',
     });
     expect((await call('GET', '/v1/regions/paris/fill-reports/2026-11-01')).body.code).toBe('report-not-found');
+  });
+
+  it('computes a report again from what is stored, and finds the number that was changed', async () => {
+    const date = '2026-11-17';
+    const stored = report('paris', date);
+    await ports.documents.putReport(stored);
+    const missing = await call<Verification>('GET', `/v1/regions/paris/fill-reports/${date}/verification`);
+    expect(missing.status).toBe(200);
+    expect(missing.body.checks).toContainEqual({
+      field: 'planned.files',
+      verdict: 'not-recomputable',
+      reported: 2,
+      recomputed: null,
+      reason: 'the frozen plan is gone',
+    });
+    await ports.documents.putPlan(plan('paris', date, [plannedFile('film'), plannedFile('talk')]));
+    const { body } = await call<Verification>('GET', `/v1/regions/paris/fill-reports/${date}/verification`);
+    const verdictOf = (field: string) => body.checks.find((check) => check.field === field)?.verdict;
+    expect(verdictOf('planned.files')).toBe('equal');
+    expect(verdictOf('planned.bytes')).toBe('different');
+    expect(body.different).toBeGreaterThan(0);
+    const none = await call('GET', '/v1/regions/paris/fill-reports/2026-11-01/verification');
+    expect(none.body.code).toBe('report-not-found');
   });
 });

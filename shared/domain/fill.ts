@@ -262,7 +262,15 @@ export interface FillReport {
   readonly failureCounts: Readonly<Partial<Record<FillFailureReason, number>>>;
   /** Bytes pushed of each asset over all appliances; what `score.wastedBytes` is computed from. */
   readonly pushedByAsset?: Readonly<Record<string, number>>;
+  /** What each appliance held when the fill ended; what `forecastCoverage` is computed from. */
+  readonly held?: readonly HeldFiles[];
   readonly score: FillScore | null;
+}
+
+/** Runs of neighbours in the plan's list of an appliance: its `keep`, then its `fetch`, counted from 0. */
+export interface HeldFiles {
+  readonly applianceId: string;
+  readonly runs: readonly { readonly first: number; readonly files: number }[];
 }
 
 /** How right it was, from the demand log of the day after. */

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { FillReport } from '../../../shared/domain/fill.ts';
 import { heldBefore } from '../../../shared/domain/reporting/fill-report.ts';
+import type { Verification } from '../../../shared/domain/reporting/verify-report.ts';
 import { type Cli, openCli } from '../cli.ts';
 import type { Client } from '../client.ts';
 import { failure, usageError } from '../exit.ts';
@@ -24,6 +25,7 @@ interface ReportFlags {
   readonly run?: number;
   readonly list?: boolean;
   readonly csv?: boolean;
+  readonly verify?: boolean;
 }
 
 export function addReport(program: Command): void {
@@ -35,14 +37,17 @@ export function addReport(program: Command): void {
     .addOption(new Option('--run <n>', 'which fill of that day; by default the last').argParser(countOption))
     .option('--list', 'list the reports of the region')
     .option('--csv', 'one line an appliance, as CSV')
+    .option('--verify', 'compute every number again from stored documents; ends with 1 if one differs')
     .action(async (flags: ReportFlags, self: Command) => {
       const cli = openCli(self);
       if (flags.region === undefined && (flags.date ?? flags.run ?? flags.list) !== undefined)
         throw usageError('--date, --run and --list need a --region');
       if (flags.csv && cli.json) throw usageError('--csv cannot be used with --json');
+      if (flags.verify && (flags.csv || flags.list)) throw usageError('--verify cannot be used with --csv or --list');
       if (flags.run !== undefined && flags.date === undefined) throw usageError('--run needs a --date');
       const client = await cli.client();
       const reports = await chosen(client, flags);
+      if (flags.verify) return verify(cli, client, reports);
       if (flags.csv) {
         for (const [index, report] of reports.entries()) {
           const response = await client.reportCsv(report.regionId, report.date, flags.run);
@@ -60,7 +65,53 @@ export function addReport(program: Command): void {
       if (cli.json) cli.document(only);
       else showReport(cli, only);
     });
-  withExamples(command, 'report', 'report --region eu-berlin --date 2026-11-21', 'report --region eu-berlin --csv');
+  withExamples(
+    command,
+    'report',
+    'report --region eu-berlin --date 2026-11-21',
+    'report --region eu-berlin --csv',
+    'report --region eu-berlin --date 2026-11-21 --verify',
+  );
+}
+
+/** @throws when a number differs, after all are shown. */
+async function verify(cli: Cli, client: Client, reports: readonly FillReport[]): Promise<void> {
+  const all: Verification[] = [];
+  for (const { regionId, date, run } of reports) all.push(await client.verifyReport(regionId, date, run));
+  if (cli.json) cli.document(all);
+  else {
+    if (all.length === 0) cli.say('no fill reports yet; one is written when a fill ends');
+    for (const one of all) showVerification(cli, one);
+  }
+  const different = all.reduce((sum, one) => sum + one.different, 0);
+  if (different > 0)
+    throw failure(
+      'report-differs',
+      `${formatNumberOf(different, 'number')} differ from what the stored documents say; see the lines marked different`,
+    );
+}
+
+function showVerification(cli: Cli, { regionId, date, run, checks, ...sums }: Verification): void {
+  cli.say(
+    `${regionId}, ${date}${run > 1 ? `, run ${run}` : ''}: ${sums.equal} equal, ${sums.different} different, ${sums.notRecomputable} not recomputable`,
+  );
+  cli.table(
+    [
+      { head: 'NUMBER' },
+      { head: 'VERDICT' },
+      { head: 'REPORTED', align: 'right' },
+      { head: 'RECOMPUTED', align: 'right' },
+      { head: 'WHY NOT', shrink: true },
+    ],
+    checks.map(({ field, verdict, reported, recomputed, reason }) => [
+      field,
+      verdict,
+      printable(String(reported ?? 'none')),
+      verdict === 'not-recomputable' ? '' : printable(String(recomputed ?? 'none')),
+      reason ?? '',
+    ]),
+  );
+  cli.say();
 }
 
 async function chosen(client: Client, { region, date, run, list }: ReportFlags): Promise<readonly FillReport[]> {

@@ -1,19 +1,45 @@
 import type { FillReport } from '../../../shared/domain/fill.ts';
+import type { Verification } from '../../../shared/domain/reporting/verify-report.ts';
 import { Problem } from '../../../shared/platform/problem.ts';
 import type { Page } from '../../../shared/ports/catalogue.ts';
+import type { DemandLog } from '../../../shared/ports/demand-log.ts';
 import type { Documents } from '../../../shared/ports/documents.ts';
 import type { Fleet } from '../../../shared/ports/fleet.ts';
+import { verifyStored } from './verify-stored.ts';
 
 export type Reports = ReturnType<typeof makeReports>;
 
 /** Fill reports, as stored: every number in them can be recomputed from the frozen plan and the demand log. */
-export function makeReports({ fleet, documents }: { readonly fleet: Fleet; readonly documents: Documents }) {
+export interface ReportDeps {
+  readonly fleet: Fleet;
+  readonly documents: Documents;
+  readonly demandLog: DemandLog;
+}
+
+export function makeReports({ fleet, documents, demandLog }: ReportDeps) {
   const region = async (id: string): Promise<void> => {
     if (await fleet.getRegion(id)) return;
     throw new Problem('region-not-found', `There is no region ${id}; GET /v1/regions lists them.`);
   };
 
+  async function get(regionId: string, date: string, run?: number): Promise<FillReport> {
+    await region(regionId);
+    const report = await documents.getReport(regionId, date, run);
+    if (report) return report;
+    const which = run === undefined ? date : `${date}, run ${run}`;
+    throw new Problem(
+      'report-not-found',
+      `Region ${regionId} has no report for ${which}; one is written when a fill ends. GET /v1/regions/${regionId}/fill-reports lists them.`,
+    );
+  }
+
   return {
+    get,
+
+    async verify(regionId: string, date: string, run?: number): Promise<Verification> {
+      return verifyStored({ documents, demandLog }, await get(regionId, date, run));
+    },
+
     /** The last run of each date, newest first. */
     async list(regionId: string, after: string | undefined, limit: number): Promise<Page<FillReport>> {
       await region(regionId);
@@ -22,17 +48,6 @@ export function makeReports({ fleet, documents }: { readonly fleet: Fleet; reado
       const reports = await Promise.all(shown.map((date) => documents.getReport(regionId, date)));
       const next = dates.length > shown.length ? (shown.at(-1) ?? null) : null;
       return { items: reports.filter((report) => report !== null), next };
-    },
-
-    async get(regionId: string, date: string, run?: number): Promise<FillReport> {
-      await region(regionId);
-      const report = await documents.getReport(regionId, date, run);
-      if (report) return report;
-      const which = run === undefined ? date : `${date}, run ${run}`;
-      throw new Problem(
-        'report-not-found',
-        `Region ${regionId} has no report for ${which}; one is written when a fill ends. GET /v1/regions/${regionId}/fill-reports lists them.`,
-      );
     },
   };
 }

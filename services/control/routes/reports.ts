@@ -5,7 +5,7 @@ import type { HttpServer } from '../../../shared/platform/http-server.ts';
 import { reportCsv } from '../reports/report-csv.ts';
 import type { Reports } from '../reports/reports.ts';
 import { DateText, Id, PageQuery, pageOf, problems, RegionParams } from '../schemas/common.ts';
-import { ReportSchema } from '../schemas/fill.ts';
+import { ReportSchema, VerificationSchema } from '../schemas/fill.ts';
 
 const tags = ['reports'];
 const csvNote = '`Accept: text/csv` gives one line for each appliance.';
@@ -42,9 +42,7 @@ export function reportRoutes(server: HttpServer, reports: Reports): void {
         summary: 'The fill report of one date',
         description: csvNote,
         params: Type.Object({ id: Id('the region'), date: DateText }),
-        querystring: Type.Object({
-          run: Type.Optional(Type.Integer({ minimum: 1, description: 'The last run that has a report by default.' })),
-        }),
+        querystring: RunQuery,
         response: {
           200: { description: 'The report.', content: { 'application/json': { schema: ReportSchema }, ...Csv } },
           ...problems('region-not-found', 'report-not-found'),
@@ -56,7 +54,27 @@ export function reportRoutes(server: HttpServer, reports: Reports): void {
       return wantsCsv(request) ? sendCsv(reply, [report]) : reply.send(report);
     },
   );
+
+  server.get(
+    '/v1/regions/:id/fill-reports/:date/verification',
+    {
+      schema: {
+        tags,
+        summary: 'Every number of a report, computed again',
+        description:
+          'From the frozen plan, the fill’s document, the forecast and the demand log, by the code that wrote the report.',
+        params: Type.Object({ id: Id('the region'), date: DateText }),
+        querystring: RunQuery,
+        response: { 200: VerificationSchema, ...problems('region-not-found', 'report-not-found') },
+      },
+    },
+    async ({ params, query }) => reports.verify(params.id, params.date, query.run),
+  );
 }
+
+const RunQuery = Type.Object({
+  run: Type.Optional(Type.Integer({ minimum: 1, description: 'The last run that has a report by default.' })),
+});
 
 const wantsCsv = (request: Pick<FastifyRequest, 'headers'>): boolean =>
   /(^|,)\s*text\/csv\s*(;|,|$)/i.test(request.headers.accept ?? '');

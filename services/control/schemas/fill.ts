@@ -10,6 +10,7 @@ import {
   planReasons,
   seriesClasses,
 } from '../../../shared/domain/fill.ts';
+import { type Verification, verdicts } from '../../../shared/domain/reporting/verify-report.ts';
 import { DateText, Id, Timestamp } from './common.ts';
 import { documentSchema, nullable } from './document-schema.ts';
 import { BudgetSchema, WindowSchema } from './fleet.ts';
@@ -174,6 +175,32 @@ const failureCounts = Type.Partial(
   ),
 );
 
+const recomputed = Type.Union([Type.Number(), Type.String(), Type.Null()]);
+export const VerificationSchema = documentSchema<Verification>()(
+  Type.Object({
+    regionId: Type.String(),
+    date: DateText,
+    run,
+    equal: Type.Integer(),
+    different: Type.Integer(),
+    notRecomputable: Type.Integer(),
+    checks: Type.Array(
+      Type.Object({
+        field: Type.String({
+          description: 'Where it stands in the report.',
+          examples: ['appliances.edge-1.pushed.bytes'],
+        }),
+        verdict: Type.Enum([...verdicts]),
+        reported: recomputed,
+        recomputed: Type.Union([Type.Number(), Type.String(), Type.Null()], {
+          description: 'Null where it cannot be recomputed.',
+        }),
+        reason: nullable(Type.String({ description: 'Why it cannot be recomputed.' })),
+      }),
+    ),
+  }),
+);
+
 export const ReportSchema = documentSchema<FillReport>()(
   Type.Object({
     schema: Type.Literal(1),
@@ -201,6 +228,21 @@ export const ReportSchema = documentSchema<FillReport>()(
       }),
     ),
     failureCounts,
+    pushedByAsset: Type.Optional(
+      Type.Record(Type.String(), Type.Number(), { description: 'Bytes pushed of each asset over all appliances.' }),
+    ),
+    held: Type.Optional(
+      Type.Array(
+        Type.Object({
+          applianceId: Type.String(),
+          runs: Type.Array(Type.Object({ first: Type.Integer(), files: Type.Integer() })),
+        }),
+        {
+          description:
+            'What was held at the end: runs of places in the plan’s `keep` and then `fetch`, counted from 0.',
+        },
+      ),
+    ),
     score: nullable(
       Type.Object({
         scoredAt: Timestamp,

@@ -13,6 +13,7 @@ import type {
   PlannedFile,
 } from '../fill.ts';
 import { coverageShare } from '../planning/plan-fill.ts';
+import { heldRuns } from './held-files.ts';
 
 /** Failures that a report lists one by one; the rest is counted by reason. */
 export const listedFailures = 500;
@@ -82,6 +83,7 @@ export function buildFillReport(plan: FillPlan, outcome: FillOutcome): FillRepor
     failures: listed,
     failureCounts: counts,
     pushedByAsset: outcome.pushedByAsset,
+    held: heldRuns(plan, outcome.held),
     score: null,
   };
 }

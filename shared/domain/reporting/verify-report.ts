@@ -1,0 +1,195 @@
+/**
+ * Computes every number of a report again from stored documents, by the functions that wrote it. A number for which a
+ * document is missing, or of which only the result was kept, is named with the reason; nothing is passed over.
+ */
+import type {
+  ApplianceFillReport,
+  Fill,
+  FillCount,
+  FillFailureReason,
+  FillPlan,
+  FillReport,
+  FillScore,
+} from '../fill.ts';
+import { addCounts, countFiles, forecastCoverage, noCount, totalsOf } from './fill-report.ts';
+import { heldKeys } from './held-files.ts';
+
+export const verdicts = ['equal', 'different', 'not-recomputable'] as const;
+export type Verdict = (typeof verdicts)[number];
+type Value = number | string | null;
+
+export interface NumberCheck {
+  /** Where it stands in the report, with dots; lists by their id. */
+  readonly field: string;
+  readonly verdict: Verdict;
+  readonly reported: Value;
+  /** Null where it is not recomputable. */
+  readonly recomputed: Value;
+  /** Why it is not recomputable; null otherwise. */
+  readonly reason: string | null;
+}
+
+export interface Verification {
+  readonly regionId: string;
+  readonly date: string;
+  readonly run: number;
+  readonly equal: number;
+  readonly different: number;
+  readonly notRecomputable: number;
+  readonly checks: readonly NumberCheck[];
+}
+
+export interface StoredDocuments {
+  readonly plan: FillPlan | null;
+  readonly fill: Fill | null;
+  /** Made anew from the stored forecast and demand; a string says why it cannot be. Null for a report without a score. */
+  readonly score: FillScore | string | null;
+}
+
+const sampled = 'measured while bytes flowed; only the result is kept';
+const noPlan = 'the frozen plan is gone';
+const noFill = 'the fill’s document is gone';
+const noResults = 'the fill’s document has no counts for each appliance';
+
+export function verifyReport(report: FillReport, { plan, fill, score }: StoredDocuments): Verification {
+  const checks: NumberCheck[] = [];
+  const check = (field: string, reported: Value, recomputed: Value): void => {
+    checks.push({
+      field,
+      verdict: same(reported, recomputed) ? 'equal' : 'different',
+      reported,
+      recomputed,
+      reason: null,
+    });
+  };
+  const cannot = (field: string, reported: Value, reason: string): void => {
+    checks.push({ field, verdict: 'not-recomputable', reported, recomputed: null, reason });
+  };
+  const either = (field: string, reported: Value, recomputed: Value | undefined, reason: string): void =>
+    recomputed === undefined ? cannot(field, reported, reason) : check(field, reported, recomputed);
+  const count = (field: string, reported: FillCount, recomputed: FillCount | undefined, reason: string): void => {
+    either(`${field}.files`, reported.files, recomputed?.files, reason);
+    either(`${field}.bytes`, reported.bytes, recomputed?.bytes, reason);
+  };
+
+  either('state', report.state, fill?.state, noFill);
+  either('startedAt', report.startedAt, fill?.startedAt ?? undefined, noFill);
+  either('finishedAt', report.finishedAt, fill?.finishedAt ?? undefined, noFill);
+  check('durationS', report.durationS, durationOf(report));
+
+  const totals = fill?.appliances && totalsOf(fill.appliances);
+  const kept = new Map(plan?.appliances.map(({ applianceId, keep }) => [applianceId, countFiles(keep)]));
+  const fetched = new Map(plan?.appliances.map(({ applianceId, fetch }) => [applianceId, countFiles(fetch)]));
+  count('planned', report.planned, plan ? [...fetched.values()].reduce(addCounts, noCount) : undefined, noPlan);
+  count('kept', report.kept, plan ? [...kept.values()].reduce(addCounts, noCount) : undefined, noPlan);
+  for (const name of ['pushed', 'skipped', 'failed'] as const) {
+    count(name, report[name], totals?.[name], fill ? noResults : noFill);
+  }
+  for (const appliance of unitedById(report, plan)) {
+    const { applianceId } = appliance;
+    const at = (name: string): string => `appliances.${applianceId}.${name}`;
+    const done = fill?.appliances?.find((one) => one.applianceId === applianceId);
+    count(at('planned'), appliance.planned, plan ? (fetched.get(applianceId) ?? noCount) : undefined, noPlan);
+    count(at('kept'), appliance.kept, plan ? (kept.get(applianceId) ?? noCount) : undefined, noPlan);
+    for (const name of ['pushed', 'skipped', 'failed', 'evicted'] as const) {
+      count(at(name), appliance[name], done?.[name], fill ? noResults : noFill);
+    }
+  }
+
+  const unlisted = Object.values(report.failureCounts).reduce((sum, files) => sum + files, 0);
+  check('failures', report.failures.length + unlisted, report.failed.files);
+  for (const reason of Object.keys(report.failureCounts) as FillFailureReason[]) {
+    cannot(
+      `failureCounts.${reason}`,
+      report.failureCounts[reason] ?? 0,
+      'failures over the list’s cap are only counted',
+    );
+  }
+  verifyPushedByAsset(report, plan, either);
+  const { held } = report;
+  const coverage = plan && held ? forecastCoverage(plan, heldKeys(plan, held)) : undefined;
+  either(
+    'forecastCoverage',
+    report.forecastCoverage,
+    coverage,
+    plan ? 'what was held at the end was not kept then' : noPlan,
+  );
+  cannot('meanRateBps', report.meanRateBps, sampled);
+  cannot('peakRateBps', report.peakRateBps, sampled);
+  if (report.score) {
+    const again = typeof score === 'string' ? undefined : (score ?? undefined);
+    const why = typeof score === 'string' ? score : 'the demand of the day is gone';
+    for (const name of scoreFields) either(`score.${name}`, report.score[name], again?.[name], why);
+  }
+
+  const number = (verdict: Verdict): number => checks.filter((one) => one.verdict === verdict).length;
+  return {
+    regionId: report.regionId,
+    date: report.date,
+    run: report.run,
+    equal: number('equal'),
+    different: number('different'),
+    notRecomputable: number('not-recomputable'),
+    checks,
+  };
+}
+
+const scoreFields = [
+  'servedBytes',
+  'hitBytes',
+  'byteHitRatio',
+  'forecastBytes',
+  'actualBytes',
+  'wape',
+  'wastedBytes',
+] as const;
+
+/** Sums may be taken in another order than they were. */
+const same = (a: Value, b: Value): boolean =>
+  a === b || (typeof a === 'number' && typeof b === 'number' && Math.abs(a - b) <= 1e-9 * Math.max(1, Math.abs(a)));
+
+const durationOf = ({ startedAt, finishedAt }: FillReport): number =>
+  Math.max(0, Date.parse(finishedAt) - Date.parse(startedAt)) / 1_000;
+
+/** An appliance of the plan that the report leaves out shows with nothing. */
+function unitedById(report: FillReport, plan: FillPlan | null): ApplianceFillReport[] {
+  const named = new Set(report.appliances.map(({ applianceId }) => applianceId));
+  const none = {
+    planned: noCount,
+    pushed: noCount,
+    skipped: noCount,
+    failed: noCount,
+    evicted: noCount,
+    kept: noCount,
+  };
+  const missing = (plan?.appliances ?? []).filter(({ applianceId }) => !named.has(applianceId));
+  return [...report.appliances, ...missing.map(({ applianceId }) => ({ applianceId, ...none }))];
+}
+
+/** What was fetched and neither held before nor failed was pushed; known exactly where nothing was held before. */
+function verifyPushedByAsset(
+  report: FillReport,
+  plan: FillPlan | null,
+  either: (field: string, reported: Value, recomputed: Value | undefined, reason: string) => void,
+): void {
+  const { pushedByAsset, held } = report;
+  if (!pushedByAsset) return;
+  const isExact = plan && held && report.skipped.files === 0;
+  const why = !plan
+    ? noPlan
+    : held
+      ? 'which files were held before the first push is only counted'
+      : 'what was held at the end was not kept then';
+  const again: Record<string, number> = {};
+  if (isExact) {
+    const keys = heldKeys(plan, held);
+    for (const { applianceId, fetch } of plan.appliances) {
+      for (const { key, assetId, sizeBytes } of fetch) {
+        if (keys.get(applianceId)?.has(key)) again[assetId] = (again[assetId] ?? 0) + sizeBytes;
+      }
+    }
+  }
+  for (const assetId of [...new Set([...Object.keys(pushedByAsset), ...Object.keys(again)])].sort()) {
+    either(`pushedByAsset.${assetId}`, pushedByAsset[assetId] ?? 0, isExact ? (again[assetId] ?? 0) : undefined, why);
+  }
+}
