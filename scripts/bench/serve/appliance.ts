@@ -7,7 +7,7 @@ import { applianceCredential, pullCredential } from '../../../shared/tokens/cred
 import { generateTokenKey, verificationKey } from '../../../shared/tokens/keys.ts';
 import { signPlaybackToken } from '../../../shared/tokens/playback.ts';
 import { assetId, version } from './content.ts';
-import { cpuSecondsOf, type Server, serverCore, stopChild } from './servers.ts';
+import { cpuSecondsOf, freePort, type Server, serverCore, stopChild } from './servers.ts';
 
 export interface ApplianceUnderTest extends Server {
   /** Paths behind tokens of as many sessions. */
@@ -38,6 +38,7 @@ export async function startAppliance(options: ApplianceOptions): Promise<Applian
     pullCredential: pullCredential(secret, id),
     upstreams: [],
   });
+  const tlsPort = options.certificate ? await freePort() : null;
   const main = join(import.meta.dirname, '../../../services/appliance/main.ts');
   const child = spawn('taskset', ['-c', serverCore, process.execPath, ...(options.nodeArgs ?? []), main], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
@@ -53,6 +54,13 @@ export async function startAppliance(options: ApplianceOptions): Promise<Applian
       NIGHTFILL_STORE_URL: `folder:${options.storeRoot}`,
       NIGHTFILL_MEMORY_TIER: options.memoryTier,
       NIGHTFILL_LIMITS_EXEMPT: 'loopback',
+      ...(options.certificate
+        ? {
+            NIGHTFILL_TLS_CERTIFICATE: options.certificate.cert,
+            NIGHTFILL_TLS_KEY: options.certificate.key,
+            NIGHTFILL_TLS_PORT: String(tlsPort),
+          }
+        : {}),
     },
   });
   const [{ port }] = (await once(child, 'message')) as [{ readonly port: number }];
@@ -65,7 +73,7 @@ export async function startAppliance(options: ApplianceOptions): Promise<Applian
   return {
     name: options.name,
     port,
-    tlsPort: null,
+    tlsPort,
     cpuSeconds: () => cpuSecondsOf(pid),
     async signed(paths, sessions) {
       const expiresAtS = Math.floor(Date.now() / 1_000) + 86_400;

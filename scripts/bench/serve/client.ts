@@ -8,6 +8,8 @@ import net from 'node:net';
 
 export interface LoadOrder {
   readonly port: number;
+  /** Only wrk speaks it. */
+  readonly tls: boolean;
   readonly connections: number;
   readonly seconds: number;
   readonly targets: readonly string[];

@@ -20,7 +20,7 @@ export async function load(order: LoadOrder): Promise<LoadResult> {
   return result;
 }
 
-/** wrk: for answers so small that a client in JavaScript would be the bottleneck. */
+/** wrk: for TLS, and for answers so small that a client in JavaScript would be the bottleneck. */
 export async function loadSmall(dir: string, order: LoadOrder): Promise<LoadResult> {
   const script = join(dir, 'targets.lua');
   const list = order.targets.map((target) => `"${target}"`).join(',\n');
@@ -37,7 +37,7 @@ export async function loadSmall(dir: string, order: LoadOrder): Promise<LoadResu
   );
   const { stdout } = await run('taskset', [
     ...['-c', clientCore, 'wrk', '-t1', `-c${order.connections}`, `-d${order.seconds}s`, '--latency', '-s', script],
-    `http://127.0.0.1:${order.port}`,
+    `${order.tls ? 'https' : 'http'}://127.0.0.1:${order.port}`,
   ]);
   const found = /(\d+) requests in ([\d.]+)s, ([\d.]+)(KB|MB|GB) read/.exec(stdout);
   if (!found) throw new Error(`wrk said: ${stdout}`);

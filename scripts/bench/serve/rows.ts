@@ -5,7 +5,7 @@ import { type ApplianceUnderTest, startAppliance } from './appliance.ts';
 import type { LoadOrder } from './client.ts';
 import { assetId, type Content, version } from './content.ts';
 import { load, loadSmall } from './load.ts';
-import { type Server, startNginx, startVarnish } from './servers.ts';
+import { certificate, type Server, startNginx, startVarnish } from './servers.ts';
 import type { Round } from './table.ts';
 
 export interface BenchContext {
@@ -23,6 +23,7 @@ interface Row {
   readonly connections: number;
   readonly memoryTier: string;
   readonly small?: true;
+  readonly tls?: true;
   readonly rangeBytes?: number;
   readonly withVarnish: boolean;
 }
@@ -32,6 +33,7 @@ const rows = {
   'memory-256': { paths: (c) => c.segments, connections: 256, memoryTier: '512MiB', withVarnish: true },
   'disk-16': { paths: (c) => c.segments, connections: 16, memoryTier: '0', withVarnish: false },
   'disk-256': { paths: (c) => c.segments, connections: 256, memoryTier: '0', withVarnish: false },
+  'tls-16': { paths: (c) => c.segments, connections: 16, memoryTier: '512MiB', tls: true, withVarnish: false },
   playlists: { paths: (c) => c.playlists, connections: 64, memoryTier: '512MiB', small: true, withVarnish: true },
   ranges: { paths: (c) => [c.single], connections: 16, memoryTier: '256MiB', rangeBytes: 65_536, withVarnish: false },
 } as const satisfies Record<string, Row>;
@@ -49,7 +51,7 @@ export async function measure(name: RowName, context: BenchContext): Promise<Rou
   const row: Row = rows[name];
   return withServers(row, context, async (servers) => {
     const orders = servers.map(({ server, targets }) => ({ server, order: orderOf(row, context, server, targets) }));
-    const run = (order: LoadOrder) => (row.small ? loadSmall(context.dir, order) : load(order));
+    const run = (order: LoadOrder) => (row.small || row.tls ? loadSmall(context.dir, order) : load(order));
     const rounds: Round[] = [];
     for (let round = 0; round < context.rounds; round += 1) {
       for (const { server, order } of orders) rounds.push(await timed(server, () => run(order)));
@@ -114,7 +116,8 @@ async function upstreamOf(server: Server): Promise<number | null> {
 
 function orderOf(row: Row, context: BenchContext, server: Server, targets: readonly string[]): LoadOrder {
   return {
-    port: server.port,
+    port: (row.tls && server.tlsPort) || server.port,
+    tls: row.tls ?? false,
     connections: row.connections,
     seconds: context.seconds,
     targets,
@@ -159,6 +162,7 @@ async function withServers(row: Row, context: BenchContext, work: (servers: read
         storeRoot,
         memoryTier: row.memoryTier,
         nodeArgs,
+        ...(row.tls ? { certificate: certificate(dir) } : {}),
       });
       started.push({ server: appliance, targets: await appliance.signed(paths, sessions) });
     }
