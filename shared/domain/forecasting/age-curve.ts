@@ -13,7 +13,7 @@ export type AgeCurve = (ageDays: number) => number;
 export const curveDays = 28;
 /** Titles whose first day is this near to the log's first may have been there before. */
 export const unseenBeforeDays = 7;
-const priorTitles = 10;
+const priorTitles = 5;
 /** From one day to the next a title grows or falls at most so much; what is seen once often falls to nearly nothing. */
 const mostGrowth = 4;
 const mostFall = 0.02;
