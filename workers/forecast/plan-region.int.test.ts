@@ -152,6 +152,29 @@ describe('plan-region', () => {
     expect(await fillJob(id)).toMatchObject({ state: 'waiting' });
   });
 
+  it('brings a title that only another region has watched, at this region’s share, and names the model', async () => {
+    await kit.fleet.putRegion(makeTestRegion('paris', { timeZone: 'Europe/Paris' }));
+    const there = { regionId: 'paris', hour: 18, views: 50 };
+    await kit.demandLog.set([
+      ...Array.from({ length: 10 }, (_, at) => ({
+        ...there,
+        assetId: 'watched',
+        day: addDays('2026-11-11', at),
+        bytes: 1_000_000,
+      })),
+      { ...there, assetId: 'cold', day: '2026-11-20', bytes: 100_000 },
+    ]);
+    const made = await run({ regionId: 'r', dry: true });
+    if (made.kind !== 'dry') throw new Error(`a dry run ended as ${made.kind}`);
+    expect(made.forecast.assets.map(({ assetId, model }) => [assetId, model])).toEqual([
+      ['watched', 'blend/1'],
+      ['cold', 'pooled-regions/1'],
+    ]);
+    // A tenth of the other's demand would be 10,000; a guess is held to 5% of what is known.
+    expect(made.forecast.assets[1]?.expectedBytes).toBeLessThanOrEqual(5_000);
+    expect(made.plan.appliances[0]?.fetch.some(({ assetId }) => assetId === 'cold')).toBe(true);
+  });
+
   it('writes nothing for a dry run', async () => {
     const result = await run({ regionId: 'r', dry: true });
     if (result.kind !== 'dry') throw new Error(result.kind);
