@@ -9,11 +9,10 @@
  * Plain is `GET` or `HEAD` in HTTP/1.1 without a body, without an upgrade, in one piece and alone in it. The lane never
  * refuses a request: whatever it does not read is Node's to judge, so there is one parser that decides what is wrong.
  */
-import { once } from 'node:events';
-import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { idleConnectionMs } from './config.ts';
-import type { BodyPart, Exchange, HeaderBlock } from './exchange.ts';
+import type { Exchange } from './exchange.ts';
+import { LaneExchange } from './lane-exchange.ts';
 import { type PlainHead, readPlainHead } from './plain-head.ts';
 
 export interface FastLaneDeps {
@@ -29,10 +28,6 @@ export interface FastLane {
   closeIdle(): void;
   closeAll(): void;
 }
-
-/** Bodies up to this go out in one piece with their head: copying them costs less than a second buffer. */
-const joinedBytes = 16 * 1024;
-const nothing = Buffer.alloc(0);
 
 export function makeFastLane({ media, isClosing, giveUp }: FastLaneDeps): FastLane {
   const idle = new Set<Socket>();
@@ -122,149 +117,4 @@ export function makeFastLane({ media, isClosing, giveUp }: FastLaneDeps): FastLa
       for (const socket of all) socket.destroy();
     },
   };
-}
-
-class LaneExchange implements Exchange {
-  readonly method: string;
-  readonly target: string;
-  readonly isSecure = false;
-  readonly mayBorrow = true;
-  readonly remoteAddress: string;
-  onDone: (sentBytes: number) => void = () => {};
-  readonly #socket: Socket;
-  readonly #fields: ReadonlyMap<string, string>;
-  readonly #isClosing: () => boolean;
-  readonly #onAnswered: () => void;
-  #bodyFrom = 0;
-  #isOver = false;
-  #closes = false;
-
-  constructor(
-    socket: Socket,
-    head: PlainHead,
-    remoteAddress: string,
-    isClosing: () => boolean,
-    onAnswered: () => void,
-  ) {
-    this.method = head.method;
-    this.target = head.target;
-    this.remoteAddress = remoteAddress;
-    this.#socket = socket;
-    this.#fields = head.fields;
-    this.#isClosing = isClosing;
-    this.#onAnswered = onAnswered;
-  }
-
-  header(name: string): string | undefined {
-    return this.#fields.get(name);
-  }
-
-  send(status: number, head: readonly HeaderBlock[], body: Buffer | null): void {
-    const socket = this.#socket;
-    if (socket.destroyed) {
-      this.gone();
-      return;
-    }
-    const text = this.#headText(status, head);
-    if (body === null || body.length <= joinedBytes) {
-      const bytes = Buffer.allocUnsafe(text.length + (body?.length ?? 0));
-      bytes.write(text, 'latin1');
-      body?.copy(bytes, text.length);
-      socket.write(bytes);
-    } else {
-      socket.cork();
-      socket.write(text, 'latin1');
-      socket.write(body);
-      socket.uncork();
-    }
-    // As a rule the kernel took it all at once; a callback would cost a turn of the event loop for each answer.
-    if (socket.writableLength === 0) this.#over(Number.POSITIVE_INFINITY);
-    else socket.write(nothing, (error) => (error ? this.gone() : this.#over(Number.POSITIVE_INFINITY)));
-  }
-
-  stream(status: number, head: readonly HeaderBlock[], parts: AsyncGenerator<BodyPart>): void {
-    this.#pump(this.#headText(status, head), parts).then(
-      () => this.#over(Number.POSITIVE_INFINITY),
-      () => {
-        this.#socket.destroy();
-        this.gone();
-      },
-    );
-  }
-
-  /** A slow client holds the part that it reads, and none behind it. */
-  async #pump(text: string, parts: AsyncGenerator<BodyPart>): Promise<void> {
-    const socket = this.#socket;
-    const left = new AbortController();
-    const onClose = () => left.abort();
-    socket.once('close', onClose);
-    let written: Promise<unknown> = Promise.resolve();
-    try {
-      socket.cork();
-      socket.write(text, 'latin1');
-      for await (const { bytes, release } of parts) {
-        if (socket.destroyed) {
-          release?.();
-          throw new Error('the client is gone');
-        }
-        const { promise, resolve } = Promise.withResolvers<void>();
-        written = promise;
-        const more = socket.write(bytes, () => {
-          release?.();
-          resolve();
-        });
-        socket.uncork();
-        if (!more) await once(socket, 'drain', { signal: left.signal });
-      }
-      await written;
-      if (socket.destroyed) throw new Error('the client is gone');
-    } finally {
-      socket.uncork();
-      socket.off('close', onClose);
-    }
-  }
-
-  #headText(status: number, head: readonly HeaderBlock[]): string {
-    this.#closes = this.#isClosing();
-    let text = `${statusLine(status)}date: ${httpDate()}\r\n`;
-    for (const block of head) text += block.text;
-    text += this.#closes ? 'connection: close\r\n\r\n' : '\r\n';
-    this.#bodyFrom = this.#socket.bytesWritten + text.length;
-    return text;
-  }
-
-  /** The client left, or cannot be reached any more. */
-  gone(): void {
-    this.#over(this.#bodyFrom === 0 ? 0 : Math.max(0, this.#socket.bytesWritten - this.#bodyFrom));
-  }
-
-  #over(sentBytes: number): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    if (this.#closes) this.#socket.end();
-    this.onDone(sentBytes);
-    this.#onAnswered();
-  }
-}
-
-const statusLines = new Map<number, string>();
-function statusLine(status: number): string {
-  let line = statusLines.get(status);
-  if (!line) {
-    line = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`;
-    statusLines.set(status, line);
-  }
-  return line;
-}
-
-let dateSecond = 0;
-let dateText = '';
-/** Made once a second. */
-function httpDate(): string {
-  const second = Math.floor(Date.now() / 1_000);
-  if (second !== dateSecond) {
-    dateSecond = second;
-    dateText = new Date(second * 1_000).toUTCString();
-  }
-  return dateText;
 }
