@@ -87,7 +87,7 @@ async function verify(cli: Cli, client: Client, reports: readonly FillReport[]):
   if (different > 0)
     throw failure(
       'report-differs',
-      `${formatNumberOf(different, 'number')} differ from what the stored documents say; see the lines marked different`,
+      `${formatNumberOf(different, 'number')} in the report ${different === 1 ? 'is' : 'are'} not what the stored documents say; see the lines marked different`,
     );
 }
 

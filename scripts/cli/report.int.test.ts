@@ -1,0 +1,130 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startApi, type TestApi } from './testing/api.ts';
+import { run } from './testing/run.ts';
+
+const count = { files: 1, bytes: 10 };
+const report = {
+  fillId: 'eu-2026-11-21',
+  regionId: 'eu',
+  date: '2026-11-21',
+  run: 1,
+  state: 'completed',
+  startedAt: '2026-11-21T00:00:00.000Z',
+  finishedAt: '2026-11-21T00:01:00.000Z',
+  durationS: 60,
+  planned: count,
+  pushed: count,
+  skipped: count,
+  kept: count,
+  failed: count,
+  meanRateBps: 1,
+  peakRateBps: 1,
+  forecastCoverage: 1,
+  appliances: [],
+  failures: [],
+  failureCounts: {},
+  score: null,
+};
+const equal = { field: 'planned.files', verdict: 'equal', reported: 1, recomputed: 1, reason: null };
+const unknown = {
+  field: 'peakRateBps',
+  verdict: 'not-recomputable',
+  reported: 1,
+  recomputed: null,
+  reason: 'measured while bytes flowed',
+};
+const verification = {
+  regionId: 'eu',
+  date: report.date,
+  run: 1,
+  equal: 1,
+  different: 0,
+  notRecomputable: 1,
+  checks: [equal, unknown],
+};
+const forecast = {
+  schema: 1,
+  regionId: 'eu',
+  date: report.date,
+  model: 'best-by-class/1',
+  madeAt: '2026-11-20T23:00:00.000Z',
+  historyUntil: '2026-11-20',
+  historyDays: 56,
+  expectedViews: 3,
+  expectedBytes: 300,
+  score: null,
+  choices: [
+    {
+      seriesClass: 'head',
+      assets: 1,
+      model: 'seasonal-mean/1',
+      chosen: true,
+      candidates: [
+        { model: 'persistence/1', wape: 0.4, bias: 0 },
+        { model: 'seasonal-mean/1', wape: 0.2, bias: 0 },
+      ],
+    },
+  ],
+  assets: [
+    {
+      assetId: 'film',
+      expectedViews: 3,
+      expectedBytes: 300,
+      lowBytes: 200,
+      highBytes: 400,
+      observedDays: 9,
+      model: 'seasonal-mean/1',
+    },
+  ],
+};
+
+let api: TestApi;
+let answer: unknown = verification;
+beforeAll(async () => {
+  api = await startApi((server) => {
+    server.get('/v1/regions/eu/forecast', async () => forecast);
+    server.get('/v1/regions/eu/fill-reports', async () => ({ items: [report], next: null }));
+    server.get('/v1/regions/eu/fill-reports/2026-11-21', async () => report);
+    server.get('/v1/regions/eu/fill-reports/2026-11-21/verification', async () => answer);
+  });
+});
+afterAll(() => api.close());
+
+describe('report --verify', () => {
+  const args = ['report', '--region', 'eu', '--date', '2026-11-21', '--verify'];
+
+  it('lists every number with its verdict and ends with 0', async () => {
+    answer = verification;
+    const { code, stdout } = await run(args, { env: api.env });
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^eu, 2026-11-21: 1 equal, 0 different, 1 not recomputable\n/);
+    expect(stdout).toMatch(/peakRateBps +not-recomputable +1 +measured while bytes flowed/);
+  });
+
+  it('ends with 1 when a number differs, and has shown it', async () => {
+    answer = {
+      ...verification,
+      equal: 0,
+      different: 1,
+      checks: [{ ...equal, verdict: 'different', recomputed: 2 }, unknown],
+    };
+    const people = await run(args, { env: api.env });
+    expect(people.code).toBe(1);
+    expect(people.stdout).toMatch(/planned\.files +different +1 +2/);
+    expect(people.stderr).toMatch(/1 number/);
+    const machine = await run(['report', '--region', 'eu', '--verify', '--json'], { env: api.env });
+    expect(machine.code).toBe(1);
+    expect(JSON.parse(machine.stdout)).toMatchObject([{ different: 1 }]);
+  });
+
+  it('goes with no other form of the report', async () => {
+    expect((await run([...args, '--csv'], { env: api.env })).code).toBe(2);
+  });
+});
+
+it('forecast names the model of each class with every candidate’s score, best first, and that of each asset', async () => {
+  const { code, stdout } = await run(['forecast', '--region', 'eu'], { env: api.env });
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/head +1 +seasonal-mean\/1 +seasonal-mean 20.*, persistence 40/);
+  expect(stdout).toMatch(/film .* seasonal-mean\/1$/m);
+});
