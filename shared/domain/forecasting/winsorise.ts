@@ -22,8 +22,9 @@ export function makeCapper(): Capper {
       const before = previous;
       previous = bytes;
       if (bytes === 0) return 0;
-      const believed =
-        recent.length < fewestDays ? bytes : Math.min(bytes, capFactor * Math.max(median(recent), before));
+      // The median is only looked at where the day before does not vouch already.
+      const isVouched = recent.length < fewestDays || bytes <= capFactor * before;
+      const believed = isVouched ? bytes : Math.min(bytes, capFactor * Math.max(median(recent), before));
       recent.push(bytes);
       if (recent.length > medianDays) recent.shift();
       return believed;

@@ -24,7 +24,7 @@ export const dampedEts: Model = {
     let last = 0;
     /** Over days of which nothing is known the trend runs on and dies away. */
     const ahead = (number: number): number =>
-      Math.max(0, level + (trend * damping * (1 - damping ** Math.max(1, number - last))) / (1 - damping));
+      Math.max(0, level + (trend * damping * (1 - dampingOver(number - last))) / (1 - damping));
     return {
       expect: ({ number, weekday, factor }) => ahead(number) * factor * (ratios[weekday] ?? 1),
       observe({ number, weekday, factor }, bytes) {
@@ -34,7 +34,7 @@ export const dampedEts: Model = {
         days += 1;
         const before = level;
         level = usual + Math.max(levelGain, 1 / days) * (without - usual);
-        const damped = trend * damping ** Math.max(1, number - last);
+        const damped = trend * dampingOver(number - last);
         if (days > 2) trend = damped + trendGain * ((level - before) / Math.max(1, number - last) - damped);
         if (usual > 0 && days > 7) {
           const seen = Math.min(mostSeason, Math.max(leastSeason, bytes / (usual * factor)));
@@ -45,3 +45,5 @@ export const dampedEts: Model = {
     };
   },
 };
+
+const dampingOver = (days: number): number => (days <= 1 ? damping : damping ** days);

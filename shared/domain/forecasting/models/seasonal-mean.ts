@@ -18,7 +18,7 @@ export const seasonalMean: Model = {
       expect({ weekday, factor }) {
         const count = Math.min(counts[weekday] ?? 0, weeksKept);
         if (count < fewestWeeks) return days > 0 ? (sum / days) * factor : 0;
-        return winsorisedMean(kept.slice(weekday * weeksKept, weekday * weeksKept + count));
+        return winsorisedMean(kept, weekday * weeksKept, count);
       },
       observe({ weekday, factor }, bytes) {
         const count = counts[weekday] ?? 0;
@@ -31,13 +31,15 @@ export const seasonalMean: Model = {
   },
 };
 
-/** Sorts in place. */
-function winsorisedMean(values: Float64Array): number {
-  const last = values.length - 1;
-  values.sort();
-  values[0] = values[1] ?? 0;
-  values[last] = values[last - 1] ?? 0;
+/** Of three or four values that is the mean of those between the smallest and the largest. */
+function winsorisedMean(values: Float64Array, from: number, count: number): number {
+  let least = from;
+  let most = from;
+  for (let at = from; at < from + count; at += 1) {
+    if ((values[at] ?? 0) < (values[least] ?? 0)) least = at;
+    if ((values[at] ?? 0) >= (values[most] ?? 0)) most = at;
+  }
   let sum = 0;
-  for (const value of values) sum += value;
-  return sum / values.length;
+  for (let at = from; at < from + count; at += 1) if (at !== least && at !== most) sum += values[at] ?? 0;
+  return sum / (count - 2);
 }
