@@ -166,14 +166,3 @@ describe('a title without a past here', () => {
     expect(cold(result, 'old')).toBeUndefined();
   });
 });
-
-it('grows linearly with assets', () => {
-  const time = (assets: number): number => {
-    const history = many(assets, 28, (asset, day) => 1_000 * noise(asset, day));
-    const began = performance.now();
-    forecast(history, 28);
-    return performance.now() - began;
-  };
-  const best = (assets: number): number => Math.min(time(assets), time(assets), time(assets));
-  expect(best(3_200)).toBeLessThan(best(400) * 8 * 4);
-});
