@@ -20,6 +20,11 @@ const shardCount = 4_096;
 
 const shardName = (fileId: number): string => (fileId % shardCount).toString(16).padStart(3, '0');
 
+const passingErrors: ReadonlySet<unknown> = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN']);
+
+/** A disk that cannot open more files is busy, not broken. */
+export const isPassing = (error: unknown): boolean => passingErrors.has((error as NodeJS.ErrnoException).code);
+
 export interface FoundFile {
   readonly fileId: number;
   readonly sizeBytes: number;

@@ -29,6 +29,8 @@ export interface SliceIndex {
   readonly sliceCount: number;
 }
 
+export const nameOf = (slice: HeldSlice): string => `${slice.object.key}#${slice.index}`;
+
 const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** With its slash, so that groups sort as the keys below them do. */

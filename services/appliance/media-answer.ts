@@ -1,0 +1,193 @@
+/**
+ * What a caller who was let in gets: conditions, ranges and encodings weighed, the bytes fetched, the answer sent.
+ *
+ * | asked for                | answer |
+ * |--------------------------|--------|
+ * | what the caller has      | 304 |
+ * | a playlist, gzip taken   | 200, encoded, under a tag of its own |
+ * | the whole                | 200 |
+ * | one range, several       | 206, the several as `multipart/byteranges`; 416 where all lie outside |
+ * | the manifest             | 200, to appliances |
+ *
+ * Sent at once where the first bytes lie in memory; see docs/decisions/0027.
+ */
+import type { Outcome } from '../../shared/domain/demand.ts';
+import { etagOf, evaluateConditions } from '../../shared/domain/http/conditional.ts';
+import { formatDigest } from '../../shared/domain/http/digest.ts';
+import { type ByteRange, formatContentRange } from '../../shared/domain/http/range.ts';
+import { contentTypeOf, manifestName } from '../../shared/domain/keys.ts';
+import type { ManifestFile } from '../../shared/domain/manifest.ts';
+import { andThen } from './and-then.ts';
+import { beginsPlayback } from './begins-playback.ts';
+import { type BodyPart, type Exchange, type HeaderBlock, headerBlock } from './exchange.ts';
+import { type FileView, partialHeaders, type Representation, viewOf } from './file-view.ts';
+import { acceptsGzip, type GzipTable } from './gzip-table.ts';
+import type { Version } from './manifest-shape.ts';
+import { type MediaBodyDeps, makeMediaBody } from './media-body.ts';
+import { corsHeaders, makeOutcomeHeaders } from './media-headers.ts';
+import type { MediaUrl } from './media-url.ts';
+import { Refusal } from './refusals.ts';
+import type { ServeRange } from './serve-range.ts';
+import type { Telemetry } from './telemetry.ts';
+import type { Visit } from './visit.ts';
+
+export interface MediaAnswerDeps extends MediaBodyDeps {
+  readonly applianceId: string;
+  readonly serveRange: ServeRange;
+  readonly gzip: GzipTable;
+  readonly telemetry: Telemetry;
+}
+
+/** What is known of a request once it was admitted. */
+export interface Asked {
+  readonly exchange: Exchange;
+  readonly visit: Visit;
+  readonly startedMs: number;
+  readonly url: MediaUrl;
+  /** Token id; null for another appliance. */
+  readonly session: string | null;
+  readonly onlyIfCached: boolean;
+  readonly loop: string | undefined;
+  /** A fresh token, for viewers whose token comes by cookie. */
+  readonly cookie?: HeaderBlock;
+}
+
+/** Said by whoever gave the answer, so that no way ends without one. */
+type Sent = 'sent';
+export type Answer = Sent | Promise<Sent>;
+
+/** @throws Refusal, PullError; nothing was sent then. */
+export function makeMediaAnswer(deps: MediaAnswerDeps): (asked: Asked, version: Version) => Answer {
+  const { traffic, telemetry } = deps;
+  const { hold, held, inSequence, inMultipart } = makeMediaBody(deps);
+  const outcomeHeaders = makeOutcomeHeaders(deps.applianceId);
+
+  function answerFrom(asked: Asked, version: Version): Answer {
+    const { exchange, visit, url } = asked;
+    visit.counts = true;
+    if (url.key.path === manifestName) return sendManifest(asked, version);
+    const file = version.files.get(url.key.path);
+    if (!file) throw new Refusal('not-found', 'not-found', 'The version has no such file.');
+    const view = viewOf(file, version);
+    // A range is one of the bytes as they were published: whoever asks for one gets those.
+    const wantsGzip =
+      view.gzip !== null &&
+      visit.client === 'viewer' &&
+      exchange.header('range') === undefined &&
+      acceptsGzip(exchange.header('accept-encoding'));
+    if (wantsGzip) return andThen(encoded(asked, view), (bytes) => answerWith(asked, version, view, bytes));
+    return answerWith(asked, version, view, null);
+  }
+
+  /** `gzipped`: the body to send instead of the published bytes. */
+  function answerWith(asked: Asked, version: Version, view: FileView, gzipped: Buffer | null): Answer {
+    const { exchange, visit } = asked;
+    const { file } = view;
+    const representation = (gzipped && view.gzip) || view;
+    const isGet = exchange.method === 'GET';
+    const conditions = {
+      range: isGet ? exchange.header('range') : undefined,
+      ifRange: exchange.header('if-range'),
+      ifNoneMatch: exchange.header('if-none-match'),
+      ifModifiedSince: exchange.header('if-modified-since'),
+    };
+    const verdict = evaluateConditions(conditions, representation, file.sizeBytes);
+    if (verdict.kind === 'unsatisfiable') {
+      const headers = { 'content-range': formatContentRange(null, file.sizeBytes) };
+      throw new Refusal('range-not-satisfiable', 'range-not-satisfiable', 'The range lies outside the file.', headers);
+    }
+    if (verdict.kind === 'not-modified') return finish(asked, 304, 'not-modified', representation, [], null);
+    if (gzipped) {
+      const head = headerBlock({
+        'content-type': file.contentType,
+        'content-encoding': 'gzip',
+        'content-length': String(gzipped.length),
+      });
+      if (isGet) visit.parts.push({ outcome: 'hit-memory', bytes: gzipped.length });
+      return finish(asked, 200, 'hit-memory', representation, [head], isGet ? gzipped : null);
+    }
+    if (!isGet) return finish(asked, 200, 'hit-memory', view, [view.whole], null);
+    const ranges = rangesOf(verdict, file);
+    return andThen(serve(asked, view, ranges), (serving) => {
+      visit.view = beginsPlayback(telemetry, asked.session, file, version);
+      if (verdict.kind === 'several') {
+        const { headers, parts } = inMultipart(visit, file, ranges, serving);
+        return finish(asked, 206, serving.first.outcome, view, [headers], parts);
+      }
+      const head = verdict.kind === 'partial' ? [partialHeaders(file, verdict.range)] : [view.whole];
+      if (visit.client === 'appliance' && verdict.kind === 'whole')
+        head.push(headerBlock({ 'repr-digest': formatDigest(file.sha256) }));
+      const status = verdict.kind === 'whole' ? 200 : 206;
+      const { first, rest } = serving;
+      if (rest) return finish(asked, status, first.outcome, view, head, inSequence(visit, first, rest()));
+      visit.parts.push({ outcome: first.outcome, bytes: first.bytes.length });
+      visit.release = first.release;
+      const body = first.release && !exchange.mayBorrow ? Buffer.from(first.bytes) : first.bytes;
+      return finish(asked, status, first.outcome, view, head, body);
+    });
+  }
+
+  function serve({ url, onlyIfCached, loop }: Asked, { slices }: FileView, ranges: readonly ByteRange[]) {
+    return deps.serveRange({ assetId: url.key.assetId, key: url.name, slices, ranges, onlyIfCached, loop });
+  }
+
+  /** The gzip form of a playlist, made when it is first asked for; null where it would not be smaller. */
+  function encoded(asked: Asked, view: FileView): Buffer | null | Promise<Buffer | null> {
+    const { sha256 } = view.file;
+    const known = deps.gzip.get(sha256);
+    if (known !== undefined) return known;
+    return andThen(serve(asked, view, rangesOf({ kind: 'whole' }, view.file)), async ({ first }) => {
+      const made = await deps.gzip.make(sha256, first.bytes);
+      first.release?.();
+      return made;
+    });
+  }
+
+  function finish(
+    { exchange, visit, startedMs, cookie }: Asked,
+    status: number,
+    outcome: Outcome,
+    { common }: Representation,
+    head: readonly HeaderBlock[],
+    body: Buffer | AsyncGenerator<BodyPart> | null,
+  ): Sent {
+    visit.outcome = outcome;
+    const tookMs = performance.now() - startedMs;
+    traffic.firstByte(outcome, tookMs / 1_000);
+    const blocks = [common, ...head, outcomeHeaders(outcome, tookMs)];
+    if (cookie) blocks.push(cookie);
+    if (body === null || Buffer.isBuffer(body)) {
+      exchange.send(status, blocks, body);
+      if (body) hold(visit, body);
+    } else exchange.stream(status, blocks, held(visit, body));
+    return 'sent';
+  }
+
+  /** For appliances only, so that they can check what they pull. */
+  function sendManifest({ exchange, visit }: Asked, { bytes, sha256 }: Version): Sent {
+    visit.outcome = 'hit-memory';
+    visit.parts.push({ outcome: 'hit-memory', bytes: bytes.length });
+    const fields = headerBlock({
+      etag: etagOf(sha256),
+      'repr-digest': formatDigest(sha256),
+      'content-type': contentTypeOf(manifestName),
+      'content-length': String(bytes.length),
+    });
+    const body = exchange.method === 'GET' ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length) : null;
+    exchange.send(200, [fields, corsHeaders, outcomeHeaders('hit-memory', 0)], body);
+    return 'sent';
+  }
+
+  return answerFrom;
+}
+
+type Selected =
+  | { readonly kind: 'whole' }
+  | { readonly kind: 'partial'; readonly range: ByteRange }
+  | { readonly kind: 'several'; readonly ranges: readonly ByteRange[] };
+
+function rangesOf(verdict: Selected, { sizeBytes }: ManifestFile): readonly ByteRange[] {
+  if (verdict.kind === 'several') return verdict.ranges;
+  if (verdict.kind === 'partial') return [verdict.range];
+  return sizeBytes === 0 ? [] : [{ start: 0, end: sizeBytes - 1 }];
+}

@@ -1,0 +1,116 @@
+/**
+ * How slices are read: from memory at once, else from the disk, whole or in part.
+ *
+ * A file that cannot be read, or reads otherwise than it was written, is dropped and is a miss; one that could not be
+ * opened because the system is short of something is a miss and stays.
+ */
+import type { CachedPart, CachedSlice, SegmentCache } from '../../ports/segment-cache.ts';
+import { sumBlocks } from './block-sums.ts';
+import type { Holdings } from './holdings.ts';
+import type { MemoryTier } from './memory-tier.ts';
+import type { PartReader, ReadPart } from './part-reader.ts';
+import type { EvictionQueue } from './s3-fifo.ts';
+import { isPassing, type SliceFiles } from './slice-files.ts';
+import type { HeldSlice, SliceIndex } from './slice-index.ts';
+
+export interface SliceReaderDeps {
+  readonly index: SliceIndex;
+  readonly queue: EvictionQueue<HeldSlice>;
+  readonly memory: MemoryTier<HeldSlice>;
+  readonly parts: PartReader;
+  readonly holdings: Holdings;
+  readonly files: SliceFiles;
+  readonly onDiskError: (error: Error) => void;
+}
+
+export type SliceReader = Pick<SegmentCache, 'read' | 'readPart' | 'readPartNow'>;
+
+const cut = (bytes: Buffer, from: number, to: number): Buffer =>
+  from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to);
+
+const fromDisk = (part: ReadPart | null): CachedPart | null => part && { ...part, tier: 'disk' };
+
+export function makeSliceReader(deps: SliceReaderDeps): SliceReader {
+  const { index, queue, memory, parts, holdings, files, onDiskError } = deps;
+  const reads = new Map<HeldSlice, Promise<Buffer | null>>();
+
+  /** `forPart`: only a part is wanted now, so the rest need not take the place of something else in memory. */
+  async function readFile(slice: HeldSlice, forPart: boolean): Promise<Buffer | null> {
+    try {
+      const bytes = await files.read(slice.fileId, slice.sizeBytes);
+      const { whole, blocks } = sumBlocks(bytes);
+      if (bytes.length === slice.sizeBytes && whole === slice.crc) {
+        if (index.get(slice.object.key, slice.index) === slice) {
+          if (!forPart) memory.put(slice, bytes);
+          parts.learn(slice, blocks);
+        }
+        return bytes;
+      }
+      await holdings.dropDamaged(slice);
+      return null;
+    } catch (error) {
+      const stillHeld = index.get(slice.object.key, slice.index) === slice;
+      if (stillHeld) onDiskError(error as Error);
+      if (!stillHeld || isPassing(error)) return null;
+    }
+    await holdings.drop(slice);
+    return null;
+  }
+
+  /** One read at a time for all who want the slice. */
+  function readOnce(slice: HeldSlice, forPart: boolean): Promise<Buffer | null> {
+    const known = reads.get(slice);
+    if (known) return known;
+    const reading = readFile(slice, forPart).finally(() => reads.delete(slice));
+    reads.set(slice, reading);
+    return reading;
+  }
+
+  /** A whole slice that memory can hold is read whole, so that it comes there. */
+  const readNowFromDisk = (slice: HeldSlice, from: number, to: number): CachedPart | null =>
+    to - from === slice.sizeBytes && memory.mayHold(slice.sizeBytes) ? null : fromDisk(parts.readNow(slice, from, to));
+
+  async function read(key: string, sliceIndex: number): Promise<CachedSlice | null> {
+    const slice = index.get(key, sliceIndex);
+    if (!slice) return null;
+    queue.touch(slice);
+    const hot = memory.get(slice);
+    if (hot) return { bytes: hot, tier: 'memory' };
+    const bytes = await readOnce(slice, false);
+    return bytes && { bytes, tier: 'disk' };
+  }
+
+  return {
+    read,
+
+    readPartNow(key, sliceIndex, from, to) {
+      const slice = index.get(key, sliceIndex);
+      if (!slice) return null;
+      const hot = memory.get(slice);
+      const found = hot ? { bytes: cut(hot, from, to), tier: 'memory' as const } : readNowFromDisk(slice, from, to);
+      if (found) queue.touch(slice);
+      return found;
+    },
+
+    async readPart(key, sliceIndex, from, to) {
+      const slice = index.get(key, sliceIndex);
+      if (slice && !memory.has(slice)) {
+        const wantsAll = to - from === slice.sizeBytes;
+        const part =
+          wantsAll && memory.mayHold(slice.sizeBytes) ? 'hot' : await parts.read(slice, from, to).catch(() => null);
+        if (part === 'damaged') {
+          await holdings.dropDamaged(slice);
+          return null;
+        }
+        queue.touch(slice);
+        if (part && part !== 'hot') return fromDisk(part);
+        if (part === null && !wantsAll) {
+          const bytes = await readOnce(slice, true);
+          return bytes && { bytes: cut(bytes, from, to), tier: 'disk' };
+        }
+      }
+      const found = await read(key, sliceIndex);
+      return found && { bytes: cut(found.bytes, from, to), tier: found.tier };
+    },
+  };
+}
