@@ -29,6 +29,12 @@ export interface Guard {
   session(sessionId: string, ip: string): void;
   /** Counts a server's connections and cuts those that are too many. Call it before the server listens. */
   watch(server: NetServer): void;
+  /**
+   * Looks at the memory once more when an answer's first bytes are there: many are let in before the first holds any.
+   *
+   * @throws Refusal `overloaded`
+   */
+  answer(bytes: Buffer): void;
   /** Bytes that an answer holds until its client has read them; the same memory held twice counts once. */
   hold(bytes: Buffer): void;
   drop(bytes: Buffer): void;
@@ -69,12 +75,15 @@ export function makeGuard(limits: Limits, metrics: Metrics): Guard {
     });
   }
 
+  function refuseWhenFull(): void {
+    if (heldBytes <= limits.answerBytes) return;
+    refused.inc({ limit: 'memory' });
+    throw new Refusal('overloaded', 'overloaded', 'Answers on their way hold all the memory they may.', retry);
+  }
+
   return {
     caller(ip) {
-      if (heldBytes > limits.answerBytes) {
-        refused.inc({ limit: 'memory' });
-        throw new Refusal('overloaded', 'overloaded', 'Answers on their way hold all the memory they may.', retry);
-      }
+      refuseWhenFull();
       if (limits.requestsPerSecondPerIp === 0 || byIp.take(ip, performance.now()) || isExempt(ip)) return;
       refused.inc({ limit: 'requests of an address' });
       throw new Refusal('overloaded', 'too-many-requests', 'Too many requests from this address.', retry);
@@ -85,6 +94,9 @@ export function makeGuard(limits: Limits, metrics: Metrics): Guard {
       throw new Refusal('overloaded', 'too-many-requests', 'Too many requests with this token.', retry);
     },
     watch: (server) => void server.prependListener('connection', admit),
+    answer({ buffer }) {
+      if (!held.has(buffer)) refuseWhenFull();
+    },
     hold({ buffer }) {
       const known = held.get(buffer);
       if (known) known.holders += 1;

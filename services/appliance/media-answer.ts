@@ -58,7 +58,7 @@ export type Answer = Sent | Promise<Sent>;
 
 /** @throws Refusal, PullError; nothing was sent then. */
 export function makeMediaAnswer(deps: MediaAnswerDeps): (asked: Asked, version: Version) => Answer {
-  const { traffic, telemetry } = deps;
+  const { traffic, telemetry, guard } = deps;
   const { hold, held, inSequence, inMultipart } = makeMediaBody(deps);
   const outcomeHeaders = makeOutcomeHeaders(deps.applianceId);
 
@@ -109,6 +109,12 @@ export function makeMediaAnswer(deps: MediaAnswerDeps): (asked: Asked, version: 
     if (!isGet) return finish(asked, 200, 'hit-memory', view, [view.whole], null);
     const ranges = rangesOf(verdict, file);
     return andThen(serve(asked, view, ranges), (serving) => {
+      try {
+        guard.answer(serving.first.bytes);
+      } catch (error) {
+        serving.first.release?.();
+        throw error;
+      }
       visit.view = beginsPlayback(telemetry, asked.session, file, version);
       if (verdict.kind === 'several') {
         const { headers, parts } = inMultipart(visit, file, ranges, serving);

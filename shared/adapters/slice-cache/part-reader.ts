@@ -127,7 +127,7 @@ export function makePartReader({ files, pool, trustMs, mayPromote }: PartReaderO
         for (let at = first; at <= last; at += 1) {
           const offset = at * blockBytes - start;
           const block = buffer.subarray(offset, Math.min(offset + blockBytes, end - start));
-          const isTrusted = startedMs - (facts.checkedMs[at] ?? 0) <= trustMs;
+          const isTrusted = trustMs >= 0 && startedMs - (facts.checkedMs[at] ?? 0) <= trustMs;
           if (count !== end - start || (!isTrusted && crc32(block) !== facts.sums[at])) {
             pool.give(buffer);
             return 'damaged';
