@@ -14,7 +14,7 @@ import { heldBefore } from '../../shared/domain/reporting/fill-report.ts';
 import { formatBitRate, formatBytes, formatCount, formatPercent } from '../cli/format.ts';
 import { makeProgressLine, type ProgressLine } from '../cli/progress.ts';
 import { tableLines } from '../cli/table.ts';
-import type { Transport } from '../cli/transport.ts';
+import { ApiError, type Transport } from '../cli/transport.ts';
 import type { DataDir } from '../up/data-dir.ts';
 import { demandHistoryCsv, demoHistory } from './history.ts';
 import { type Playback, playThrough } from './player.ts';
@@ -104,7 +104,7 @@ export async function runDemo(options: DemoOptions): Promise<void> {
   step('3. Fill the edges (now, without waiting for the night)');
   const fills: Fill[] = [];
   for (const regionId of regionIds) {
-    const fill = await api.json<Fill>('/v1/fills', { method: 'POST', json: { regionId, start: 'now' }, signal });
+    const fill = await startFill(api, regionId, signal);
     fills.push(await untilFilled(api, fill, progress, signal));
   }
   for (const fill of fills) {
@@ -207,6 +207,19 @@ async function untilPublished(api: Transport, id: string, line: ProgressLine, si
       );
     }
     await delay(pollMs, undefined, { signal });
+  }
+}
+
+/** A fill at once; where the region's own night has begun one meanwhile, that one. */
+async function startFill(api: Transport, regionId: string, signal: AbortSignal): Promise<Fill> {
+  try {
+    return await api.json<Fill>('/v1/fills', { method: 'POST', json: { regionId, start: 'now' }, signal });
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.code !== 'fill-running') throw error;
+    const { items } = await api.json<{ items: Fill[] }>('/v1/fills', { query: { region: regionId }, signal });
+    const running = items.find((fill) => !hasEnded(fill));
+    if (!running) throw error;
+    return running;
   }
 }
 
