@@ -14,6 +14,7 @@ import type { Manifest } from '../domain/manifest.ts';
 import { planFill } from '../domain/planning/plan-fill.ts';
 import { noCount } from '../domain/reporting/fill-report.ts';
 import { systemClock } from '../platform/clock.ts';
+import { type Logger, makeLogger } from '../platform/logger.ts';
 import type { ApplianceApi, ApplianceTarget } from '../ports/appliance-api.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { JobContext } from '../ports/job-queue.ts';
@@ -33,12 +34,24 @@ export interface NightOptions {
   readonly start?: Fill['start'];
 }
 
+export interface FillNightWorkerDeps extends Omit<PortsKit, 'dispose'> {
+  readonly store: PublishPorts['store'];
+  readonly api: ApplianceApi;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly parallelPushes: number;
+  readonly patienceMs: { readonly window: number; readonly now: number };
+}
+
 export interface FillNight {
   readonly kit: PortsKit;
   readonly ports: PublishPorts;
   readonly api: ApplianceApi;
   /** Starts the next failing appliance, `e0` first. */
   addEdge(): Promise<FailingAppliance>;
+  addEdges(count: number): Promise<void>;
+  /** What a fill worker needs, with little patience. */
+  readonly workerDeps: FillNightWorkerDeps;
   edge(at: number): FailingAppliance;
   readonly edges: readonly FailingAppliance[];
   /** Publishes the assets besides those of before, and freezes a plan that wants all of them on the appliances. */
@@ -133,6 +146,17 @@ export async function makeFillNight(): Promise<FillNight> {
     ports,
     api,
     addEdge,
+    addEdges: async (count) => {
+      for (let at = 0; at < count; at += 1) await addEdge();
+    },
+    workerDeps: {
+      ...ports,
+      api,
+      clock: systemClock,
+      logger: makeLogger('test', 'silent'),
+      parallelPushes: 4,
+      patienceMs: { window: 1_500, now: 1_500 },
+    },
     edges,
     edge: (at) => found(edges[at]),
     publish,

@@ -1,10 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { manifestName } from '../../shared/domain/keys.ts';
 import { noCount } from '../../shared/domain/reporting/fill-report.ts';
 import { windowFor } from '../../shared/domain/time/fill-window.ts';
-import { systemClock } from '../../shared/platform/clock.ts';
 import { JobAbortedError } from '../../shared/ports/job-queue.ts';
 import {
   clockFrom,
@@ -23,24 +21,11 @@ beforeEach(async () => {
 });
 afterEach(() => night.dispose());
 
-const addEdges = async (count: number): Promise<void> => {
-  for (let at = 0; at < count; at += 1) await night.addEdge();
-};
-const makeHandler = (over: Partial<FillRegionDeps> = {}) =>
-  makeFillRegion({
-    ...night.kit,
-    store: night.ports.store,
-    api: night.api,
-    clock: systemClock,
-    logger: pino({ level: 'silent' }),
-    parallelPushes: 4,
-    patienceMs: { window: 1_500, now: 1_500 },
-    ...over,
-  });
+const makeHandler = (over: Partial<FillRegionDeps> = {}) => makeFillRegion({ ...night.workerDeps, ...over });
 
 describe('fill-region', () => {
   it('pushes what is planned, asset.json before anything else, and reports it', async () => {
-    await addEdges(2);
+    await night.addEdges(2);
     const fill = await night.freeze({ a: segments(5, 50_000), b: segments(3, 40_000) });
     expect(await makeHandler()(fillJob(fill.id))).toEqual({ state: 'completed' });
 
@@ -91,7 +76,7 @@ describe('fill-region', () => {
   });
 
   it('keeps the rate within 5% over ten seconds, over all parallel pushes', async () => {
-    await addEdges(2);
+    await night.addEdges(2);
     const rateBps = 16e6;
     const fill = await night.freeze({ a: segments(48, 500_000) }, { budget: { rateBps } });
     const stop = new AbortController();

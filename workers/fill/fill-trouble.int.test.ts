@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { makeBullmqJobQueue } from '../../shared/adapters/bullmq/bullmq-job-queue.ts';
 import { noCount } from '../../shared/domain/reporting/fill-report.ts';
@@ -25,24 +24,11 @@ beforeEach(async () => {
 });
 afterEach(() => night.dispose());
 
-const addEdges = async (count: number): Promise<void> => {
-  for (let at = 0; at < count; at += 1) await night.addEdge();
-};
-const makeHandler = (over: Partial<FillRegionDeps> = {}) =>
-  makeFillRegion({
-    ...night.kit,
-    store: night.ports.store,
-    api: night.api,
-    clock: systemClock,
-    logger: pino({ level: 'silent' }),
-    parallelPushes: 4,
-    patienceMs: { window: 1_500, now: 1_500 },
-    ...over,
-  });
+const makeHandler = (over: Partial<FillRegionDeps> = {}) => makeFillRegion({ ...night.workerDeps, ...over });
 
 describe('fill-region in trouble', () => {
   it('works around an appliance that is down, and one that comes back in time', async () => {
-    await addEdges(2);
+    await night.addEdges(2);
     const fill = await night.freeze({ a: segments(6, 20_000) });
     await night.edge(0).down();
     expect(await makeHandler()(fillJob(fill.id))).toEqual({ state: 'incomplete' });

@@ -5,7 +5,7 @@
  */
 import { open } from 'node:fs/promises';
 import { type BoxSpan, listBoxes } from '../../shared/media/boxes.ts';
-import { type FragmentSample, readFragmented } from '../../shared/media/fragmented.ts';
+import { type FragmentedTrack, type FragmentSample, readFragmented } from '../../shared/media/fragmented.ts';
 
 /** One `moof` + `mdat` pair. */
 export interface Fragment {
@@ -21,15 +21,8 @@ export interface Fragment {
   readonly firstSampleEndBytes: number;
 }
 
-export interface MeasuredTrack {
-  /** RFC 6381, e.g. `avc1.64001f`. */
-  readonly codecs: string;
-  /** Ticks a second. */
-  readonly timescale: number;
-  readonly width: number | null;
-  readonly height: number | null;
-  readonly channels: number | null;
-  readonly sampleRateHz: number | null;
+export interface MeasuredTrack
+  extends Pick<FragmentedTrack, 'codecs' | 'timescale' | 'width' | 'height' | 'channels' | 'sampleRateHz'> {
   /** The initialisation segment is the file's first bytes up to here. */
   readonly initSizeBytes: number;
   readonly durationTicks: number;
