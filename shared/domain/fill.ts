@@ -1,5 +1,6 @@
 /** Forecast, fill plan, fill and report: the documents of the nightly loop. Frozen ones are never changed. */
 import type { FillBudget, FillWindow } from './fleet.ts';
+import type { RatePoint } from './rate-curve.ts';
 
 /** Expected demand of one asset in one region for one coming day. */
 export interface AssetForecast {
@@ -184,6 +185,8 @@ export interface Fill {
   readonly rateBps: number;
   /** Bytes sent into the region, repeated ones included: what counts against the night. Absent before anything ran. */
   readonly sentBytes?: number;
+  /** `sentBytes` over time. Absent before anything ran. */
+  readonly rateCurve?: readonly RatePoint[];
   /** The same counts for each appliance, once the fill has begun. */
   readonly appliances?: readonly ApplianceFillResult[];
   /** Assets that the plan puts on several edges, and on how many: routing shares their viewers out. */

@@ -132,7 +132,9 @@ describe('fill-region', () => {
     await makeHandler()(fillJob(first.id));
     const arrived = (): number => night.edge(0).arrivals.reduce((sum, { bytes }) => sum + bytes, 0);
     expect(arrived()).toBeLessThanOrEqual(620_000);
-    expect((await night.fill(first.id)).sentBytes).toBe(arrived());
+    const { sentBytes, rateCurve = [] } = await night.fill(first.id);
+    expect(sentBytes).toBe(arrived());
+    expect(rateCurve.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(arrived());
 
     night.edge(0).faults.refuse = () => null;
     const second = await night.freeze({ b: segments(10, 100_000) }, { run: 2, budget: { bytesPerNight: 900_000 } });

@@ -14,6 +14,7 @@
  */
 import pLimit from 'p-limit';
 import { type Fill, type FillPlan, type FillState, hasEnded } from '../../shared/domain/fill.ts';
+import { addToRateCurve } from '../../shared/domain/rate-curve.ts';
 import { buildFillReport } from '../../shared/domain/reporting/fill-report.ts';
 import { windowFor } from '../../shared/domain/time/fill-window.ts';
 import type { Logger } from '../../shared/platform/logger.ts';
@@ -98,11 +99,17 @@ export function makeFillRegion(deps: FillRegionDeps): JobHandler<'fill-region'> 
     const meter = makeRateMeter(clock);
     const startedAt = before.startedAt ?? new Date(clock.now()).toISOString();
     let live: Fill = { ...before, state: 'running', startedAt, finishedAt: null, message: null };
+    let curveBytes = ledger.sentBytes;
+    const curve = (): NonNullable<Fill['rateCurve']> => {
+      const bytes = ledger.sentBytes - curveBytes;
+      curveBytes += bytes;
+      return addToRateCurve(live.rateCurve ?? [], (clock.now() - Date.parse(startedAt)) / 1_000, bytes);
+    };
     const writer = makeProgressWriter({
       clock,
       everyMs: progressEveryMs,
       write: () => {
-        live = { ...live, ...ledger.counts(), rateBps: Math.round(meter.nowBps()) };
+        live = { ...live, ...ledger.counts(), rateBps: Math.round(meter.nowBps()), rateCurve: curve() };
         return documents.putFill(live);
       },
       onError: (error) => logger.warn({ err: error, fillId: plan.id }, 'the progress of a fill could not be written'),
@@ -114,11 +121,11 @@ export function makeFillRegion(deps: FillRegionDeps): JobHandler<'fill-region'> 
     } finally {
       await writer.stop();
       if (signal.aborted && !(signal.reason instanceof FillStopped)) {
-        await documents.putFill({ ...live, ...ledger.counts(), rateBps: 0 }).catch(() => undefined);
+        await documents.putFill({ ...live, ...ledger.counts(), rateBps: 0, rateCurve: curve() }).catch(() => undefined);
       }
     }
     if (signal.aborted && !(signal.reason instanceof FillStopped)) throw signal.reason;
-    return finish({ ...live, ...ledger.counts() }, plan, ledger, meter);
+    return finish({ ...live, ...ledger.counts(), rateCurve: curve() }, plan, ledger, meter);
   }
 
   async function pushAll(
