@@ -221,6 +221,10 @@ export interface FillFailure {
   readonly detail: string;
 }
 
+/** Where a fill took the bytes of a file from. */
+export const fillSources = ['object-store', 'shield', 'peer', 'other-region'] as const;
+export type FillSource = (typeof fillSources)[number];
+
 export interface ApplianceFillResult {
   readonly applianceId: string;
   readonly planned: FillCount;
@@ -229,12 +233,16 @@ export interface ApplianceFillResult {
   readonly skipped: FillCount;
   readonly failed: FillCount;
   readonly evicted: FillCount;
+  /** `pushed` by where the bytes came from; absent: all from the object store. */
+  readonly sources?: Readonly<Partial<Record<FillSource, FillCount>>>;
 }
 
 /** One appliance's part of a report. */
 export interface ApplianceFillReport extends ApplianceFillResult {
   /** Held wholly already when the plan was made, and kept. */
   readonly kept: FillCount;
+  /** The part of the report's `forecastCoverage` that lies here; absent in reports from before it was told apart. */
+  readonly forecastCoverage?: number;
 }
 
 /** `reports/<region>/<date>.json`: the fill part is written when the fill ends, the score part a day later. */
@@ -256,10 +264,15 @@ export interface FillReport {
   readonly failed: FillCount;
   /** Mean over the time in which bytes were pushed. */
   readonly meanRateBps: number;
+  /** Of the best step of `rateCurve` (10 s or longer); without one, of the best second. */
   readonly peakRateBps: number;
   /** Share of the forecast day's expected bytes that the region holds now. */
   readonly forecastCoverage: number;
   readonly appliances: readonly ApplianceFillReport[];
+  /** As the fill kept it; `meanRateBps` and `peakRateBps` are computed from it where it is there. */
+  readonly rateCurve?: readonly RatePoint[];
+  /** Repeated bytes included: what the night was charged with. */
+  readonly sentBytes?: number;
   readonly failures: readonly FillFailure[];
   /** Failures over the list's cap, by reason; the list itself keeps the first of each. */
   readonly failureCounts: Readonly<Partial<Record<FillFailureReason, number>>>;

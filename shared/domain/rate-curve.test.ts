@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { addToRateCurve, type RatePoint, rateStepOf } from './rate-curve.ts';
+import { addToRateCurve, type RatePoint, rateStepOf, ratesOf, resample } from './rate-curve.ts';
 
 describe('the rate curve', () => {
   it('sums what left within a step, and has no point where nothing did', () => {
@@ -26,5 +26,27 @@ describe('the rate curve', () => {
     expect(curve.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(7 * 7_200);
     expect(new Set(curve.slice(0, -1).map(({ bytes }) => bytes)).size).toBe(1);
     expect(rateStepOf(10 * 3_600)).toBe(160);
+  });
+});
+
+describe('what a rate curve says', () => {
+  const curve = [
+    { atS: 0, bytes: 1_000 },
+    { atS: 20, bytes: 4_000 },
+  ];
+
+  it('leaves pauses out of the mean, and ends the last step with the fill', () => {
+    expect(ratesOf(curve, 25)).toEqual({ meanRateBps: Math.round((5_000 * 8) / 15), peakRateBps: 6_400 });
+    expect(ratesOf([], 25)).toEqual({ meanRateBps: 0, peakRateBps: 0 });
+  });
+
+  it('is drawn without losing a byte, in as many columns as asked for', () => {
+    for (const columns of [1, 3, 13, 40]) {
+      const drawn = resample(curve, 25, columns);
+      expect(drawn).toHaveLength(columns);
+      const bytes = drawn.reduce((sum, bps) => sum + (bps / 8) * (25 / columns), 0);
+      expect(Math.abs(bytes - 5_000)).toBeLessThan(columns);
+    }
+    expect(resample([], 25, 10)).toEqual([]);
   });
 });

@@ -204,6 +204,8 @@ export function makeFillRegion(deps: FillRegionDeps): JobHandler<'fill-region'> 
         pushedByAsset: ledger.pushedByAsset,
         meanRateBps: meter.meanBps(),
         peakRateBps: meter.peakBps(),
+        ...(fill.rateCurve ? { rateCurve: fill.rateCurve } : {}),
+        sentBytes: ledger.sentBytes,
       }),
     );
     await documents.putFill({ ...fill, state, finishedAt, rateBps: 0, message: wordsFor(ledger.failures) });

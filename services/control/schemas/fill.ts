@@ -18,6 +18,22 @@ import { BudgetSchema, WindowSchema } from './fleet.ts';
 const bytes = Type.Number({ description: 'Bytes.' });
 const Count = Type.Object({ files: Type.Number(), bytes: Type.Number() });
 documentSchema<FillCount>()(Count);
+const rateCurve = Type.Optional(
+  Type.Array(Type.Object({ atS: Type.Number(), bytes: Type.Number() }), {
+    description:
+      'Bytes that left in the step which began so many seconds after the start. Steps are 10 s long, twice as long each time there would be over 360; one in which nothing left has no point.',
+  }),
+);
+const sources = Type.Optional(
+  Type.Partial(
+    Type.Object(
+      { 'object-store': Count, shield: Count, peer: Count, 'other-region': Count },
+      {
+        description: '`pushed` by where the bytes came from; absent: all from the object store.',
+      },
+    ),
+  ),
+);
 
 const counts = { planned: Count, pushed: Count, skipped: Count, failed: Count };
 const run = Type.Integer({ description: '1 for the night’s own fill; later fills of the same date count on.' });
@@ -37,6 +53,7 @@ export const FillSchema = documentSchema<Fill>()(
     message: nullable(Type.String()),
     ...counts,
     rateBps: Type.Number({ description: 'Bits a second now.' }),
+    rateCurve,
   }),
 );
 
@@ -217,7 +234,22 @@ export const ReportSchema = documentSchema<FillReport>()(
     meanRateBps: Type.Number(),
     peakRateBps: Type.Number(),
     forecastCoverage: Type.Number({ description: 'Share of the day’s expected bytes that the region holds.' }),
-    appliances: Type.Array(Type.Object({ applianceId: Type.String(), ...counts, kept: Count, evicted: Count })),
+    rateCurve,
+    sentBytes: Type.Optional(
+      Type.Number({ description: 'What the night was charged with: bytes that left, repeated ones included.' }),
+    ),
+    appliances: Type.Array(
+      Type.Object({
+        applianceId: Type.String(),
+        ...counts,
+        kept: Count,
+        evicted: Count,
+        sources,
+        forecastCoverage: Type.Optional(
+          Type.Number({ description: 'The part of the report’s `forecastCoverage` that lies here.' }),
+        ),
+      }),
+    ),
     failures: Type.Array(
       Type.Object({
         applianceId: Type.String(),

@@ -13,6 +13,7 @@ import type {
   PlannedFile,
 } from '../fill.ts';
 import { coverageShare } from '../planning/plan-fill.ts';
+import { type RatePoint, ratesOf } from '../rate-curve.ts';
 import { heldRuns } from './held-files.ts';
 
 /** Failures that a report lists one by one; the rest is counted by reason. */
@@ -59,9 +60,13 @@ export interface FillOutcome {
   readonly pushedByAsset: Readonly<Record<string, number>>;
   readonly meanRateBps: number;
   readonly peakRateBps: number;
+  /** Where it was recorded, the rates are computed from it, so that they can be computed again. */
+  readonly rateCurve?: readonly RatePoint[];
+  readonly sentBytes?: number;
 }
 
 export function buildFillReport(plan: FillPlan, outcome: FillOutcome): FillReport {
+  const durationS = Math.max(0, Date.parse(outcome.finishedAt) - Date.parse(outcome.startedAt)) / 1_000;
   const { listed, counts } = capFailures(outcome.failures);
   const keptBy = new Map(plan.appliances.map(({ applianceId, keep }) => [applianceId, countFiles(keep)]));
   return {
@@ -73,13 +78,21 @@ export function buildFillReport(plan: FillPlan, outcome: FillOutcome): FillRepor
     state: outcome.state,
     startedAt: outcome.startedAt,
     finishedAt: outcome.finishedAt,
-    durationS: Math.max(0, Date.parse(outcome.finishedAt) - Date.parse(outcome.startedAt)) / 1_000,
+    durationS,
     ...totalsOf(outcome.appliances),
     kept: [...keptBy.values()].reduce(addCounts, noCount),
     meanRateBps: Math.round(outcome.meanRateBps),
     peakRateBps: Math.round(outcome.peakRateBps),
+    ...(outcome.rateCurve && outcome.rateCurve.length > 0
+      ? { rateCurve: outcome.rateCurve, ...ratesOf(outcome.rateCurve, durationS) }
+      : {}),
+    ...(outcome.sentBytes === undefined ? {} : { sentBytes: outcome.sentBytes }),
     forecastCoverage: forecastCoverage(plan, outcome.held),
-    appliances: outcome.appliances.map((result) => ({ ...result, kept: keptBy.get(result.applianceId) ?? noCount })),
+    appliances: outcome.appliances.map((result) => ({
+      ...result,
+      kept: keptBy.get(result.applianceId) ?? noCount,
+      forecastCoverage: applianceCoverage(plan, result.applianceId, outcome.held),
+    })),
     failures: listed,
     failureCounts: counts,
     pushedByAsset: outcome.pushedByAsset,
@@ -94,6 +107,17 @@ export function forecastCoverage(plan: FillPlan, held: ReadonlyMap<string, Reado
     (sum, { applianceId, keep, fetch }) => sum + expectedOf([...keep, ...fetch], held.get(applianceId)),
     0,
   );
+  return coverageShare(covered, plan.expectedBytes);
+}
+
+/** The part of it that one appliance can serve; the parts add up to the whole. */
+export function applianceCoverage(
+  plan: FillPlan,
+  applianceId: string,
+  held: ReadonlyMap<string, ReadonlySet<string>>,
+): number {
+  const part = plan.appliances.find((one) => one.applianceId === applianceId);
+  const covered = part ? expectedOf([...part.keep, ...part.fetch], held.get(applianceId)) : 0;
   return coverageShare(covered, plan.expectedBytes);
 }
 

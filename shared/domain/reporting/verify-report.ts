@@ -11,12 +11,15 @@ import type {
   FillReport,
   FillScore,
 } from '../fill.ts';
-import { addCounts, countFiles, forecastCoverage, noCount, totalsOf } from './fill-report.ts';
+import { fillSources } from '../fill.ts';
+import { ratesOf } from '../rate-curve.ts';
+import { addCounts, applianceCoverage, countFiles, forecastCoverage, noCount, totalsOf } from './fill-report.ts';
 import { heldKeys } from './held-files.ts';
 
 export const verdicts = ['equal', 'different', 'not-recomputable'] as const;
 export type Verdict = (typeof verdicts)[number];
 type Value = number | string | null;
+type Either = (field: string, reported: Value, recomputed: Value | undefined, reason: string) => void;
 
 export interface NumberCheck {
   /** Where it stands in the report, with dots; lists by their id. */
@@ -65,7 +68,7 @@ export function verifyReport(report: FillReport, { plan, fill, score }: StoredDo
   const cannot = (field: string, reported: Value, reason: string): void => {
     checks.push({ field, verdict: 'not-recomputable', reported, recomputed: null, reason });
   };
-  const either = (field: string, reported: Value, recomputed: Value | undefined, reason: string): void =>
+  const either: Either = (field, reported, recomputed, reason) =>
     recomputed === undefined ? cannot(field, reported, reason) : check(field, reported, recomputed);
   const count = (field: string, reported: FillCount, recomputed: FillCount | undefined, reason: string): void => {
     either(`${field}.files`, reported.files, recomputed?.files, reason);
@@ -106,16 +109,18 @@ export function verifyReport(report: FillReport, { plan, fill, score }: StoredDo
     );
   }
   verifyPushedByAsset(report, plan, either);
-  const { held } = report;
-  const coverage = plan && held ? forecastCoverage(plan, heldKeys(plan, held)) : undefined;
-  either(
-    'forecastCoverage',
-    report.forecastCoverage,
-    coverage,
-    plan ? 'what was held at the end was not kept then' : noPlan,
-  );
-  cannot('meanRateBps', report.meanRateBps, sampled);
-  cannot('peakRateBps', report.peakRateBps, sampled);
+  const keys = plan && report.held ? heldKeys(plan, report.held) : undefined;
+  const noHeld = plan ? 'what was held at the end was not kept then' : noPlan;
+  either('forecastCoverage', report.forecastCoverage, plan && keys ? forecastCoverage(plan, keys) : undefined, noHeld);
+  for (const { applianceId, forecastCoverage: part } of report.appliances) {
+    if (part === undefined) continue;
+    const again = plan && keys ? applianceCoverage(plan, applianceId, keys) : undefined;
+    either(`appliances.${applianceId}.forecastCoverage`, part, again, noHeld);
+  }
+  if (report.sentBytes !== undefined) either('sentBytes', report.sentBytes, fill?.sentBytes, noFill);
+  const rates = fill?.rateCurve && ratesOf(fill.rateCurve, durationOf(report));
+  for (const name of ['meanRateBps', 'peakRateBps'] as const) either(name, report[name], rates?.[name], sampled);
+  verifySources(report, fill, either);
   if (report.score) {
     const again = typeof score === 'string' ? undefined : (score ?? undefined);
     const why = typeof score === 'string' ? score : 'the demand of the day is gone';
@@ -151,6 +156,19 @@ const same = (a: Value, b: Value): boolean =>
 const durationOf = ({ startedAt, finishedAt }: FillReport): number =>
   Math.max(0, Date.parse(finishedAt) - Date.parse(startedAt)) / 1_000;
 
+function verifySources(report: FillReport, fill: Fill | null, either: Either): void {
+  for (const { applianceId, sources } of report.appliances) {
+    const done = fill?.appliances?.find((one) => one.applianceId === applianceId);
+    for (const source of fillSources) {
+      const reported = sources?.[source];
+      if (!reported) continue;
+      const again = done && (done.sources?.[source] ?? noCount);
+      either(`appliances.${applianceId}.sources.${source}.files`, reported.files, again?.files, noFill);
+      either(`appliances.${applianceId}.sources.${source}.bytes`, reported.bytes, again?.bytes, noFill);
+    }
+  }
+}
+
 /** An appliance of the plan that the report leaves out shows with nothing. */
 function unitedById(report: FillReport, plan: FillPlan | null): ApplianceFillReport[] {
   const named = new Set(report.appliances.map(({ applianceId }) => applianceId));
@@ -167,11 +185,7 @@ function unitedById(report: FillReport, plan: FillPlan | null): ApplianceFillRep
 }
 
 /** What was fetched and neither held before nor failed was pushed; known exactly where nothing was held before. */
-function verifyPushedByAsset(
-  report: FillReport,
-  plan: FillPlan | null,
-  either: (field: string, reported: Value, recomputed: Value | undefined, reason: string) => void,
-): void {
+function verifyPushedByAsset(report: FillReport, plan: FillPlan | null, either: Either): void {
   const { pushedByAsset, held } = report;
   if (!pushedByAsset) return;
   const isExact = plan && held && report.skipped.files === 0;
