@@ -10,6 +10,8 @@ import type { FillPlan, FillState, Forecast } from '../domain/fill.ts';
 export interface JobPayloads {
   /** Make a published version of an uploaded asset. */
   'transcode-asset': { readonly assetId: string };
+  /** One part of a long transcode, a child of `transcode-asset`. */
+  'encode-chunk': EncodeChunkPayload;
   /** Forecast a region's day and, unless `dry`, freeze the plan and start the fill. */
   'plan-region': PlanRegionPayload;
   /** Carry out a frozen plan. */
@@ -20,6 +22,14 @@ export interface JobPayloads {
   'delete-asset': { readonly assetId: string };
   /** Tell the outside of an asset's new state. */
   'deliver-webhook': { readonly event: AssetEvent };
+}
+
+export interface EncodeChunkPayload {
+  readonly assetId: string;
+  /** The version that it becomes a part of. */
+  readonly version: string;
+  /** The chunk's number from 0, all renditions of its picture; or the sound of the whole film. */
+  readonly part: number | 'sound';
 }
 
 export interface PlanRegionPayload {
@@ -36,6 +46,8 @@ export interface PlanRegionPayload {
 
 export interface JobResults {
   'transcode-asset': { readonly version: string };
+  /** Where it cannot be cut without a seam, the reason: then the whole is encoded in one go. */
+  'encode-chunk': { readonly uncuttable: string | null };
   /** A dry run returns its documents; a frozen plan is found under the fill's id. */
   'plan-region':
     | { readonly kind: 'dry'; readonly forecast: Forecast; readonly plan: FillPlan }
@@ -68,6 +80,14 @@ export const jobMap: { readonly [N in JobName]: JobPolicy<N> } = {
   'transcode-asset': {
     queue: 'transcode',
     id: ({ assetId }) => `transcode-${assetId}`,
+    attempts: 3,
+    backoffMs: 2_000,
+    lockMs: 30_000,
+    keepEndedS: 7 * 86_400,
+  },
+  'encode-chunk': {
+    queue: 'encode-chunk',
+    id: ({ assetId, version, part }) => `chunk-${assetId}-${version}-${part}`,
     attempts: 3,
     backoffMs: 2_000,
     lockMs: 30_000,
@@ -116,3 +136,6 @@ export const jobMap: { readonly [N in JobName]: JobPolicy<N> } = {
     keepEndedS: 86_400,
   },
 };
+
+const isJobName = (name: string): name is JobName => Object.hasOwn(jobMap, name);
+export const jobNames: readonly JobName[] = Object.keys(jobMap).filter(isJobName);

@@ -18,7 +18,7 @@ export interface JobQueue {
 
   /**
    * Removes a job that waits or has ended; asks a running one to stop through its signal. The next run of a schedule
-   * stays, and fails as `cancelled` when it comes.
+   * stays, and fails as `cancelled` when it comes. The children that a job waits for are cancelled with it.
    */
   cancel<N extends JobName>(name: N, id: string): Promise<void>;
 
@@ -80,6 +80,13 @@ export interface JobContext<N extends JobName> {
    */
   readonly signal: AbortSignal;
   progress(value: number): Promise<void>;
+  /**
+   * Has other jobs done first, by whichever workers are free. The first call adds them and throws `JobWaitsError`,
+   * which the handler lets pass: the run is over and holds no worker. The handler is called again, in the same attempt,
+   * when all of them have completed or one has failed for good; the same call then resolves with how they stand, in
+   * order. On a later attempt what is completed stays so. A handler that gives up on the others cancels them itself.
+   */
+  children<C extends JobName>(name: C, payloads: readonly JobPayloads[C][]): Promise<readonly JobView<C>[]>;
 }
 
 export type JobHandler<N extends JobName> = (job: JobContext<N>) => Promise<JobResults[N]>;
@@ -114,6 +121,14 @@ export class JobAbortedError extends Error {
     super(code);
     this.name = 'JobAbortedError';
     this.code = code;
+  }
+}
+
+/** Thrown by `children`, and to be passed on: the job waits for them. */
+export class JobWaitsError extends Error {
+  constructor() {
+    super('the job waits for its children');
+    this.name = 'JobWaitsError';
   }
 }
 

@@ -186,6 +186,7 @@ export const fillJob = (id: string, signal: AbortSignal = new AbortController().
   lastAttempt: false,
   signal,
   progress: async () => undefined,
+  children: async () => [],
 });
 
 /** A clock that runs as all clocks do, from another moment. */

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { EncodeChunkPayload } from '../jobs/map.ts';
 import { JobAbortedError, type JobContext, type JobQueue, UnrecoverableJobError } from '../ports/job-queue.ts';
 
 export interface JobQueueSetup {
@@ -243,6 +244,80 @@ export function describeJobQueue(name: string, setUp: () => Promise<JobQueueSetu
       });
       expect(await queue.waitFor('transcode-asset', 'transcode-a', 5_000)).toMatchObject({ state: 'completed' });
       expect(attempts).toEqual([1, 1]);
+    });
+
+    describe('children', () => {
+      const parts: readonly EncodeChunkPayload[] = [0, 1, 2].map((part) => ({ assetId: 'a', version: 'v', part }));
+      /** A parent that ends well when all of its children have, and fails as the first of them did. */
+      const parent = async ({ children }: JobContext<'transcode-asset'>): Promise<{ version: string }> => {
+        const ended = await children('encode-chunk', parts);
+        const failed = ended.find(({ state }) => state === 'failed');
+        if (failed) throw new UnrecoverableJobError(failed.failure ?? '');
+        return { version: ended.map(({ result }) => result?.uncuttable).join('-') };
+      };
+      const ended = () => queue.waitFor('transcode-asset', 'transcode-a', 10_000);
+
+      it('are done first, by any worker, while their parent holds none', async () => {
+        await queue.work('transcode-asset', parent);
+        await transcode();
+        await expect.poll(async () => (await queue.counts('encode-chunk')).waiting).toBe(3);
+        await expect.poll(async () => (await queue.counts('transcode-asset')).active).toBe(0);
+        expect(await stateOf('transcode-a')).toBe('waiting');
+        for (const worker of [queue, other])
+          await worker.work('encode-chunk', async ({ payload }) => ({ uncuttable: `${payload.part}` }));
+        expect(await ended()).toMatchObject({ state: 'completed', result: { version: '0-1-2' } });
+      });
+
+      it('that are done are not done again when their parent is', async () => {
+        const runs: unknown[] = [];
+        let attempts = 0;
+        await queue.work('transcode-asset', async (job) => {
+          const result = await parent(job);
+          attempts += 1;
+          if (attempts === 1) throw new Error('broken');
+          return result;
+        });
+        await other.work('encode-chunk', async ({ payload }) => {
+          runs.push(payload.part);
+          return { uncuttable: null };
+        });
+        await transcode();
+        expect(await ended()).toMatchObject({ state: 'completed' });
+        expect(attempts).toBe(2);
+        expect(runs.toSorted()).toEqual([0, 1, 2]);
+      });
+
+      it('wake their parent at once when one fails for good, and are done anew for a parent that is', async () => {
+        let broken = true;
+        await queue.work('transcode-asset', parent);
+        await other.work('encode-chunk', async ({ payload }) => {
+          if (payload.part === 0 && broken) throw new UnrecoverableJobError('no such frame');
+          return { uncuttable: null };
+        });
+        await transcode();
+        expect(await ended()).toMatchObject({ state: 'failed', failure: 'no such frame' });
+        broken = false;
+        await queue.add('transcode-asset', { assetId: 'a' }, { replaceEnded: true });
+        await expect.poll(ended).toMatchObject({ state: 'completed' });
+      });
+
+      it('are cancelled with their parent, those that run and those that wait', async () => {
+        const reasons: unknown[] = [];
+        await queue.work('transcode-asset', parent);
+        await other.work('encode-chunk', ({ signal }) =>
+          untilAborted(signal).catch((reason: unknown) => {
+            reasons.push(reason);
+            throw reason;
+          }),
+        );
+        await transcode();
+        await expect.poll(async () => (await queue.counts('encode-chunk')).active).toBe(1);
+        await expect.poll(async () => (await queue.counts('transcode-asset')).active).toBe(0);
+        await queue.cancel('transcode-asset', 'transcode-a');
+        await expect.poll(() => reasons, { timeout: 5_000 }).toEqual([new JobAbortedError('cancelled')]);
+        await expect.poll(() => queue.counts('encode-chunk')).toMatchObject({ waiting: 0, active: 0 });
+        await expect.poll(async () => ['failed', undefined].includes(await stateOf('transcode-a'))).toBe(true);
+      });
     });
 
     it('schedules on the clock of a time zone', async () => {

@@ -3,6 +3,7 @@ import { jobMap } from '../jobs/map.ts';
 /** The product's policies with locks and pauses that a test can wait for. Three attempts for a transcode. */
 export const quickPolicies: typeof jobMap = {
   'transcode-asset': { ...jobMap['transcode-asset'], backoffMs: 20, lockMs: 2_000 },
+  'encode-chunk': { ...jobMap['encode-chunk'], backoffMs: 20, lockMs: 2_000 },
   'plan-region': { ...jobMap['plan-region'], backoffMs: 20, lockMs: 2_000 },
   'fill-region': { ...jobMap['fill-region'], backoffMs: 20, lockMs: 2_000 },
   'score-region': { ...jobMap['score-region'], backoffMs: 20, lockMs: 2_000 },

@@ -42,6 +42,7 @@ const run = (attempt: number) =>
     lastAttempt: false,
     signal: never,
     progress: async () => undefined,
+    children: async () => [],
   });
 const objectsOf = async (prefix: string): Promise<string[]> => {
   const keys: string[] = [];

@@ -72,6 +72,7 @@ const run = (payload: PlanRegionPayload, over: { lastAttempt?: boolean; signal?:
     lastAttempt: false,
     signal: new AbortController().signal,
     progress: async () => undefined,
+    children: async () => [],
     ...over,
   });
 
@@ -259,6 +260,7 @@ describe('score-region', () => {
       lastAttempt: false,
       signal: new AbortController().signal,
       progress: async () => undefined,
+      children: async () => [],
     };
     expect(await score({ ...job, payload: { regionId: 'r', date } })).toEqual({ scored: false });
 

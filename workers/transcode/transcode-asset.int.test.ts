@@ -72,6 +72,7 @@ function transcode(
     lastAttempt: options.lastAttempt ?? false,
     signal: options.signal ?? new AbortController().signal,
     progress: async () => undefined,
+    children: async () => [],
   };
   return handler(job);
 }

@@ -39,6 +39,7 @@ export const SystemStatusSchema = documentSchema<SystemStatus>()(
     jobs: nullable(
       Type.Object({
         'transcode-asset': Counts,
+        'encode-chunk': Counts,
         'plan-region': Counts,
         'fill-region': Counts,
         'score-region': Counts,

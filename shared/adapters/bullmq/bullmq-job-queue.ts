@@ -1,11 +1,13 @@
-import { type JobState as BullmqState, type JobsOptions, Queue } from 'bullmq';
-import { type JobName, type JobPolicy, type JobResults, jobMap } from '../../jobs/map.ts';
+import { type JobState as BullmqState, Queue } from 'bullmq';
+import { type JobName, type JobPolicy, type JobResults, jobMap, jobNames } from '../../jobs/map.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { JobQueue, JobState, JobView, JobWorker } from '../../ports/job-queue.ts';
 import { connectRedis } from '../redis/connection.ts';
 import { startBullmqWorker } from './bullmq-worker.ts';
 import { makeJobCancellation } from './job-cancellation.ts';
+import { type ChildAccess, makeChildrenOf, unfinishedChildren } from './job-children.ts';
 import { limitRepeats } from './limit-repeats.ts';
+import { retryOptions } from './retry-options.ts';
 
 /**
  * The job queue over BullMQ: one BullMQ queue a job name, ids and retry policies from the job map.
@@ -41,9 +43,9 @@ const belongsToSchedule = -8;
 
 export function makeBullmqJobQueue(options: BullmqJobQueueOptions): JobQueue {
   const { clock, policies = jobMap, prefix = 'nightfill' } = options;
-  const names = Object.values(policies).map(({ queue }) => queue);
   // A worker takes whatever its queue holds; with two names in one, it would get the other's payloads.
-  if (new Set(names).size < names.length) throw new Error('Two job names share a queue');
+  if (new Set(jobNames.map((name) => policies[name].queue)).size < jobNames.length)
+    throw new Error('Two job names share a queue');
   const onError = limitRepeats(options.onError ?? (() => undefined));
   const redis = connectRedis({ url: options.redisUrl, prefix, onError });
   const bullmqPrefix = redis.key('jobs');
@@ -95,8 +97,28 @@ export function makeBullmqJobQueue(options: BullmqJobQueueOptions): JobQueue {
     const job = await queue.getJob(id);
     if (!job?.finishedOn || !(replaceEnded || isOutdated(policies[name], job.finishedOn))) return;
     const state = await queue.getJobState(id);
-    if (state === 'completed' || state === 'failed') await queue.remove(id);
+    if (state !== 'completed' && state !== 'failed') return;
+    // A child that still runs keeps its ended parent from being removed with all of its children.
+    if ((await queue.remove(id)) !== 1) await queue.remove(id, { removeChildren: false });
   }
+
+  async function cancel(name: JobName, id: string): Promise<void> {
+    const queue = await queueOf(name);
+    const job = await queue.getJob(id);
+    if (!job) return;
+    const children = await unfinishedChildren(job);
+    if (children.length === 0 && (await removeUnlessLocked(queue, id))) return;
+    const { queue: queueName, keepEndedS } = policies[name];
+    // First of all the parent: it is woken by the first child that ends, and must know.
+    await cancellation.cancel({ queue: queueName, id, timestamp: job.timestamp }, keepEndedS * 1_000);
+    for (const child of children) {
+      const childName = jobNames.find((candidate) => policies[candidate].queue === child.queue);
+      if (childName) await cancel(childName, child.id);
+    }
+    if (children.length > 0) await removeUnlessLocked(queue, id);
+  }
+
+  const childAccess: ChildAccess = { queueOf, policies, view };
 
   return {
     async add(name, payload, { delayMs, replaceEnded = false } = {}) {
@@ -125,13 +147,7 @@ export function makeBullmqJobQueue(options: BullmqJobQueueOptions): JobQueue {
       }
     },
 
-    async cancel(name, id) {
-      const queue = await queueOf(name);
-      const job = await queue.getJob(id);
-      if (!job || (await removeUnlessLocked(queue, id))) return;
-      const { queue: queueName, keepEndedS } = policies[name];
-      await cancellation.cancel({ queue: queueName, id, timestamp: job.timestamp }, keepEndedS * 1_000);
-    },
+    cancel,
 
     async putSchedule(id, { pattern, timeZone }, name, payload) {
       const queue = await queueOf(name);
@@ -163,6 +179,7 @@ export function makeBullmqJobQueue(options: BullmqJobQueueOptions): JobQueue {
         policy,
         cancellation,
         handler,
+        childrenOf: makeChildrenOf(childAccess),
         concurrency,
         onError,
       });
@@ -186,15 +203,6 @@ export function makeBullmqJobQueue(options: BullmqJobQueueOptions): JobQueue {
     },
   };
 }
-
-const retryOptions = ({ attempts, backoffMs, keepEndedS }: JobPolicy<never>): RetryOptions => ({
-  attempts,
-  backoff: { type: 'exponential', delay: backoffMs },
-  removeOnComplete: { age: keepEndedS },
-  removeOnFail: { age: keepEndedS },
-});
-
-type RetryOptions = Pick<JobsOptions, 'attempts' | 'backoff' | 'removeOnComplete' | 'removeOnFail'>;
 
 /** False for a job that runs, or that is the next run of a schedule. */
 async function removeUnlessLocked(queue: Queue, id: string): Promise<boolean> {

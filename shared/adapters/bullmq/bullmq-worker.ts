@@ -1,9 +1,11 @@
-import { type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq';
+import { type Job, UnrecoverableError, WaitingChildrenError, WaitingError, Worker } from 'bullmq';
 import type { JobName, JobPolicy } from '../../jobs/map.ts';
 import {
   type JobAbortCode,
   JobAbortedError,
+  type JobContext,
   type JobHandler,
+  JobWaitsError,
   type JobWorker,
   UnrecoverableJobError,
 } from '../../ports/job-queue.ts';
@@ -23,6 +25,8 @@ export interface BullmqWorkerOptions<N extends JobName> {
   readonly policy: JobPolicy<N>;
   readonly cancellation: JobCancellation;
   readonly handler: JobHandler<N>;
+  /** `JobContext.children` of a job that runs; `token` is that of its lock. */
+  readonly childrenOf: (job: Job, token: string) => JobContext<N>['children'];
   readonly concurrency: number;
   readonly onError: (error: Error) => void;
 }
@@ -36,7 +40,7 @@ interface Run {
 const writeResultsMs = 5_000;
 
 export function startBullmqWorker<N extends JobName>(options: BullmqWorkerOptions<N>): JobWorker {
-  const { redis, prefix, policy, cancellation, handler, concurrency, onError } = options;
+  const { redis, prefix, policy, cancellation, handler, childrenOf, concurrency, onError } = options;
   const runs = new Map<string, Run>();
   const handlers = new Set<Promise<unknown>>();
   let closing: Promise<void> | null = null;
@@ -60,6 +64,10 @@ export function startBullmqWorker<N extends JobName>(options: BullmqWorkerOption
         lastAttempt: attempt >= policy.attempts,
         signal,
         progress: (value) => job.updateProgress(value),
+        children: (name, payloads) => {
+          signal.throwIfAborted();
+          return childrenOf(job, token ?? '')(name, payloads);
+        },
       }))();
     const settled: Promise<unknown> = handling.then(
       () => handlers.delete(settled),
@@ -144,6 +152,8 @@ function startRun(lockMs: number): Run & { readonly signal: AbortSignal; end(): 
 
 /** What BullMQ is told of a handler that threw. */
 async function outcomeOf(error: unknown, signal: AbortSignal, moveToWait: () => Promise<unknown>): Promise<Error> {
+  // It was moved already, whatever came over it since.
+  if (error instanceof JobWaitsError) return new WaitingChildrenError();
   const code = signal.reason instanceof JobAbortedError ? signal.reason.code : null;
   if (code === 'cancelled') return new UnrecoverableError('cancelled');
   // The job is another's by now, or will be: BullMQ leaves a job alone whose handler says that it was moved.
