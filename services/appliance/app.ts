@@ -23,6 +23,7 @@ import { makeGzipTable } from './gzip-table.ts';
 import { makeHttpSource } from './http-source.ts';
 import { makeMedia } from './media.ts';
 import { openOrders, parseOrders } from './orders.ts';
+import { openProvenance, parsePlanMemory } from './provenance.ts';
 import { makePuller } from './pull.ts';
 import { registerFill } from './routes/fill.ts';
 import { registerInventory } from './routes/inventory.ts';
@@ -128,7 +129,13 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
     };
   }
 
-  const puller = makePuller({ cache, clock, sourcesFor, report: traffic });
+  const provenance = await openProvenance({
+    clock,
+    file: makeStateFile(join(stateDir, 'plan.json'), parsePlanMemory),
+    inventory: cache.inventory(),
+    has: (key, index) => cache.has(key, index),
+  });
+  const puller = makePuller({ cache, clock, sourcesFor, report: traffic, onStored: provenance.stored });
   const versions = makeVersions({ cache, puller });
   const telemetry = makeTelemetry({ applianceId, clock, control, spool, logger });
   const ordersFile = makeStateFile(join(stateDir, 'orders.json'), parseOrders);
@@ -143,7 +150,8 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
     callerOf: makeCallerOf(deps.trustProxy),
     versions,
     tombstones,
-    serveRange: makeServeRange({ cache, puller }),
+    serveRange: makeServeRange({ cache, puller, provenance }),
+    provenance,
     gzip: makeGzipTable(),
     telemetry,
     traffic,
@@ -168,9 +176,9 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
   registerFill(server, {
     credential,
     isReady: () => orders.current() !== null,
-    fillObject: makeFillObject({ cache, versions, tombstones }),
-    applyPlan: makeApplyPlan(cache),
-    deleteObjects: makeDeleteObjects({ cache, versions, tombstones }),
+    fillObject: makeFillObject({ cache, versions, tombstones, provenance }),
+    applyPlan: makeApplyPlan(cache, provenance),
+    deleteObjects: makeDeleteObjects({ cache, versions, tombstones, provenance }),
   });
   registerInventory(server, { credential, cache });
 

@@ -11,6 +11,7 @@ import { type ManifestFile, type SliceSpec, sliceSizeBytes, slicesOf } from '../
 import { Problem } from '../../shared/platform/problem.ts';
 import type { SegmentCache, WriteOutcome } from '../../shared/ports/segment-cache.ts';
 import { parseVersion } from './manifest-shape.ts';
+import type { Provenance } from './provenance.ts';
 import type { Tombstones } from './tombstones.ts';
 import type { Versions } from './versions.ts';
 import { writeWhole } from './whole-object.ts';
@@ -35,12 +36,13 @@ export interface FillDeps {
   readonly cache: SegmentCache;
   readonly versions: Versions;
   readonly tombstones: Tombstones;
+  readonly provenance: Pick<Provenance, 'stored'>;
 }
 
 const maxManifestBytes = 64 * 1024 * 1024;
 const filled = { pinned: true } as const;
 
-export function makeFillObject({ cache, versions, tombstones }: FillDeps): FillObject {
+export function makeFillObject({ cache, versions, tombstones, provenance }: FillDeps): FillObject {
   async function putManifest({ key, body, digest }: FillRequest): Promise<'stored' | 'held'> {
     if (digest === null) throw new Problem('invalid-request', 'A manifest needs a Content-Digest with sha-256.');
     const bytes = await collect(body, maxManifestBytes);
@@ -50,7 +52,9 @@ export function makeFillObject({ cache, versions, tombstones }: FillDeps): FillO
     const known = await versions.held(key);
     if (known && known.sha256 !== digest)
       throw new Problem('digest-mismatch', 'Another manifest of this version is held; versions never change.');
-    return accept(await writeWhole(cache, formatObjectKey(key), bytes, filled), key);
+    const outcome = accept(await writeWhole(cache, formatObjectKey(key), bytes, filled), key);
+    provenance.stored(formatObjectKey(key), 0);
+    return outcome;
   }
 
   async function putMedia(request: FillRequest): Promise<'stored' | 'held'> {
@@ -71,6 +75,7 @@ export function makeFillObject({ cache, versions, tombstones }: FillDeps): FillO
       hashing.update(bytes);
       if (slices.length === 1 && digest !== null && digest !== slice.sha256) throw mismatch(key);
       accept(await cache.write(name, slice, bytes, filled), key);
+      provenance.stored(name, slice.index);
     }
     if (digest !== null && hashing.digest('hex') !== digest) throw mismatch(key);
     return 'stored';

@@ -1,5 +1,6 @@
 import { parseObjectKey } from '../../shared/domain/keys.ts';
 import type { SegmentCache } from '../../shared/ports/segment-cache.ts';
+import type { Provenance } from './provenance.ts';
 import { manifestKey } from './versions.ts';
 
 export interface PlanRequest {
@@ -16,7 +17,7 @@ export type ApplyPlan = (plan: PlanRequest) => Promise<PlanAnswer>;
 
 /** Frees what the plan gives up and pins what it keeps, with the manifests that serving it needs. */
 export const makeApplyPlan =
-  (cache: SegmentCache): ApplyPlan =>
+  (cache: SegmentCache, provenance: Pick<Provenance, 'planned'>): ApplyPlan =>
   async ({ pinned, evict }) => {
     const planned = new Set(pinned);
     const kept = new Set(pinned);
@@ -28,5 +29,6 @@ export const makeApplyPlan =
     await cache.setPinned(kept);
     const held = [];
     for (const { key, heldBytes } of cache.inventory()) if (planned.has(key)) held.push({ key, heldBytes });
+    await provenance.planned(planned, new Set(held.map(({ key }) => key)));
     return { held };
   };

@@ -29,7 +29,7 @@ import type { MediaUrl } from './media-url.ts';
 import { Refusal } from './refusals.ts';
 import type { ServeRange } from './serve-range.ts';
 import type { Telemetry } from './telemetry.ts';
-import type { Visit } from './visit.ts';
+import { notePart, type Visit } from './visit.ts';
 
 export interface MediaAnswerDeps extends MediaBodyDeps {
   readonly applianceId: string;
@@ -103,7 +103,8 @@ export function makeMediaAnswer(deps: MediaAnswerDeps): (asked: Asked, version: 
         'content-encoding': 'gzip',
         'content-length': String(gzipped.length),
       });
-      if (isGet) visit.parts.push({ outcome: 'hit-memory', bytes: gzipped.length });
+      const [slice = null] = view.slices;
+      if (isGet) notePart(visit, { outcome: 'hit-memory', bytes: gzipped, slice });
       return finish(asked, 200, 'hit-memory', representation, [head], isGet ? gzipped : null);
     }
     if (!isGet) return finish(asked, 200, 'hit-memory', view, [view.whole], null);
@@ -126,7 +127,7 @@ export function makeMediaAnswer(deps: MediaAnswerDeps): (asked: Asked, version: 
       const status = verdict.kind === 'whole' ? 200 : 206;
       const { first, rest } = serving;
       if (rest) return finish(asked, status, first.outcome, view, head, inSequence(visit, first, rest()));
-      visit.parts.push({ outcome: first.outcome, bytes: first.bytes.length });
+      notePart(visit, first);
       visit.release = first.release;
       const body = first.release && !exchange.mayBorrow ? Buffer.from(first.bytes) : first.bytes;
       return finish(asked, status, first.outcome, view, head, body);
@@ -172,7 +173,7 @@ export function makeMediaAnswer(deps: MediaAnswerDeps): (asked: Asked, version: 
   /** For appliances only, so that they can check what they pull. */
   function sendManifest({ exchange, visit }: Asked, { bytes, sha256 }: Version): Sent {
     visit.outcome = 'hit-memory';
-    visit.parts.push({ outcome: 'hit-memory', bytes: bytes.length });
+    visit.parts.push({ outcome: 'hit-memory', bytes: bytes.length, slice: null, cause: undefined });
     const fields = headerBlock({
       etag: etagOf(sha256),
       'repr-digest': formatDigest(sha256),

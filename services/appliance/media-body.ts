@@ -10,7 +10,7 @@ import type { Guard } from './guard.ts';
 import { framed, makeMultipart } from './multipart.ts';
 import type { Serving } from './serve-range.ts';
 import type { Traffic } from './traffic.ts';
-import type { Visit } from './visit.ts';
+import { notePart, type Visit } from './visit.ts';
 
 export interface MediaBodyDeps {
   readonly guard: Guard;
@@ -55,7 +55,7 @@ export function makeMediaBody({ guard, traffic }: MediaBodyDeps): MediaBody {
     async function* parts(): Parts {
       for await (const part of guarded(framed(multipart, serving))) {
         // The heads of the parts are no bytes of the asset.
-        if (part.outcome) visit.parts.push({ outcome: part.outcome, bytes: part.bytes.length });
+        if ('outcome' in part) notePart(visit, part);
         yield part;
       }
     }
@@ -63,10 +63,10 @@ export function makeMediaBody({ guard, traffic }: MediaBodyDeps): MediaBody {
   }
 
   async function* inSequence(visit: Visit, first: Serving['first'], rest: AsyncGenerator<Serving['first']>): Parts {
-    visit.parts.push({ outcome: first.outcome, bytes: first.bytes.length });
+    notePart(visit, first);
     yield first;
     for await (const part of guarded(rest)) {
-      visit.parts.push({ outcome: part.outcome, bytes: part.bytes.length });
+      notePart(visit, part);
       yield part;
     }
   }

@@ -25,9 +25,9 @@ import { renewedCookie } from './renewed-cookie.ts';
 import { sendRefusal } from './send-refusal.ts';
 import type { Tombstones } from './tombstones.ts';
 import type { Versions } from './versions.ts';
-import { countVisit, openVisit, type Visit } from './visit.ts';
+import { countVisit, openVisit, type Visit, type VisitDeps } from './visit.ts';
 
-export interface MediaDeps extends MediaAnswerDeps {
+export interface MediaDeps extends MediaAnswerDeps, VisitDeps {
   readonly orders: () => ApplianceOrders | null;
   readonly admit: Admit;
   readonly callerOf: CallerOf;
@@ -87,6 +87,7 @@ export function makeMedia(deps: MediaDeps): (exchange: Exchange) => void {
     if (known) {
       const { url, session, version } = known;
       visit.assetId = url.key.assetId;
+      visit.key = url.name;
       guard.session(session, ip);
       return answerFrom({ exchange, visit, startedMs, url, session, onlyIfCached, loop }, version);
     }
@@ -94,6 +95,7 @@ export function makeMedia(deps: MediaDeps): (exchange: Exchange) => void {
     if (!url) throw new Refusal('bad-request', 'invalid-request', 'This is no address of media.');
     const { key, name } = url;
     visit.assetId = key.assetId;
+    visit.key = name;
     visit.counts = versions.peek(key) !== null;
     const madeAt = entrances.generation();
     const admission = deps.admit(

@@ -32,7 +32,7 @@ export function makeMultipart(file: ManifestFile, ranges: readonly ByteRange[], 
 export async function* framed(
   { frames }: Multipart,
   { first, rest }: Serving,
-): AsyncGenerator<BodyPart & Partial<Pick<Serving['first'], 'outcome'>>> {
+): AsyncGenerator<BodyPart | Serving['first']> {
   yield { bytes: frames[0] ?? Buffer.alloc(0) };
   yield first;
   for await (const part of rest?.() ?? []) {

@@ -43,6 +43,7 @@ function setUp(sources: Record<string, readonly [PullOutcome, Answer]>) {
     clock: { now: () => nowMs, sleep: async () => {} },
     sourcesFor: () => list,
     report: { asked: (source, result) => results.push(`${source.id} ${result}`), notKept: () => {} },
+    onStored: () => {},
   });
   const wait = (ms: number) => {
     nowMs += ms;

@@ -25,6 +25,8 @@ export interface PullerDeps {
   /** Sources for an asset, in the order to ask. */
   readonly sourcesFor: (assetId: string) => readonly PullSource[];
   readonly report: PullReport;
+  /** Told of each slice that a pull brought onto the disk. */
+  readonly onStored: (key: string, sliceIndex: number) => void;
 }
 
 export interface Pulled<T> {
@@ -71,7 +73,7 @@ const restAfterFailureMs = 5_000;
 /** Peers beyond the likeliest are asked in vain more often than not. */
 const maxPeers = 2;
 
-export function makePuller({ cache, clock, sourcesFor, report }: PullerDeps): Puller {
+export function makePuller({ cache, clock, sourcesFor, report, onStored }: PullerDeps): Puller {
   const limit = pLimit(maxFlights);
   const flights = new Map<string, Flight>();
   const restingUntilMs = new Map<string, number>();
@@ -139,7 +141,8 @@ export function makePuller({ cache, clock, sourcesFor, report }: PullerDeps): Pu
         });
         land(value, outcome);
         const written = await cache.write(key, slice, value, { pinned: false });
-        if (written !== 'stored' && written !== 'already-held') report.notKept(key, written);
+        if (written === 'stored') onStored(key, slice.index);
+        else if (written !== 'already-held') report.notKept(key, written);
       }),
 
     pullWhole: <T>({ assetId, key, loop, accept, keep }: WholePullRequest<T>) =>

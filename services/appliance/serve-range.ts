@@ -1,8 +1,9 @@
-import type { Outcome } from '../../shared/domain/demand.ts';
+import type { MissCause, Outcome } from '../../shared/domain/demand.ts';
 import type { ByteRange } from '../../shared/domain/http/range.ts';
 import { type SliceSpec, sliceSizeBytes } from '../../shared/domain/manifest.ts';
 import type { CachedPart, SegmentCache } from '../../shared/ports/segment-cache.ts';
 import { andThen } from './and-then.ts';
+import type { Provenance } from './provenance.ts';
 import type { Puller } from './pull.ts';
 import { PullError } from './upstream.ts';
 
@@ -10,6 +11,10 @@ import { PullError } from './upstream.ts';
 export interface ServedPart {
   readonly bytes: Buffer;
   readonly outcome: Outcome;
+  /** The slice they are of; null where there are none. */
+  readonly slice: SliceSpec | null;
+  /** Why they were not here, where they were not. */
+  readonly cause?: MissCause;
   /** To be called when the bytes are no longer needed, where it is there. */
   readonly release?: (() => void) | undefined;
 }
@@ -46,9 +51,10 @@ export type ServeRange = (request: ServeRequest) => Serving | Promise<Serving>;
 export interface ServeRangeDeps {
   readonly cache: SegmentCache;
   readonly puller: Puller;
+  readonly provenance: Pick<Provenance, 'miss'>;
 }
 
-const nothing: Serving = { first: { bytes: Buffer.alloc(0), outcome: 'hit-memory' }, rest: null };
+const nothing: Serving = { first: { bytes: Buffer.alloc(0), outcome: 'hit-memory', slice: null }, rest: null };
 
 /** A piece of one slice, as one range wants it. */
 interface Piece {
@@ -58,20 +64,21 @@ interface Piece {
   readonly startsRange: number | null;
 }
 
-export function makeServeRange({ cache, puller }: ServeRangeDeps): ServeRange {
+export function makeServeRange({ cache, puller, provenance }: ServeRangeDeps): ServeRange {
   async function fetchPiece(request: ServeRequest, piece: Piece): Promise<ServedPart> {
     const { slice, from, to } = piece;
     const held = await cache.readPart(request.key, slice.index, from, to);
-    if (held) return servedFrom(held);
+    if (held) return servedFrom(held, slice);
     if (request.onlyIfCached) throw new PullError('not-held', `${request.key} is not held`);
     const { assetId, key, slices, loop } = request;
+    const cause = provenance.miss(key, slice.index);
     const { value, outcome } = await puller.pullSlice({ assetId, key, slice, whole: slices.length === 1, loop });
-    return { bytes: cut(value, piece), outcome };
+    return { bytes: cut(value, piece), outcome, slice, cause };
   }
 
   function readPiece(request: ServeRequest, piece: Piece): ServedPart | Promise<ServedPart> {
     const held = cache.readPartNow(request.key, piece.slice.index, piece.from, piece.to);
-    return held ? servedFrom(held) : fetchPiece(request, piece);
+    return held ? servedFrom(held, piece.slice) : fetchPiece(request, piece);
   }
 
   return (request) => {
@@ -96,8 +103,9 @@ export function makeServeRange({ cache, puller }: ServeRangeDeps): ServeRange {
   };
 }
 
-const servedFrom = ({ bytes, tier, release }: CachedPart): ServedPart => ({
+const servedFrom = ({ bytes, tier, release }: CachedPart, slice: SliceSpec): ServedPart => ({
   bytes,
+  slice,
   outcome: tier === 'memory' ? 'hit-memory' : 'hit-disk',
   release,
 });

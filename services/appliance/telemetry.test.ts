@@ -39,7 +39,7 @@ async function open(maxBatches?: number) {
     logger,
   });
   const count = (assetId: string, bytes = 10) =>
-    telemetry.count({ assetId, outcome: 'hit-disk', requests: 1, views: 0, bytes });
+    telemetry.count({ assetId, outcome: 'hit-disk', requests: 1, views: 0, bytes, origin: null });
   return { spool, telemetry, count };
 }
 

@@ -12,7 +12,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import type { Outcome, TelemetryBatch, TelemetryRow } from '../../shared/domain/demand.ts';
+import type { ByteCause, Outcome, TelemetryBatch, TelemetryRow } from '../../shared/domain/demand.ts';
 import type { Logger } from '../../shared/platform/logger.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
 import { type ControlClient, ControlRefusal } from './control-client.ts';
@@ -24,6 +24,8 @@ export interface TelemetryCount {
   readonly requests: number;
   readonly views: number;
   readonly bytes: number;
+  /** How media bytes stood with the plan; null where none were sent. */
+  readonly origin: { readonly cause: ByteCause; readonly firstUseBytes: number } | null;
 }
 
 export interface Telemetry {
@@ -60,16 +62,29 @@ export function makeTelemetry(deps: TelemetryDeps): Telemetry {
   /** The row that the last count went to: requests for one asset come in rows. */
   let last: { readonly row: Sum; readonly hourNumber: number } | null = null;
 
-  function rowOf(assetId: string, outcome: Outcome): Sum {
+  function rowOf(assetId: string, outcome: Outcome, cause: ByteCause | undefined): Sum {
     const hourNumber = Math.floor(clock.now() / hourMs);
-    if (last?.hourNumber === hourNumber && last.row.assetId === assetId && last.row.outcome === outcome)
-      return last.row;
-    const name = `${assetId} ${hourNumber} ${outcome}`;
+    const isLast =
+      last?.hourNumber === hourNumber &&
+      last.row.assetId === assetId &&
+      last.row.outcome === outcome &&
+      last.row.cause === cause;
+    if (last && isLast) return last.row;
+    const name = `${assetId} ${hourNumber} ${outcome} ${cause ?? ''}`;
     let row = rows.get(name);
     if (!row) {
       const at = new Date(hourNumber * hourMs).toISOString();
       const hour = Number(at.slice(11, 13));
-      row = { assetId, day: at.slice(0, 10), hour, outcome, requests: 0, views: 0, bytes: 0 };
+      row = {
+        assetId,
+        day: at.slice(0, 10),
+        hour,
+        outcome,
+        requests: 0,
+        views: 0,
+        bytes: 0,
+        ...(cause ? { cause } : {}),
+      };
       rows.set(name, row);
     }
     last = { row, hourNumber };
@@ -114,11 +129,12 @@ export function makeTelemetry(deps: TelemetryDeps): Telemetry {
   }
 
   return {
-    count({ assetId, outcome, requests, views, bytes }) {
-      const row = rowOf(assetId, outcome);
+    count({ assetId, outcome, requests, views, bytes, origin }) {
+      const row = rowOf(assetId, outcome, origin?.cause);
       row.requests += requests;
       row.views += views;
       row.bytes += bytes;
+      if (origin && origin.firstUseBytes > 0) row.firstUseBytes = (row.firstUseBytes ?? 0) + origin.firstUseBytes;
     },
     isNewSession(sessionId, assetId) {
       const name = `${sessionId} ${assetId}`;

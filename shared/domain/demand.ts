@@ -39,6 +39,66 @@ export interface DemandDayDocument {
   readonly revision: number;
   readonly rows: readonly DemandRow[];
   readonly outcomes: readonly OutcomeTotal[];
+  /** Absent in documents from before it was told apart. */
+  readonly service?: readonly ServiceRow[];
+  readonly answers?: readonly AnswerTotal[];
+}
+
+/**
+ * How the bytes of an answer stood with the nightly plan of the appliance that gave it. Every byte of media that a viewer
+ * got has exactly one cause: `filled`, `kept` and `pulled` are hits, the others misses.
+ */
+export const byteCauses = [
+  /** Brought by the latest fill. */
+  'filled',
+  /** Planned, and here before that fill. */
+  'kept',
+  /** Not planned; an earlier miss brought it. */
+  'pulled',
+  /** Planned, and not here yet. */
+  'late',
+  /** Was here, and was given up for something else. */
+  'evicted',
+  /** Planned and was here: found damaged on the disk. */
+  'lost',
+  /** Deleted here on purpose. */
+  'purged',
+  /** Of a version that came less than a day ago in place of another one. */
+  'replaced',
+  /** Never here, as far as the appliance remembers. */
+  'unseen',
+] as const;
+export type ByteCause = (typeof byteCauses)[number];
+export type HitCause = Extract<ByteCause, 'filled' | 'kept' | 'pulled'>;
+export type MissCause = Exclude<ByteCause, HitCause>;
+
+/** What one appliance sent of one asset in one UTC hour, by cause. */
+export interface ServiceRow {
+  /** UTC day and hour. */
+  readonly day: string;
+  readonly hour: number;
+  readonly assetId: string;
+  readonly applianceId: string;
+  readonly cause: ByteCause;
+  readonly bytes: number;
+  /** Size of the planned slices that were asked for there for the first time since the plan came. */
+  readonly firstUseBytes: number;
+}
+
+/** All answers of one appliance in one UTC hour, by outcome. */
+export interface AnswerTotal {
+  readonly day: string;
+  readonly hour: number;
+  readonly applianceId: string;
+  readonly outcome: string;
+  readonly requests: number;
+  readonly bytes: number;
+}
+
+/** One UTC day of both. */
+export interface ServiceDay {
+  readonly service: readonly ServiceRow[];
+  readonly answers: readonly AnswerTotal[];
 }
 
 /** The named reason of every answer an appliance gives. */
@@ -68,7 +128,7 @@ export type Outcome = (typeof outcomes)[number];
 /** Outcomes whose bytes came from the appliance's own storage. */
 export const isHit = (outcome: Outcome): boolean => outcome === 'hit-memory' || outcome === 'hit-disk';
 
-/** Counts of one asset, hour and outcome at one appliance; additive, so that batches can be summed in any order. */
+/** Counts of one asset, hour, outcome and cause at one appliance; additive, so that batches can be summed in any order. */
 export interface TelemetryRow {
   readonly assetId: string;
   readonly day: string;
@@ -77,6 +137,10 @@ export interface TelemetryRow {
   readonly requests: number;
   readonly views: number;
   readonly bytes: number;
+  /** Absent where no media bytes were sent, and from appliances of before there were causes. */
+  readonly cause?: ByteCause;
+  /** As in `ServiceRow`; absent: 0. */
+  readonly firstUseBytes?: number;
 }
 
 /** One batch of an appliance; the id makes a retry harmless. */

@@ -1,4 +1,4 @@
-import type { DemandRow, OutcomeTotal, TelemetryBatch } from '../domain/demand.ts';
+import type { DemandRow, OutcomeTotal, ServiceDay, TelemetryBatch } from '../domain/demand.ts';
 
 /**
  * What was watched, by region, asset and hour.
@@ -30,6 +30,12 @@ export interface DemandLog {
 
   /** Bytes and requests by asset and outcome on one UTC day, in this order, for scores; empty when nothing was reported. */
   outcomes(regionId: string, day: string): Promise<readonly OutcomeTotal[]>;
+
+  /**
+   * How the bytes of the days `from … to` (UTC, inclusive) stood with the plans, and all answers, day after day. A day from
+   * before this was reported has neither.
+   */
+  service(query: Omit<DemandQuery, 'assetId'>): AsyncIterable<ServiceDay>;
 
   /** Writes changed days to durable storage; returns how many. */
   flush(): Promise<number>;

@@ -151,6 +151,37 @@ export function describeDemandLog(name: string, setUp: () => Promise<DemandLogSe
       expect(await other.outcomes('berlin', '2026-01-01')).toEqual([]);
     });
 
+    it('tells hour by hour how bytes stood with the plan and how requests were answered, and keeps it with the day', async () => {
+      const filled = { ...served('a', 9, 1, 100), cause: 'filled', firstUseBytes: 60 } as const;
+      const unseen = { ...served('a', 9, 0, 30, 'pull-origin'), cause: 'unseen' } as const;
+      await log.add('berlin', makeBatch('b1', filled, unseen, served('a', 9, 0, 0, 'denied-expired')));
+      await other.add('berlin', makeBatch('b2', filled, { ...filled, hour: 10, firstUseBytes: 0 }));
+      const row = { day, hour: 9, assetId: 'a', applianceId: 'e1' };
+      const answer = { day, hour: 9, applianceId: 'e1' };
+      const expected = {
+        service: [
+          { ...row, hour: 10, cause: 'filled', bytes: 100, firstUseBytes: 0 },
+          { ...row, cause: 'filled', bytes: 200, firstUseBytes: 120 },
+          { ...row, cause: 'unseen', bytes: 30, firstUseBytes: 0 },
+        ],
+        answers: [
+          { ...answer, hour: 10, outcome: 'hit-disk', requests: 1, bytes: 100 },
+          { ...answer, outcome: 'denied-expired', requests: 1, bytes: 0 },
+          { ...answer, outcome: 'hit-disk', requests: 2, bytes: 200 },
+          { ...answer, outcome: 'pull-origin', requests: 1, bytes: 30 },
+        ],
+      };
+      const query = { regionId: 'berlin', from: day, to: '2026-11-21' };
+      expect(await collect(log.service(query))).toEqual([expected]);
+      await log.flush();
+      await setup.loseLiveData();
+      expect(await collect(other.service(query))).toEqual([expected]);
+      await log.add('berlin', makeBatch('b3', unseen));
+      const [again] = await collect(log.service(query));
+      expect(again?.service.at(-1)).toMatchObject({ cause: 'unseen', bytes: 60 });
+      expect(await collect(log.service({ ...query, regionId: 'tokyo' }))).toEqual([]);
+    });
+
     it('writes changed days only, each as one document', async () => {
       await log.add('berlin', makeBatch('b1', served('a', 9, 1, 100)));
       await log.add('tokyo', makeBatch('b2', served('a', 9, 1, 100)));

@@ -1,5 +1,11 @@
 import { Type } from 'typebox';
-import { type Outcome, outcomes, type TelemetryBatch } from '../../../shared/domain/demand.ts';
+import {
+  type ByteCause,
+  byteCauses,
+  type Outcome,
+  outcomes,
+  type TelemetryBatch,
+} from '../../../shared/domain/demand.ts';
 import { documentSchema } from './document-schema.ts';
 import { StatusSchema } from './fleet.ts';
 
@@ -21,6 +27,8 @@ export const TelemetrySchema = documentSchema<TelemetryBatch>()(
         requests: total,
         views: total,
         bytes: total,
+        cause: Type.Optional(Type.Unsafe<ByteCause>(Type.Enum([...byteCauses]))),
+        firstUseBytes: Type.Optional(total),
       }),
       { maxItems: 50_000 },
     ),

@@ -1,13 +1,21 @@
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
-import type { DemandDayDocument, DemandRow, OutcomeTotal } from '../../domain/demand.ts';
+import type {
+  AnswerTotal,
+  ByteCause,
+  DemandDayDocument,
+  DemandRow,
+  OutcomeTotal,
+  ServiceRow,
+} from '../../domain/demand.ts';
 import { parseJson } from './store-json.ts';
 
 /**
  * One UTC day of one region, in its two forms: fields of a Redis hash and a document of the object store.
  *
  * Fields: `v:<hour>:<asset>` views and `b:<hour>:<asset>` bytes, where the hour is `-` when it is not known;
- * `q:<outcome>:<asset>` requests and `z:<outcome>:<asset>` bytes of an outcome; `revision`; `runId`.
+ * `q:<outcome>:<asset>` requests and `z:<outcome>:<asset>` bytes of an outcome; `s:<hour>:<asset>:<appliance>:<cause>` bytes
+ * and `f:…` first used ones; `r:<hour>:<appliance>:<outcome>` requests and `a:…` bytes; `revision`; `runId`.
  */
 export interface DemandDay {
   readonly regionId: string;
@@ -24,11 +32,20 @@ export function parseDay(text: string): DemandDay {
 
 const hourText = (hour: number | null): string => (hour === null ? '-' : String(hour));
 
+const serviceName = (row: Omit<ServiceRow, 'day' | 'bytes' | 'firstUseBytes'>): string =>
+  `${row.hour}:${row.assetId}:${row.applianceId}:${row.cause}`;
+const answerName = (row: Omit<AnswerTotal, 'day' | 'requests' | 'bytes'>): string =>
+  `${row.hour}:${row.applianceId}:${row.outcome}`;
+
 export const fieldsOf = {
   views: (assetId: string, hour: number | null): string => `v:${hourText(hour)}:${assetId}`,
   bytes: (assetId: string, hour: number | null): string => `b:${hourText(hour)}:${assetId}`,
   outcomeRequests: (assetId: string, outcome: string): string => `q:${outcome}:${assetId}`,
   outcomeBytes: (assetId: string, outcome: string): string => `z:${outcome}:${assetId}`,
+  served: (row: Omit<ServiceRow, 'day' | 'bytes' | 'firstUseBytes'>): string => `s:${serviceName(row)}`,
+  firstUse: (row: Omit<ServiceRow, 'day' | 'bytes' | 'firstUseBytes'>): string => `f:${serviceName(row)}`,
+  answerRequests: (row: Omit<AnswerTotal, 'day' | 'requests' | 'bytes'>): string => `r:${answerName(row)}`,
+  answerBytes: (row: Omit<AnswerTotal, 'day' | 'requests' | 'bytes'>): string => `a:${answerName(row)}`,
 } as const;
 
 /** Every hour of an asset's day: what one asset's rows are read from. */
@@ -38,6 +55,8 @@ export const fieldsOfAsset = (assetId: string): readonly string[] =>
 export function documentOf(day: DemandDay, fields: Iterable<readonly [string, string]>): DemandDayDocument {
   const cells = new Map<string, { assetId: string; hour: number | null; views: number; bytes: number }>();
   const totals = new Map<string, { assetId: string; outcome: string; requests: number; bytes: number }>();
+  const service = new Map<string, Growing<ServiceRow>>();
+  const answers = new Map<string, Growing<AnswerTotal>>();
   let revision = 0;
   for (const [field, text] of fields) {
     const [kind = '', middle = '', assetId = ''] = field.split(':');
@@ -57,6 +76,16 @@ export function documentOf(day: DemandDay, fields: Iterable<readonly [string, st
       }));
       if (kind === 'q') total.requests = value;
       else total.bytes = value;
+    } else if (kind === 's' || kind === 'f') {
+      const name = field.slice(2);
+      const row = getOrAdd(service, name, () => emptyService(day.day, name));
+      if (kind === 's') row.bytes = value;
+      else row.firstUseBytes = value;
+    } else if (kind === 'r' || kind === 'a') {
+      const name = field.slice(2);
+      const row = getOrAdd(answers, name, () => emptyAnswer(day.day, name));
+      if (kind === 'r') row.requests = value;
+      else row.bytes = value;
     }
   }
   return {
@@ -70,7 +99,25 @@ export function documentOf(day: DemandDay, fields: Iterable<readonly [string, st
     outcomes: [...totals.values()].sort(
       (a, b) => compareText(a.assetId, b.assetId) || compareText(a.outcome, b.outcome),
     ),
+    service: sorted(service),
+    answers: sorted(answers),
   };
+}
+
+/** A row that is put together from its fields. */
+type Growing<T> = { -readonly [K in keyof T]: T[K] };
+
+const sorted = <T>(rows: ReadonlyMap<string, T>): T[] =>
+  [...rows].sort(([a], [b]) => compareText(a, b)).map(([, row]) => row);
+
+function emptyService(day: string, name: string): Growing<ServiceRow> {
+  const [hour = '', assetId = '', applianceId = '', cause = ''] = name.split(':');
+  return { day, hour: Number(hour), assetId, applianceId, cause: cause as ByteCause, bytes: 0, firstUseBytes: 0 };
+}
+
+function emptyAnswer(day: string, name: string): Growing<AnswerTotal> {
+  const [hour = '', applianceId = '', outcome = ''] = name.split(':');
+  return { day, hour: Number(hour), applianceId, outcome, requests: 0, bytes: 0 };
 }
 
 /** The inverse of `documentOf`, without `runId`. */
@@ -78,6 +125,8 @@ export function fieldsOfDocument(document: DemandDayDocument): readonly (readonl
   return [
     ...document.rows.flatMap(fieldsOfRow),
     ...document.outcomes.flatMap(fieldsOfOutcome),
+    ...(document.service ?? []).flatMap(fieldsOfService),
+    ...(document.answers ?? []).flatMap(fieldsOfAnswer),
     ['revision', document.revision] as const,
   ];
 }
@@ -91,6 +140,20 @@ const fieldsOfOutcome = ({ assetId, outcome, requests, bytes }: OutcomeTotal): [
   [fieldsOf.outcomeRequests(assetId, outcome), requests],
   [fieldsOf.outcomeBytes(assetId, outcome), bytes],
 ];
+
+const positive = (fields: [string, number][]): [string, number][] => fields.filter(([, value]) => value > 0);
+
+const fieldsOfService = (row: ServiceRow): [string, number][] =>
+  positive([
+    [fieldsOf.served(row), row.bytes],
+    [fieldsOf.firstUse(row), row.firstUseBytes],
+  ]);
+
+const fieldsOfAnswer = (row: AnswerTotal): [string, number][] =>
+  positive([
+    [fieldsOf.answerRequests(row), row.requests],
+    [fieldsOf.answerBytes(row), row.bytes],
+  ]);
 
 export const encodeDay = (document: DemandDayDocument): Promise<Buffer> =>
   promisify(gzip)(Buffer.from(JSON.stringify(document)));

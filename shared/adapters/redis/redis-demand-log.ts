@@ -94,12 +94,16 @@ export function makeRedisDemandLog({ redis, store, clock, liveDays = 8 }: RedisD
     },
 
     async *read({ regionId, from, to, assetId }) {
-      const wanted = new Set<string>();
-      for (const live of await counters.liveDays()) if (live.regionId === regionId) wanted.add(live.day);
-      for await (const day of storedDays(store, regionId, from, to)) wanted.add(day);
-      for (const day of [...wanted].filter((day) => from <= day && day <= to).sort()) {
+      for (const day of await knownDays(regionId, from, to)) {
         const document = (await counters.read({ regionId, day }, assetId)) ?? (await loadReconciled({ regionId, day }));
         for (const row of document?.rows ?? []) if (assetId === undefined || row.assetId === assetId) yield row;
+      }
+    },
+
+    async *service({ regionId, from, to }) {
+      for (const day of await knownDays(regionId, from, to)) {
+        const document = (await counters.read({ regionId, day })) ?? (await loadReconciled({ regionId, day }));
+        if (document) yield { service: document.service ?? [], answers: document.answers ?? [] };
       }
     },
 
@@ -135,6 +139,14 @@ export function makeRedisDemandLog({ redis, store, clock, liveDays = 8 }: RedisD
     },
   };
 
+  /** Days that are live or stored, in order. */
+  async function knownDays(regionId: string, from: string, to: string): Promise<readonly string[]> {
+    const days = new Set<string>();
+    for (const live of await counters.liveDays()) if (live.regionId === regionId) days.add(live.day);
+    for await (const day of storedDays(store, regionId, from, to)) days.add(day);
+    return [...days].filter((day) => from <= day && day <= to).sort();
+  }
+
   /** A day with counters of another Redis process may have more there than in the store: decided once, then live. */
   async function loadReconciled(day: DemandDay): Promise<DemandDayDocument | null> {
     if ((await counters.revision(day)) === null) return loadDay(day);
@@ -168,6 +180,13 @@ function countBatch(regionId: string, batch: TelemetryBatch, nowMs: number): Cou
     count(fieldsOf.bytes(row.assetId, row.hour), row.bytes);
     count(fieldsOf.outcomeRequests(row.assetId, row.outcome), row.requests);
     count(fieldsOf.outcomeBytes(row.assetId, row.outcome), row.bytes);
+    const answer = { hour: row.hour, applianceId: batch.applianceId, outcome: row.outcome };
+    count(fieldsOf.answerRequests(answer), row.requests);
+    count(fieldsOf.answerBytes(answer), row.bytes);
+    if (row.cause === undefined) continue;
+    const served = { hour: row.hour, assetId: row.assetId, applianceId: batch.applianceId, cause: row.cause };
+    count(fieldsOf.served(served), row.bytes);
+    count(fieldsOf.firstUse(served), row.firstUseBytes ?? 0);
   }
   return {
     applianceId: batch.applianceId,
