@@ -8,6 +8,7 @@ import { buffer } from 'node:stream/consumers';
 import { makeApplianceHttpApi } from '../adapters/appliance-http/appliance-http.ts';
 import type { Fill, FillReport } from '../domain/fill.ts';
 import type { Appliance, Region } from '../domain/fleet.ts';
+import { demandTableOf } from '../domain/forecasting/demand-table.ts';
 import { forecastRegion } from '../domain/forecasting/forecast-region.ts';
 import { fillId, storeKeys } from '../domain/keys.ts';
 import type { Manifest } from '../domain/manifest.ts';
@@ -107,7 +108,7 @@ export async function makeFillNight(): Promise<FillNight> {
       fillId: fillId('r', nightDate, run),
       frozenAt,
       start,
-      forecast: forecastRegion({ regionId: 'r', date: nightDate, history, madeAt: frozenAt }),
+      forecast: forecastRegion({ regionId: 'r', date: nightDate, history: demandTableOf(history), madeAt: frozenAt }),
       forecastKey: storeKeys.forecast('r', nightDate),
       versions: await Promise.all(published.map(plannable)),
       appliances: appliances.map((appliance) => ({ appliance, inventory: [] })),

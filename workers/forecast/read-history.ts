@@ -1,7 +1,8 @@
 /** Demand of a region as days on its own calendar, ready for the forecaster. */
 import type { DailyDemand, DemandRow } from '../../shared/domain/demand.ts';
 import type { Region } from '../../shared/domain/fleet.ts';
-import { sumByLocalDay } from '../../shared/domain/forecasting/daily-demand.ts';
+import { addLocalDays, sumByLocalDay } from '../../shared/domain/forecasting/daily-demand.ts';
+import { type DemandTable, makeDemandTable } from '../../shared/domain/forecasting/demand-table.ts';
 import { addDays, localDate } from '../../shared/domain/time/local-time.ts';
 import type { DemandLog } from '../../shared/ports/demand-log.ts';
 
@@ -22,12 +23,15 @@ export interface HistoryQuery {
  * The whole days up to now. A day half reported would look like falling demand, so today is left out, unless there is
  * nothing else: a region that was first watched today is better planned by half a day than by nothing.
  */
-export async function readHistory(demandLog: DemandLog, { region, nowMs, days }: HistoryQuery): Promise<DailyDemand[]> {
+export async function readHistory(demandLog: DemandLog, { region, nowMs, days }: HistoryQuery): Promise<DemandTable> {
   const until = lastWholeDay(nowMs, region.timeZone);
-  const whole = await readDays(demandLog, region, addDays(until, 1 - days), until);
-  if (whole.length > 0) return whole;
+  const table = makeDemandTable();
+  const read = (from: string, to: string): Promise<void> =>
+    addLocalDays(table, rowsAround(demandLog, region.id, from, to), { timeZone: region.timeZone, from, to });
+  await read(addDays(until, 1 - days), until);
   const today = localDate(nowMs, region.timeZone);
-  return readDays(demandLog, region, today, today);
+  if (table.days.size === 0) await read(today, today);
+  return table;
 }
 
 /** Demand of the local days `from … to`, inclusive. */
@@ -37,11 +41,13 @@ export async function readDays(
   from: string,
   to: string,
 ): Promise<DailyDemand[]> {
-  // A local day lies within the UTC days around it, wherever the region is.
-  const rows = demandLog.read({ regionId: region.id, from: addDays(from, -1), to: addDays(to, 1) });
-  const daily = await sumByLocalDay(rows, region.timeZone, to);
+  const daily = await sumByLocalDay(rowsAround(demandLog, region.id, from, to), region.timeZone, to);
   return daily.filter(({ date }) => date >= from);
 }
+
+/** A local day lies within the UTC days around it, wherever the region is. */
+const rowsAround = (demandLog: DemandLog, regionId: string, from: string, to: string): AsyncIterable<DemandRow> =>
+  demandLog.read({ regionId, from: addDays(from, -1), to: addDays(to, 1) });
 
 /** So much of the others' past tells which titles come, and how demand goes with age. */
 const elsewhereDays = 28;
@@ -56,17 +62,15 @@ export async function readElsewhere(
   demandLog: DemandLog,
   { region, nowMs }: Omit<HistoryQuery, 'days'>,
   regionIds: readonly string[],
-): Promise<{ readonly regions: number; readonly history: readonly DailyDemand[] }> {
+): Promise<{ readonly regions: number; readonly history: DemandTable }> {
   const others = regionIds
     .filter((id) => id !== region.id)
     .sort()
     .slice(0, mostOtherRegions);
-  const until = lastWholeDay(nowMs, region.timeZone);
-  const from = addDays(until, 1 - elsewhereDays);
-  async function* rows(): AsyncGenerator<DemandRow> {
-    for (const regionId of others) yield* demandLog.read({ regionId, from: addDays(from, -1), to: addDays(until, 1) });
-  }
-  const daily = await sumByLocalDay(rows(), region.timeZone, until);
-  const history = daily.filter(({ date }) => date >= from);
-  return { regions: history.length > 0 ? others.length : 0, history };
+  const to = lastWholeDay(nowMs, region.timeZone);
+  const from = addDays(to, 1 - elsewhereDays);
+  const history = makeDemandTable();
+  for (const regionId of others)
+    await addLocalDays(history, rowsAround(demandLog, regionId, from, to), { timeZone: region.timeZone, from, to });
+  return { regions: history.days.size > 0 ? others.length : 0, history };
 }

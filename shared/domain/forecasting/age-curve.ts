@@ -5,7 +5,7 @@
  * ladder of insurers: Mack, ASTIN Bulletin 23, 1993), so titles that are still young help with their early days. A ratio
  * that few titles stand behind is drawn towards that of all regions, and that towards 1: no change.
  */
-import type { History } from './history.ts';
+import { firstDayOf, type History } from './history.ts';
 
 /** Demand at an age in days, as a share of the first day's. */
 export type AgeCurve = (ageDays: number) => number;
@@ -48,19 +48,22 @@ function drawn(seen: Development | undefined, towards: number): number {
   return (seen.titles * ratio + priorTitles * towards) / (seen.titles + priorTitles);
 }
 
-function develop({ axis, series }: History, factors: readonly number[], until: number): Development[] {
+function develop(history: History, factors: readonly number[], until: number): Development[] {
   const sums = Array.from({ length: curveDays }, () => ({ from: 0, to: 0, titles: 0 }));
+  const { axis, size } = history;
   const begin = axis.dayNumbers[0] ?? 0;
-  for (const { observations } of series) {
-    const first = observations[0]?.day ?? until;
+  for (let place = 0; place < size; place += 1) {
+    const one = history.series(place);
+    const first = firstDayOf(one);
     const firstNumber = axis.dayNumbers[first] ?? 0;
     if (first >= until || firstNumber - begin < unseenBeforeDays) continue;
     let next = 0;
     let before = 0;
     for (let day = first; day < until; day += 1) {
-      const observation = observations[next]?.day === day ? observations[next] : undefined;
-      if (observation) next += 1;
-      const bytes = (observation?.believed ?? 0) / (factors[axis.weekdays[day] ?? 0] ?? 1);
+      const isSeen = next < one.length && one.days[next] === day;
+      const believed = isSeen ? (one.believed[next] ?? 0) : 0;
+      if (isSeen) next += 1;
+      const bytes = believed / (factors[axis.weekdays[day] ?? 0] ?? 1);
       const age = (axis.dayNumbers[day] ?? 0) - firstNumber;
       const sum = sums[age - 1];
       if (age >= curveDays) break;

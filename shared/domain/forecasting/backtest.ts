@@ -3,14 +3,15 @@
  * came. Models are chosen by it, and what the choice itself would have been on each evening is scored.
  *
  * Weekday factors and the age curve come from the days before the test only. An asset first seen on a test day counts as
- * a forecast of nothing: nobody could know it, and it was missed.
+ * a forecast of nothing: nobody could know it, and it was missed. Of a region of very many assets a sample is tested.
  */
 import { type ForecastScore, type SeriesClass, seriesClasses } from '../fill.ts';
 import { type AgeCurve, learnAgeCurve } from './age-curve.ts';
 import { countWithin } from './error-bins.ts';
-import type { History } from './history.ts';
+import { firstDayOf, type History } from './history.ts';
 import { makeErrorMeter } from './interval.ts';
 import { type Family, makeFamily } from './models/family.ts';
+import { sampleSeries } from './sample.ts';
 import { boundsOf, classOf, isNew, volumeOf } from './series-class.ts';
 import { makeTally, type Tally } from './tally.ts';
 import { daysOf, walk } from './walk.ts';
@@ -30,7 +31,7 @@ export interface Backtest {
 }
 
 export function backtest(history: History, elsewhere?: History): Backtest {
-  const { axis, series } = history;
+  const { axis } = history;
   const until = axis.dates.length;
   const from = until - Math.min(mostTestDays, Math.floor(until / 2));
   const factors = weekdayFactors(axis, from);
@@ -42,29 +43,30 @@ export function backtest(history: History, elsewhere?: History): Backtest {
   const unforeseen = new Float64Array(until);
   const persisted = new Float64Array(until);
 
-  for (const one of series) {
-    const first = one.observations[0]?.day ?? until;
+  for (const [place, weight] of sampleSeries(history, from)) {
+    const one = history.series(place);
+    const first = firstDayOf(one);
     const usual = classOf(volumeOf(one, first < from ? from : Math.min(until, first + firstDays)), bounds);
     const tracks = family.models.map((model) => model.begin());
     const meters = family.models.map(makeErrorMeter);
     let previous = 0;
     walk(one, days, ({ at, gapDays, day, isFirst, bytes, believed }) => {
-      persisted[at] = (persisted[at] ?? 0) + Math.abs(previous - bytes);
+      persisted[at] = (persisted[at] ?? 0) + weight * Math.abs(previous - bytes);
       previous = bytes;
-      if (isFirst) unforeseen[at] = (unforeseen[at] ?? 0) + bytes;
-      const seriesClass: SeriesClass = isNew(one, axis, day.number) ? 'new' : usual;
+      if (isFirst) unforeseen[at] = (unforeseen[at] ?? 0) + weight * bytes;
+      const seriesClass: SeriesClass = isNew(axis, one, day.number) ? 'new' : usual;
       const sums = isFirst ? null : tally.at(seriesClass, at);
       if (sums) {
         sums.forecasts += 1;
-        sums.actual += bytes;
-        sums.believed += believed;
+        sums.actual += weight * bytes;
+        sums.believed += weight * believed;
       }
       for (let model = 0; model < tracks.length; model += 1) {
         const track = tracks[model];
         const meter = meters[model];
         if (sums && track && meter) {
           const expected = track.expect(day);
-          tally.add(sums, model, expected, bytes, believed, meter.scaleFor(expected));
+          tally.add(sums, model, { expected, actual: bytes, believed, scale: meter.scaleFor(expected), weight });
           meter.add(Math.abs(believed - expected), gapDays);
         }
         track?.observe(day, believed);

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { DailyDemand } from '../demand.ts';
 import type { Forecast, SeriesClass } from '../fill.ts';
 import { addDays } from '../time/local-time.ts';
+import { demandTableOf } from './demand-table.ts';
 import { type ForecastInput, forecastRegion } from './forecast-region.ts';
 import { makeCapper } from './winsorise.ts';
 
@@ -14,7 +15,13 @@ const row = (assetId: string, day: number, bytes: number): DailyDemand => ({
   views: 1,
 });
 const forecast = (history: readonly DailyDemand[], day: number, over: Partial<ForecastInput> = {}): Forecast =>
-  forecastRegion({ regionId: 'r', date: on(day), history, madeAt: '2026-11-20T00:00:00.000Z', ...over });
+  forecastRegion({
+    regionId: 'r',
+    date: on(day),
+    history: demandTableOf(history),
+    madeAt: '2026-11-20T00:00:00.000Z',
+    ...over,
+  });
 const days = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 /** `count` assets of about the same volume, each day as `of` says. */
 const many = (count: number, dayCount: number, of: (asset: number, day: number) => number): DailyDemand[] =>
@@ -126,7 +133,10 @@ describe('a title without a past here', () => {
 
   it('is expected by what others watch, at this region’s share of them', () => {
     const elsewhere = [...both(10), row('fresh', 27, 4_000)];
-    const asset = cold(forecast(both(1), 28, { elsewhere: { regions: 2, history: elsewhere } }), 'fresh');
+    const asset = cold(
+      forecast(both(1), 28, { elsewhere: { regions: 2, history: demandTableOf(elsewhere) } }),
+      'fresh',
+    );
     expect(asset).toMatchObject({ model: 'pooled-regions/1', observedDays: 0, lowBytes: 0 });
     expect(asset?.expectedBytes).toBeGreaterThan(200);
     expect(asset?.expectedBytes).toBeLessThanOrEqual(400);
@@ -134,7 +144,7 @@ describe('a title without a past here', () => {
 
   it('is held to 5% of the region, and all of them to 25%', () => {
     const rush = days(40).map((title) => row(`rush${title}`, 27, 1e9));
-    const result = forecast(both(1), 28, { elsewhere: { regions: 2, history: [...both(1), ...rush] } });
+    const result = forecast(both(1), 28, { elsewhere: { regions: 2, history: demandTableOf([...both(1), ...rush]) } });
     const known = result.assets.filter(({ model }) => model !== 'pooled-regions/1');
     const total = (list: Forecast['assets']): number => list.reduce((sum, { expectedBytes }) => sum + expectedBytes, 0);
     expect(total(result.assets) - total(known)).toBeLessThanOrEqual(total(known) * 0.2501);
@@ -144,14 +154,14 @@ describe('a title without a past here', () => {
   it('counts for little where titles that others have long watched never come', () => {
     const theirs = days(27).map((day) => row('foreign', day, 4_000));
     const asset = cold(
-      forecast(both(1), 28, { elsewhere: { regions: 2, history: [...both(1), ...theirs] } }),
+      forecast(both(1), 28, { elsewhere: { regions: 2, history: demandTableOf([...both(1), ...theirs]) } }),
       'foreign',
     );
     expect(asset?.expectedBytes ?? 0).toBeLessThan(400);
   });
 
   it('seeds a region without any past with the mean of the others', () => {
-    const result = forecast([], 28, { elsewhere: { regions: 4, history: both(4) } });
+    const result = forecast([], 28, { elsewhere: { regions: 4, history: demandTableOf(both(4)) } });
     expect(result.assets).toHaveLength(20);
     expect(result.assets[0]).toMatchObject({ model: 'pooled-regions/1', expectedBytes: 1_000 });
   });

@@ -13,7 +13,7 @@
  */
 import type { AssetForecast } from '../fill.ts';
 import { dayNumber } from '../time/local-time.ts';
-import type { History, Series } from './history.ts';
+import { firstDayOf, type History, type Series } from './history.ts';
 import { weightedMean } from './models/weighted-mean.ts';
 import { daysOf, walk } from './walk.ts';
 
@@ -57,7 +57,7 @@ export function coldStarts(input: ColdStartInput): ColdStart[] {
     .sort((a, b) => b.expectedBytes - a.expectedBytes || (a.assetId < b.assetId ? -1 : 1))
     .slice(0, mostTitles);
   const expected = input.known.reduce((sum, { expectedBytes }) => sum + expectedBytes, 0);
-  if (input.history.series.length === 0) return all;
+  if (input.history.size === 0) return all;
   const held = all.map((one) => scaled(one, Math.min(1, (mostOfOne * expected) / one.expectedBytes)));
   const total = held.reduce((sum, { expectedBytes }) => sum + expectedBytes, 0);
   const factor = total > 0 ? Math.min(1, (mostOfAll * expected) / total) : 1;
@@ -78,23 +78,24 @@ interface Arrivals {
 function byRegions({ history, known, otherRegions, date }: ColdStartInput, elsewhere: History): ColdStart[] {
   const number = dayNumber(date);
   const days = daysOf(elsewhere.axis, []);
-  const here = new Map(history.series.map((one) => [one.assetId, one]));
   const expectedHere = new Map(known.map(({ assetId, expectedBytes }) => [assetId, expectedBytes]));
   const observedHere = new Set(history.axis.dayNumbers.slice(-learnDays));
   const arrivals = { fresh: { came: 0, said: 0 }, old: { came: 0, said: 0 } };
-  const unknown: { readonly one: Series; readonly level: number; readonly isFresh: boolean }[] = [];
+  const unknown: Unknown[] = [];
   let ours = 0;
   let theirs = 0;
-  for (const one of elsewhere.series) {
-    const series = here.get(one.assetId);
-    const firstHere = firstDay(series, history) ?? Number.POSITIVE_INFINITY;
-    const firstThere = firstDay(one, elsewhere) ?? number;
+  for (let place = 0; place < elsewhere.size; place += 1) {
+    const one = elsewhere.series(place);
+    const placeHere = history.placeOf(one.assetId);
+    const series = placeHere === undefined ? null : history.series(placeHere);
+    const firstHere = series ? firstNumber(history, series) : Number.POSITIVE_INFINITY;
+    const firstThere = firstNumber(elsewhere, one);
     const track = weightedMean.begin();
     walk(one, days, ({ day, isFirst, believed }) => {
       if (!isFirst && day.number <= firstHere && observedHere.has(day.number)) {
         const arrival: Arrivals = day.number - firstThere <= freshDays ? arrivals.fresh : arrivals.old;
         arrival.said += track.expect(day);
-        if (day.number === firstHere) arrival.came += series?.observations[0]?.believed ?? 0;
+        if (day.number === firstHere) arrival.came += series?.believed[0] ?? 0;
       }
       track.observe(day, believed);
     });
@@ -102,55 +103,73 @@ function byRegions({ history, known, otherRegions, date }: ColdStartInput, elsew
     if (series) {
       ours += expectedHere.get(one.assetId) ?? 0;
       theirs += level;
-    } else unknown.push({ one, level, isFresh: number - firstThere <= freshDays });
+    } else {
+      const bytes = sumOf(one.bytes, one.length);
+      const viewsAByte = bytes > 0 ? sumOf(one.views, one.length) / bytes : 0;
+      unknown.push({ assetId: one.assetId, viewsAByte, level, isFresh: number - firstThere <= freshDays });
+    }
   }
-  const isBlank = history.series.length === 0;
+  const isBlank = history.size === 0;
   const share = isBlank ? 1 / Math.max(1, otherRegions) : theirs > 0 ? ours / theirs : 0;
   /** Drawn towards "comes as its share says" as if one usual title more had come. */
-  const usual = ours / Math.max(1, here.size);
+  const usual = ours / Math.max(1, history.size);
   const factorOf = ({ came, said }: Arrivals): number =>
     isBlank ? 1 : Math.min(1, (came + usual) / Math.max(1e-9, said * share + usual));
-  return unknown.map(({ one, level, isFresh }) => {
+  return unknown.map(({ assetId, viewsAByte, level, isFresh }) => {
     const expectedBytes = level * share * factorOf(isFresh ? arrivals.fresh : arrivals.old);
-    const bytes = one.observations.reduce((sum, observation) => sum + observation.bytes, 0);
-    const views = one.observations.reduce((sum, observation) => sum + observation.views, 0);
-    return {
-      assetId: one.assetId,
-      expectedBytes,
-      expectedViews: bytes > 0 ? (expectedBytes * views) / bytes : 0,
-      model: 'pooled-regions/1',
-    };
+    return { assetId, expectedBytes, expectedViews: expectedBytes * viewsAByte, model: 'pooled-regions/1' };
   });
 }
 
-const firstDay = (series: Series | undefined, { axis }: History): number | undefined => {
-  const first = series?.observations[0];
-  return first && axis.dayNumbers[first.day];
-};
+/** A title that only others have watched. */
+interface Unknown {
+  readonly assetId: string;
+  readonly viewsAByte: number;
+  /** Bytes a day there. */
+  readonly level: number;
+  readonly isFresh: boolean;
+}
+
+const firstNumber = ({ axis }: History, series: Series): number =>
+  axis.dayNumbers[firstDayOf(series)] ?? Number.POSITIVE_INFINITY;
+
+function sumOf(values: Float64Array, length: number): number {
+  let sum = 0;
+  for (let at = 0; at < length; at += 1) sum += values[at] ?? 0;
+  return sum;
+}
+
+/** What a title of a series brought on its first day. */
+interface Premiere {
+  readonly day: number;
+  readonly bytes: number;
+  readonly views: number;
+}
 
 function bySeries({ history, titles, date }: ColdStartInput, done: ReadonlySet<string>): ColdStart[] {
   const number = dayNumber(date);
-  const here = new Map(history.series.map((one) => [one.assetId, one]));
-  const ofSeries = new Map<string, Series[]>();
+  const ofSeries = new Map<string, Premiere[]>();
+  const isKnown = (assetId: string): boolean => history.placeOf(assetId) !== undefined;
   for (const { assetId, series } of titles) {
-    const one = here.get(assetId);
-    if (series !== null && one) ofSeries.set(series, [...(ofSeries.get(series) ?? []), one]);
+    const place = series === null ? undefined : history.placeOf(assetId);
+    if (series === null || place === undefined) continue;
+    const { days, believed, views } = history.series(place);
+    const premiere = { day: days[0] ?? 0, bytes: believed[0] ?? 0, views: views[0] ?? 0 };
+    const premieres = ofSeries.get(series);
+    if (premieres) premieres.push(premiere);
+    else ofSeries.set(series, [premiere]);
   }
   return titles.flatMap(({ assetId, series, since }): ColdStart[] => {
-    if (series === null || since === null || here.has(assetId) || done.has(assetId)) return [];
+    if (series === null || since === null || isKnown(assetId) || done.has(assetId)) return [];
     const age = number - dayNumber(since);
-    const siblings = (ofSeries.get(series) ?? [])
-      .map((one) => one.observations[0])
-      .filter((first) => first !== undefined)
-      .sort((a, b) => b.day - a.day)
-      .slice(0, latestOfSeries);
-    if (age < 0 || age > premiereDays || siblings.length === 0) return [];
-    const mean = (pick: (first: (typeof siblings)[number]) => number): number =>
-      siblings.reduce((sum, first) => sum + pick(first), 0) / siblings.length;
+    const latest = (ofSeries.get(series) ?? []).toSorted((a, b) => b.day - a.day).slice(0, latestOfSeries);
+    if (age < 0 || age > premiereDays || latest.length === 0) return [];
+    const mean = (pick: (premiere: Premiere) => number): number =>
+      latest.reduce((sum, premiere) => sum + pick(premiere), 0) / latest.length;
     return [
       {
         assetId,
-        expectedBytes: mean(({ believed }) => believed),
+        expectedBytes: mean(({ bytes }) => bytes),
         expectedViews: mean(({ views }) => views),
         model: 'pooled-series/1',
       },

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { DailyDemand } from '../demand.ts';
 import { addDays } from '../time/local-time.ts';
 import { sumByLocalDay } from './daily-demand.ts';
+import { demandTableOf } from './demand-table.ts';
 import { forecastRegion, modelName } from './forecast-region.ts';
 
 const start = '2026-09-07'; // a Monday
@@ -13,7 +14,12 @@ const row = (assetId: string, day: number, bytes: number, views = 1): DailyDeman
   views,
 });
 const forecast = (history: readonly DailyDemand[], day: number) =>
-  forecastRegion({ regionId: 'r', date: addDays(start, day), history, madeAt: '2026-11-20T00:00:00.000Z' });
+  forecastRegion({
+    regionId: 'r',
+    date: addDays(start, day),
+    history: demandTableOf(history),
+    madeAt: '2026-11-20T00:00:00.000Z',
+  });
 const days = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 
 /** A small generator with a fixed seed (mulberry32), so that the statistics below never wobble. */

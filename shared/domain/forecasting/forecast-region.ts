@@ -3,13 +3,13 @@
  * scores it was chosen by; titles without a past here by other regions and by their series. Pure; time and memory grow
  * with the number of assets times the observed days.
  */
-import type { DailyDemand } from '../demand.ts';
 import { type AssetForecast, type Forecast, type ModelChoice, seriesClasses } from '../fill.ts';
 import { dayNumber } from '../time/local-time.ts';
 import { learnAgeCurve } from './age-curve.ts';
 import { backtest } from './backtest.ts';
 import { type ColdStart, coldStarts, type Title } from './cold-start.ts';
-import { type History, readHistory, type Series, weekdayOf } from './history.ts';
+import type { DemandTable } from './demand-table.ts';
+import { firstDayOf, type History, readHistory, type Series, weekdayOf } from './history.ts';
 import { intervalOf, makeErrorMeter } from './interval.ts';
 import { makeFamily } from './models/family.ts';
 import type { Day, Model } from './models/model.ts';
@@ -25,17 +25,16 @@ export interface ForecastInput {
   readonly regionId: string;
   /** The day to forecast, on the region's calendar. */
   readonly date: string;
-  /** In any order, on the region's calendar. Rows of `date` and later are left out. */
-  readonly history: readonly DailyDemand[];
+  /** On the region's calendar. Rows of `date` and later are left out. */
+  readonly history: DemandTable;
   /** The same of other regions, for titles that have no past here and for how demand goes with age. */
-  readonly elsewhere?: { readonly regions: number; readonly history: readonly DailyDemand[] };
+  readonly elsewhere?: { readonly regions: number; readonly history: DemandTable };
   /** What is published, for titles that nobody anywhere has watched yet. */
   readonly titles?: readonly Title[];
   /** ISO 8601, UTC. */
   readonly madeAt: string;
 }
 
-/** @throws RangeError for a history with negative or non-finite numbers. */
 export function forecastRegion(input: ForecastInput): Forecast {
   const { regionId, date, madeAt } = input;
   const history = readHistory(input.history, date);
@@ -71,7 +70,7 @@ export function forecastRegion(input: ForecastInput): Forecast {
 }
 
 function forecastKnown(history: History, date: string, elsewhere: History | undefined) {
-  const { axis, series } = history;
+  const { axis } = history;
   const until = axis.dates.length;
   const { tally, score } = backtest(history, elsewhere);
   const factors = weekdayFactors(axis);
@@ -88,8 +87,9 @@ function forecastKnown(history: History, date: string, elsewhere: History | unde
     }),
   );
   const known: AssetForecast[] = [];
-  for (const one of series) {
-    const seriesClass = isNew(one, axis, number) ? 'new' : classOf(volumeOf(one, until), bounds);
+  for (let place = 0; place < history.size; place += 1) {
+    const one = history.series(place);
+    const seriesClass = isNew(axis, one, number) ? 'new' : classOf(volumeOf(one, until), bounds);
     const choice = chosen.get(seriesClass);
     const model = models[choice?.model ?? 0];
     if (!choice || !model) continue;
@@ -121,29 +121,34 @@ function forecastOne(one: Series, model: Model, days: readonly Day[], target: Da
     expectedBytes: Math.round(expected),
     lowBytes: Math.round(low),
     highBytes: Math.round(high),
-    observedDays: one.observations.length,
+    observedDays: one.length,
     model: model.name,
   };
 }
 
 /** How views go with bytes: what was seen lately counts more. */
-function viewsAByte({ observations }: Series, days: readonly Day[]): number {
-  const last = days.at(-1)?.number ?? 0;
+function viewsAByte(one: Series, days: readonly Day[]): number {
   let views = 0;
   let bytes = 0;
-  for (const observation of observations) {
-    const weight = decayOver(last - (days[observation.day]?.number ?? last));
-    views += observation.views * weight;
-    bytes += observation.bytes * weight;
+  let last = 0;
+  for (let at = 0; at < one.length; at += 1) {
+    const number = days[one.days[at] ?? 0]?.number ?? 0;
+    const decay = at > 0 ? decayOver(number - last) : 1;
+    views = views * decay + (one.views[at] ?? 0);
+    bytes = bytes * decay + (one.bytes[at] ?? 0);
+    last = number;
   }
   return bytes > 0 ? views / bytes : 0;
 }
 
 /** An asset of which only views are known has a mean of them. */
-function viewsOnly({ observations }: Series, days: readonly Day[]): number {
-  if (observations.some(({ bytes }) => bytes > 0)) return 0;
-  const first = observations[0]?.day ?? days.length;
-  return observations.reduce((sum, { views }) => sum + views, 0) / Math.max(1, days.length - first);
+function viewsOnly(one: Series, days: readonly Day[]): number {
+  let views = 0;
+  for (let at = 0; at < one.length; at += 1) {
+    if ((one.bytes[at] ?? 0) > 0) return 0;
+    views += one.views[at] ?? 0;
+  }
+  return views / Math.max(1, days.length - firstDayOf(one));
 }
 
 const withoutPast = ({ assetId, expectedBytes, expectedViews, model }: ColdStart): AssetForecast => ({

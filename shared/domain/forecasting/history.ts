@@ -4,8 +4,8 @@
  * A day on which the region reported nothing is missing: it is not on the axis, and says nothing about anybody. A day
  * with demand in the region but none for an asset is a zero for that asset, from the day the asset was first seen.
  */
-import type { DailyDemand } from '../demand.ts';
-import { dayNumber } from '../time/local-time.ts';
+import { dateOfDayNumber, dayNumber } from '../time/local-time.ts';
+import type { DemandTable } from './demand-table.ts';
 import { makeCapper } from './winsorise.ts';
 
 /** The observed days, oldest first. */
@@ -19,89 +19,132 @@ export interface Axis {
   readonly totals: readonly number[];
 }
 
-export interface Observation {
-  /** Place on the axis. */
-  readonly day: number;
-  readonly bytes: number;
-  readonly views: number;
-  /** `bytes` as far as they are believed (`winsorise.ts`); what models learn from. */
-  readonly believed: number;
-}
-
+/** One asset's days with demand, oldest first; the first `length` places of each array. Never empty. */
 export interface Series {
   readonly assetId: string;
-  /** Oldest first, one for each day with demand; never empty. */
-  readonly observations: readonly Observation[];
+  readonly length: number;
+  /** Places on the axis. */
+  readonly days: Uint16Array;
+  readonly bytes: Float64Array;
+  readonly views: Float64Array;
+  /** `bytes` as far as they are believed (`winsorise.ts`); what models learn from. */
+  readonly believed: Float64Array;
 }
 
 export interface History {
   readonly axis: Axis;
-  /** By asset id. */
-  readonly series: readonly Series[];
+  /** Assets with any demand. */
+  readonly size: number;
+  /**
+   * An asset's series; assets are in the order of their ids. It is one and the same object each time, with other
+   * content: a region's past is too large to be laid out twice.
+   *
+   * @throws RangeError beyond `size`.
+   */
+  series(place: number): Series;
+  /** The place of an asset; undefined where it had no demand. */
+  placeOf(assetId: string): number | undefined;
 }
+
+/** Place on the axis. */
+export const firstDayOf = ({ days }: Series): number => days[0] ?? 0;
 
 export const weekdayOf = (day: number): number => ((day % 7) + 7) % 7;
 
 /**
  * Rows of one asset and date are summed; rows of `before` and later are left out, so that no forecast sees its own day.
- *
- * @throws RangeError for a negative or non-finite number and for what is no date, naming the row.
+ * Reads from the table, which must not change any more.
  */
-export function readHistory(rows: readonly DailyDemand[], before: string): History {
+export function readHistory(table: DemandTable, before: string): History {
   const limit = dayNumber(before);
-  const totals = new Map<number, number>();
-  const byAsset = new Map<string, Map<number, { bytes: number; views: number }>>();
-  const known = new Map<string, number>();
-  for (const row of rows) {
-    check(row);
-    const day = known.get(row.date) ?? dayNumber(row.date);
-    known.set(row.date, day);
-    if (day >= limit) continue;
-    totals.set(day, (totals.get(day) ?? 0) + row.bytes);
-    if (row.bytes === 0 && row.views === 0) continue;
-    const days = byAsset.get(row.assetId) ?? new Map();
-    byAsset.set(row.assetId, days);
-    const cell = days.get(day) ?? { bytes: 0, views: 0 };
-    days.set(day, { bytes: cell.bytes + row.bytes, views: cell.views + row.views });
+  const dayNumbers = [...table.days].filter((day) => day < limit).sort((a, b) => a - b);
+  const read = makeReader(table, dayNumbers);
+  const totals = new Array<number>(dayNumbers.length).fill(0);
+  const assets: number[] = [];
+  for (const asset of orderById(table.assetIds)) {
+    const { length, days, believed } = read(asset);
+    if (length > 0) assets.push(asset);
+    for (let at = 0; at < length; at += 1) {
+      const day = days[at] ?? 0;
+      totals[day] = (totals[day] ?? 0) + (believed[at] ?? 0);
+    }
   }
-  const dayNumbers = [...totals.keys()].sort((a, b) => a - b);
-  const place = new Map(dayNumbers.map((day, index) => [day, index]));
-  const dateOf = new Map([...known].map(([date, day]) => [day, date]));
-  const series = [...byAsset]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([assetId, days]) => ({ assetId, observations: believe(days, place) }));
-  const believedTotals = new Array<number>(dayNumbers.length).fill(0);
-  for (const { observations } of series) {
-    for (const { day, believed } of observations) believedTotals[day] = (believedTotals[day] ?? 0) + believed;
-  }
+  const idAt = (place: number): string => table.assetIds[assets[place] ?? 0] ?? '';
   return {
-    axis: {
-      dayNumbers,
-      dates: dayNumbers.map((day) => dateOf.get(day) ?? ''),
-      weekdays: dayNumbers.map(weekdayOf),
-      totals: believedTotals,
+    axis: { dayNumbers, dates: dayNumbers.map(dateOfDayNumber), weekdays: dayNumbers.map(weekdayOf), totals },
+    size: assets.length,
+    series(place) {
+      const asset = assets[place];
+      if (asset === undefined) throw new RangeError(`there are ${assets.length} series, none at ${place}`);
+      return read(asset);
     },
-    series,
+    placeOf(assetId) {
+      let [low, high] = [0, assets.length];
+      while (low < high) {
+        const middle = (low + high) >>> 1;
+        if (idAt(middle) < assetId) low = middle + 1;
+        else high = middle;
+      }
+      return low < assets.length && idAt(low) === assetId ? low : undefined;
+    },
   };
 }
 
-function believe(
-  days: ReadonlyMap<number, { readonly bytes: number; readonly views: number }>,
-  place: ReadonlyMap<number, number>,
-): Observation[] {
-  const capper = makeCapper();
-  let last = -1;
-  return [...days]
-    .map(([day, cell]) => ({ day: place.get(day) ?? 0, ...cell }))
-    .sort((a, b) => a.day - b.day)
-    .map((observation) => {
-      if (last >= 0 && observation.day > last + 1) capper.cap(0);
-      last = observation.day;
-      return { ...observation, believed: capper.cap(observation.bytes) };
-    });
+/** Places in the order of the ids; a log has its assets in that order already. */
+function orderById(ids: readonly string[]): Uint32Array {
+  const order = Uint32Array.from(ids, (_, asset) => asset);
+  const isOrdered = ids.every((id, asset) => asset === 0 || (ids[asset - 1] ?? '') < id);
+  return isOrdered ? order : order.sort((a, b) => ((ids[a] ?? '') < (ids[b] ?? '') ? -1 : 1));
 }
 
-function check({ assetId, date, bytes, views }: DailyDemand): void {
-  if (!Number.isFinite(bytes) || bytes < 0) throw new RangeError(`demand of ${assetId} on ${date}: ${bytes} bytes`);
-  if (!Number.isFinite(views) || views < 0) throw new RangeError(`demand of ${assetId} on ${date}: ${views} views`);
+function makeReader({ assetIds, visit }: DemandTable, dayNumbers: readonly number[]): (asset: number) => Series {
+  const places = new Map(dayNumbers.map((day, place) => [day, place]));
+  const size = dayNumbers.length;
+  const series = {
+    assetId: '',
+    length: 0,
+    days: new Uint16Array(size),
+    bytes: new Float64Array(size),
+    views: new Float64Array(size),
+    believed: new Float64Array(size),
+  };
+  const { days, bytes, views, believed } = series;
+  /** Nearly always the last place, or after it. */
+  const insert = (day: number, cellBytes: number, cellViews: number): void => {
+    let at = series.length;
+    while (at > 0 && (days[at - 1] ?? 0) > day) at -= 1;
+    if (at > 0 && days[at - 1] === day) {
+      bytes[at - 1] = (bytes[at - 1] ?? 0) + cellBytes;
+      views[at - 1] = (views[at - 1] ?? 0) + cellViews;
+      return;
+    }
+    for (const values of [days, bytes, views]) if (at < series.length) values.copyWithin(at + 1, at, series.length);
+    days[at] = day;
+    bytes[at] = cellBytes;
+    views[at] = cellViews;
+    series.length += 1;
+  };
+  const add = (day: number, cellBytes: number, cellViews: number): void => {
+    if (cellBytes === 0 && cellViews === 0) return;
+    const place = places.get(day);
+    if (place !== undefined) insert(place, cellBytes, cellViews);
+  };
+  return (asset) => {
+    series.assetId = assetIds[asset] ?? '';
+    series.length = 0;
+    visit(asset, add);
+    believe(series, believed);
+    return series;
+  };
+}
+
+function believe({ length, days, bytes }: Series, believed: Float64Array): void {
+  const capper = makeCapper();
+  let last = -1;
+  for (let at = 0; at < length; at += 1) {
+    const day = days[at] ?? 0;
+    if (last >= 0 && day > last + 1) capper.cap(0);
+    last = day;
+    believed[at] = capper.cap(bytes[at] ?? 0);
+  }
 }

@@ -1,7 +1,7 @@
 /** Which class an asset belongs to on a day: models are chosen for classes, since one asset's past says too little. */
 import type { SeriesClass } from '../fill.ts';
 import { unseenBeforeDays } from './age-curve.ts';
-import type { Axis, History, Series } from './history.ts';
+import { type Axis, firstDayOf, type History, type Series } from './history.ts';
 
 const newForDays = 14;
 const volumeDays = 14;
@@ -15,22 +15,28 @@ export interface Bounds {
 }
 
 /** Mean believed demand over the fourteen observed days before `until`, or since the asset's first. */
-export function volumeOf({ observations }: Series, until: number): number {
-  const first = observations[0]?.day ?? until;
-  const from = Math.max(first, until - volumeDays);
-  if (from >= until) return 0;
+export function volumeOf({ length, days, believed }: Series, until: number): number {
+  const since = Math.max(days[0] ?? until, until - volumeDays);
+  if (since >= until) return 0;
   let sum = 0;
-  for (let at = observations.length - 1; at >= 0; at -= 1) {
-    const { day, believed } = observations[at] ?? { day: -1, believed: 0 };
-    if (day < from) break;
-    if (day < until) sum += believed;
+  for (let at = length - 1; at >= 0; at -= 1) {
+    const day = days[at] ?? 0;
+    if (day < since) break;
+    if (day < until) sum += believed[at] ?? 0;
   }
-  return sum / (until - from);
+  return sum / (until - since);
+}
+
+/** Of every asset, by its place. */
+export function volumesOf(history: History, until: number): Float64Array {
+  const volumes = new Float64Array(history.size);
+  for (let place = 0; place < history.size; place += 1) volumes[place] = volumeOf(history.series(place), until);
+  return volumes;
 }
 
 /** The bounds that part the assets' demand of the days before `until` into 50%, 40% and 10%. */
-export function boundsOf({ series }: History, until: number): Bounds {
-  const volumes = Float64Array.from(series, (one) => volumeOf(one, until)).sort();
+export function boundsOf(history: History, until: number): Bounds {
+  const volumes = volumesOf(history, until).sort();
   let total = 0;
   for (const volume of volumes) total += volume;
   let sum = 0;
@@ -46,8 +52,8 @@ export function boundsOf({ series }: History, until: number): Bounds {
 }
 
 /** True on the days on which a title is new: in a region that was watched before it came. */
-export function isNew({ observations }: Series, { dayNumbers }: Axis, dayNumber: number): boolean {
-  const first = dayNumbers[observations[0]?.day ?? 0] ?? dayNumber;
+export function isNew({ dayNumbers }: Axis, series: Series, dayNumber: number): boolean {
+  const first = dayNumbers[firstDayOf(series)] ?? dayNumber;
   return first - (dayNumbers[0] ?? first) >= unseenBeforeDays && dayNumber - first < newForDays;
 }
 

@@ -25,6 +25,17 @@ export interface Sums {
   readonly bins: readonly Float64Array[];
 }
 
+/** One forecast of the test and what came. */
+export interface Tried {
+  readonly expected: number;
+  readonly actual: number;
+  readonly believed: number;
+  /** The asset's scale of error, for intervals. */
+  readonly scale: number;
+  /** How many assets this one stands for. */
+  readonly weight: number;
+}
+
 export interface Choice {
   readonly model: number;
   readonly chosen: boolean;
@@ -81,15 +92,15 @@ export function makeTally({ models, fallback, isCandidate }: Family, from: numbe
   return {
     at: (seriesClass: SeriesClass, at: number): Sums => days.get(seriesClass)?.[slot(at)] ?? empty(),
 
-    add(sums: Sums, model: number, expected: number, actual: number, believed: number, scale: number): void {
+    add(sums: Sums, model: number, { expected, actual, believed, scale, weight }: Tried): void {
       const error = Math.abs(actual - expected);
-      sums.expected[model] = (sums.expected[model] ?? 0) + expected;
-      sums.error[model] = (sums.error[model] ?? 0) + error;
-      sums.believedError[model] = (sums.believedError[model] ?? 0) + Math.abs(believed - expected);
+      sums.expected[model] = (sums.expected[model] ?? 0) + weight * expected;
+      sums.error[model] = (sums.error[model] ?? 0) + weight * error;
+      sums.believedError[model] = (sums.believedError[model] ?? 0) + weight * Math.abs(believed - expected);
       const bins = sums.bins[model];
       const bin = binOf(error, scale);
       // What rounds to nothing is not in a forecast's document, so it has no interval there either.
-      if (bins && expected >= 0.5) bins[bin] = (bins[bin] ?? 0) + 1;
+      if (bins && expected >= 0.5) bins[bin] = (bins[bin] ?? 0) + weight;
     },
 
     /**

@@ -35,7 +35,8 @@ export function dayNumber(date: string): number {
   return ms / dayMs;
 }
 
-const dateOfDayNumber = (day: number): string => new Date(day * dayMs).toISOString().slice(0, 10);
+/** The other way round. */
+export const dateOfDayNumber = (day: number): string => new Date(day * dayMs).toISOString().slice(0, 10);
 
 export const addDays = (date: string, days: number): string => dateOfDayNumber(dayNumber(date) + days);
 

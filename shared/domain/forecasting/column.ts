@@ -1,0 +1,29 @@
+/** A growing column of numbers in typed chunks: growing never copies a number, so nothing is in memory twice. */
+export interface Column {
+  at(index: number): number;
+  set(index: number, value: number): void;
+  /** Adds so many places of 0. */
+  extend(count: number): void;
+}
+
+type NumberArray = Uint16Array | Uint32Array | Float32Array | Float64Array;
+
+const chunkBits = 16;
+const chunkSize = 1 << chunkBits;
+const chunkMask = chunkSize - 1;
+
+export function makeColumn(ArrayOf: new (length: number) => NumberArray): Column {
+  const chunks: NumberArray[] = [];
+  let length = 0;
+  return {
+    at: (index) => chunks[index >>> chunkBits]?.[index & chunkMask] ?? 0,
+    set(index, value) {
+      const chunk = chunks[index >>> chunkBits];
+      if (chunk) chunk[index & chunkMask] = value;
+    },
+    extend(count) {
+      length += count;
+      while (chunks.length * chunkSize < length) chunks.push(new ArrayOf(chunkSize));
+    },
+  };
+}
