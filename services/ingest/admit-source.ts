@@ -9,16 +9,18 @@ import { type Catalogue, CatalogueError } from '../../shared/ports/catalogue.ts'
 import type { Clock } from '../../shared/ports/clock.ts';
 import type { JobQueue } from '../../shared/ports/job-queue.ts';
 import { type ObjectStore, ObjectStoreError } from '../../shared/ports/object-store.ts';
+import type { ProbeStored } from './probe-stored.ts';
 import type { Quota } from './quota.ts';
 import type { UploadDetails } from './upload-details.ts';
 
-/** A whole upload in a local file, however it came. */
+/** A whole upload, however it came. */
 export interface IncomingSource {
   /** Id of the asset that it becomes. */
   readonly id: string;
-  readonly path: string;
+  /** The local file; null where the bytes are in the object store already (`storeKeys.upload`), with a known `sha256`. */
+  readonly path: string | null;
   readonly sizeBytes: number;
-  /** What the bytes in the file are known to be, lower-case hex; null when nobody has computed it yet. */
+  /** What the bytes are known to be, lower-case hex; null when nobody has computed it yet. */
   readonly sha256: string | null;
   readonly details: UploadDetails;
 }
@@ -28,6 +30,7 @@ export type Probe = (path: string) => Promise<Omit<SourceInfo, 'fileName' | 'siz
 
 export interface AdmitDependencies {
   readonly probe: Probe;
+  readonly probeStored: ProbeStored;
   readonly store: ObjectStore;
   readonly catalogue: Catalogue;
   readonly jobs: Pick<JobQueue, 'add'>;
@@ -49,21 +52,18 @@ export type AdmitSource = (incoming: IncomingSource) => Promise<Asset>;
  * | catalogue | the stored bytes stay, because the entry may have been written; the sweep removes them if it was not |
  * | job       | the asset is accepted; the sweep enqueues the job |
  *
- * Doing it again with the same id returns the asset that is there. The local file stays; who made it removes it.
+ * Doing it again with the same id returns the asset that is there. The local file, or the object that was
+ * there before, stays; who made it removes it where it is refused.
  */
 export function makeAdmitSource(dependencies: AdmitDependencies): AdmitSource {
-  const { probe, store, catalogue, jobs, quota, announce, clock, logger } = dependencies;
+  const { probe, probeStored, store, catalogue, jobs, quota, announce, clock, logger } = dependencies;
   return async ({ id, path, sizeBytes, sha256, details }) => {
     if (sha256 && details.sha256 && sha256 !== details.sha256) throw digestMismatch(details.sha256);
-    const facts = await probe(path).catch(refuse);
+    const key = storeKeys.upload(id);
+    const facts = await (path === null ? probeStored(key, sizeBytes).catch(refuseStore) : probe(path)).catch(refuse);
     quota.checkDuration(facts.durationS);
-    const expected = sha256 ?? details.sha256;
-    const stored = await store
-      .put(storeKeys.upload(id), createReadStream(path, { highWaterMark: 1024 * 1024 }), {
-        sizeBytes,
-        ...(expected ? { sha256: expected } : {}),
-      })
-      .catch(refuseStore);
+    const digest = path === null ? sha256 : await storeFile(store, key, path, sizeBytes, sha256 ?? details.sha256);
+    if (digest === null) throw new Error(`${key} is stored and nobody knows its digest`);
 
     const now = new Date(clock.now()).toISOString();
     const asset: Asset = {
@@ -76,8 +76,8 @@ export function makeAdmitSource(dependencies: AdmitDependencies): AdmitSource {
       premiereDate: details.premiereDate,
       profile: details.profile,
       packaging: details.packaging,
-      source: { fileName: details.fileName, sizeBytes, sha256: stored.sha256, ...facts },
-      sourceKey: storeKeys.upload(id),
+      source: { fileName: details.fileName, sizeBytes, sha256: digest, ...facts },
+      sourceKey: key,
       version: null,
       durationS: null,
       sizeBytes: null,
@@ -93,6 +93,18 @@ export function makeAdmitSource(dependencies: AdmitDependencies): AdmitSource {
     await announce(accepted);
     return accepted;
   };
+}
+
+async function storeFile(
+  store: Pick<ObjectStore, 'put'>,
+  key: string,
+  path: string,
+  sizeBytes: number,
+  sha256: string | null,
+): Promise<string> {
+  const body = createReadStream(path, { highWaterMark: 1024 * 1024 });
+  const stored = await store.put(key, body, { sizeBytes, ...(sha256 ? { sha256 } : {}) }).catch(refuseStore);
+  return stored.sha256;
 }
 
 async function create(catalogue: Catalogue, asset: Asset): Promise<Asset> {
@@ -115,7 +127,8 @@ function refuse(error: unknown): never {
   });
 }
 
-function refuseStore(error: unknown): never {
+/** The object store's refusals, in words for who uploads. */
+export function refuseStore(error: unknown): never {
   if (!(error instanceof ObjectStoreError)) throw error;
   if (error.code === 'no-space')
     throw new Problem('no-room', 'The object store is full. Free some space there, then upload again.', {

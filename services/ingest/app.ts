@@ -11,6 +11,7 @@ import type { Clock } from '../../shared/ports/clock.ts';
 import type { Documents } from '../../shared/ports/documents.ts';
 import type { JobQueue } from '../../shared/ports/job-queue.ts';
 import type { ObjectStore } from '../../shared/ports/object-store.ts';
+import type { PartUploads } from '../../shared/ports/part-uploads.ts';
 import { makeAdmitSource, type Probe } from './admit-source.ts';
 import { makeAssetEvents } from './asset-events.ts';
 import { makeAssetId } from './asset-id.ts';
@@ -20,6 +21,7 @@ import type { IngestConfig } from './config.ts';
 import { makeAddressGuard, parseNetworks } from './import/address-guard.ts';
 import { makeUrlOpener } from './import/open-url.ts';
 import { makeUrlImports } from './import/url-imports.ts';
+import { makeProbeStored } from './probe-stored.ts';
 import { makeQuota } from './quota.ts';
 import { assetEventsRoute } from './routes/asset-events.ts';
 import { assetRoutes } from './routes/assets.ts';
@@ -36,6 +38,7 @@ export interface IngestDependencies {
   readonly catalogue: Catalogue;
   readonly documents: Pick<Documents, 'getManifest'>;
   readonly store: ObjectStore;
+  readonly parts: PartUploads;
   readonly jobs: JobQueue;
   readonly probe: Probe;
   /** Proves that Redis answers. */
@@ -57,7 +60,7 @@ const tags = [
 
 /** The ingest service, ready to listen. Empties the scratch folder of what no restart can use. */
 export async function makeIngestApp(dependencies: IngestDependencies): Promise<IngestApp> {
-  const { config, catalogue, documents, store, jobs, probe, checkRedis, clock, logger, metrics } = dependencies;
+  const { config, catalogue, documents, store, parts, jobs, probe, checkRedis, clock, logger, metrics } = dependencies;
   const { apiKey, maxUploadBytes, uploadExpiryMs, trustProxy } = config;
   const scratch = await openScratch(config.scratchDir);
   const newId = () => makeAssetId(clock);
@@ -71,10 +74,13 @@ export async function makeIngestApp(dependencies: IngestDependencies): Promise<I
     clock,
   });
   const announce = makeAnnounce({ jobs, logger, webhookUrl: config.webhookUrl });
-  const admit = makeAdmitSource({ probe, store, catalogue, jobs, quota, announce, clock, logger });
+  const probeStored = makeProbeStored({ store, scratch, probe });
+  const admit = makeAdmitSource({ probe, probeStored, store, catalogue, jobs, quota, announce, clock, logger });
   const uploads = makeTusUploads({
-    uploadsDir: scratch.uploadsDir,
+    parts,
+    objects: store,
     expiryMs: uploadExpiryMs,
+    maxUploadBytes,
     profileNames,
     catalogue,
     admit,
@@ -140,7 +146,7 @@ export async function makeIngestApp(dependencies: IngestDependencies): Promise<I
     });
     const events = makeAssetEvents({ catalogue, view, clock });
     await api.register(assetEventsRoute, { catalogue, events, stopping });
-    const tus = makeTusServer({ uploads, scratch, quota, maxUploadBytes, profileNames, newId });
+    const tus = makeTusServer({ uploads, quota, maxUploadBytes, profileNames, newId });
     await api.register(uploadRoutes, { tus, uploads, imports, catalogue, uploadMetrics });
   });
 

@@ -1,4 +1,5 @@
 import { backendSettings, openBackend } from '../../shared/adapters/backend.ts';
+import { openPartUploads } from '../../shared/adapters/from-settings.ts';
 import { probeSource } from '../../shared/media/probe.ts';
 import { runProcess } from '../../shared/platform/lifecycle.ts';
 import { makeIngestApp } from './app.ts';
@@ -14,11 +15,14 @@ await runProcess({
   start: async (context) => {
     const { settings, logger, metrics, clock, onClose, listen, repeat } = context;
     const { store, jobs, catalogue, documents, readiness } = await openBackend(context, 'ingest');
+    const parts = openPartUploads(settings);
+    onClose('uploads in parts', () => parts.close());
     const { server, sweep } = await makeIngestApp({
       config: ingestConfig(settings),
       catalogue,
       documents,
       store,
+      parts,
       jobs,
       probe: probeSource,
       checkRedis: readiness.redis,

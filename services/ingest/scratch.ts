@@ -7,18 +7,14 @@ import { Problem } from '../../shared/platform/problem.ts';
  * Ingest's folder for bytes that are not yet an asset.
  *
  * - `incoming/`: multipart uploads under way; worthless without their request, so emptied at start.
- * - `uploads/`: tus uploads, which outlive a restart.
- * - `imports/`: what is to be fetched from URLs, likewise.
+ * - `imports/`: what is to be fetched from URLs, which outlives a restart.
  */
 export interface Scratch {
-  readonly uploadsDir: string;
   readonly importsDir: string;
   /** Path of a file that does not exist yet; who makes it removes it. */
   newIncomingPath(): string;
   /** @throws Problem `no-room` when so many more bytes would fill the disk. */
   ensureRoom(sizeBytes: number): Promise<void>;
-  /** True when the disk has no room to speak of: the likely reason of a write that failed without saying why. */
-  isFull(): Promise<boolean>;
 }
 
 /** Left free, so that a full scratch folder does not stop everything else on the disk. */
@@ -26,11 +22,9 @@ const reserveBytes = 32 * 1024 * 1024;
 
 export async function openScratch(dir: string): Promise<Scratch> {
   const incomingDir = join(dir, 'incoming');
-  const uploadsDir = join(dir, 'uploads');
   const importsDir = join(dir, 'imports');
   await rm(incomingDir, { recursive: true, force: true });
   await mkdir(incomingDir, { recursive: true });
-  await mkdir(uploadsDir, { recursive: true });
   await mkdir(importsDir, { recursive: true });
 
   const freeBytes = async (): Promise<number> => {
@@ -39,7 +33,6 @@ export async function openScratch(dir: string): Promise<Scratch> {
   };
 
   return {
-    uploadsDir,
     importsDir,
     newIncomingPath: () => join(incomingDir, randomUUID()),
     async ensureRoom(sizeBytes) {
@@ -47,7 +40,6 @@ export async function openScratch(dir: string): Promise<Scratch> {
       if (free - reserveBytes < sizeBytes)
         throw noRoom(`${sizeBytes} bytes were announced, ${free} are free, and ${reserveBytes} of them stay free.`);
     },
-    isFull: async () => (await freeBytes()) < reserveBytes,
   };
 }
 

@@ -2,9 +2,11 @@ import { Readable } from 'node:stream';
 import { ERRORS, Server } from '@tus/server';
 import type { FastifyRequest } from 'fastify';
 import { Problem, type ProblemCode } from '../../shared/platform/problem.ts';
+import { ObjectStoreError } from '../../shared/ports/object-store.ts';
+import { refuseStore } from './admit-source.ts';
 import type { Quota } from './quota.ts';
-import { noRoom, type Scratch } from './scratch.ts';
 import { detailsOfMetadata, type TusUploads } from './tus-uploads.ts';
+import { checksumAlgorithms, parseUploadChecksum, requestChecksum } from './upload-checksum.ts';
 import { readUploadDetails } from './upload-details.ts';
 
 export const uploadsPath = '/v1/uploads';
@@ -12,7 +14,6 @@ export const assetIdHeader = 'nightfill-asset-id';
 
 export interface TusServerDependencies {
   readonly uploads: TusUploads;
-  readonly scratch: Scratch;
   readonly quota: Pick<Quota, 'admit'>;
   readonly maxUploadBytes: number;
   readonly profileNames: readonly string[];
@@ -32,7 +33,7 @@ export interface TusAnswer {
  * @throws Problem for every refusal.
  */
 export function makeTusServer(dependencies: TusServerDependencies): (request: FastifyRequest) => Promise<TusAnswer> {
-  const { uploads, scratch, quota, maxUploadBytes, profileNames, newId } = dependencies;
+  const { uploads, quota, maxUploadBytes, profileNames, newId } = dependencies;
   const refusals = new WeakMap<object, unknown>();
 
   const server = new Server({
@@ -42,16 +43,16 @@ export function makeTusServer(dependencies: TusServerDependencies): (request: Fa
     // The console passes requests on from another port and perhaps another scheme; a path is right everywhere.
     relativeLocation: true,
     disableTerminationForFinishedUploads: true,
-    exposedHeaders: [assetIdHeader, 'X-Request-Id', 'Upload-Expires'],
+    exposedHeaders: [assetIdHeader, 'X-Request-Id', 'Upload-Expires', 'Tus-Checksum-Algorithm'],
+    allowedHeaders: ['Upload-Checksum'],
     namingFunction: newId,
     onUploadCreate: async (_request, upload) => {
       readUploadDetails(detailsOfMetadata(upload.metadata), profileNames);
       await quota.admit(upload.size ?? 0);
-      await scratch.ensureRoom(upload.size ?? 0);
       return {};
     },
     onUploadFinish: async (_request, upload) => {
-      const asset = await uploads.finish(upload);
+      const asset = await uploads.finish(upload.id);
       return { headers: { [assetIdHeader]: asset.id } };
     },
     onResponseError: (request, error) => {
@@ -62,8 +63,7 @@ export function makeTusServer(dependencies: TusServerDependencies): (request: Fa
 
   async function problemOf(cause: unknown, response: Response): Promise<Problem> {
     if (cause instanceof Problem) return cause;
-    // The library hides why it could not write.
-    if (response.status >= 500 && (await scratch.isFull())) return noRoom('The upload can be resumed.', cause);
+    if (cause instanceof ObjectStoreError) return problemOfStore(cause);
     if (cause === ERRORS.INVALID_CONTENT_TYPE)
       return new Problem('unsupported-media-type', 'Content-Type must be application/offset+octet-stream.');
     if (cause === ERRORS.INVALID_TERMINATION)
@@ -75,7 +75,11 @@ export function makeTusServer(dependencies: TusServerDependencies): (request: Fa
 
   return async (request) => {
     const webRequest = asWebRequest(request);
-    const response = await server.handleWeb(webRequest);
+    const checksum = webRequest.headers.get('upload-checksum');
+    const response = await requestChecksum.run(checksum === null ? null : parseUploadChecksum(checksum), () =>
+      server.handleWeb(webRequest),
+    );
+    if (request.method === 'OPTIONS') response.headers.set('tus-checksum-algorithm', checksumAlgorithms.join(','));
     const {
       'content-length': _length,
       'content-type': _type,
@@ -90,6 +94,15 @@ export function makeTusServer(dependencies: TusServerDependencies): (request: Fa
       ...(problem.errors ? { errors: problem.errors } : {}),
     });
   };
+}
+
+function problemOfStore(error: ObjectStoreError): Problem {
+  try {
+    return refuseStore(error);
+  } catch (refused) {
+    if (refused instanceof Problem) return refused;
+    return new Problem('internal', 'The upload failed; it can be resumed.', { cause: error });
+  }
 }
 
 const codes: Readonly<Record<number, ProblemCode>> = {

@@ -1,45 +1,45 @@
-import { readdir, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { FileStore } from '@tus/file-store';
-import { ERRORS, type Upload } from '@tus/server';
+import { createHash } from 'node:crypto';
+import { pipeline } from 'node:stream/promises';
+import type { DataStore } from '@tus/server';
 import type { Asset } from '../../shared/domain/asset.ts';
-import { isId } from '../../shared/domain/keys.ts';
+import { isId, storeKeys } from '../../shared/domain/keys.ts';
 import type { Logger } from '../../shared/platform/logger.ts';
 import { Problem } from '../../shared/platform/problem.ts';
 import type { Catalogue } from '../../shared/ports/catalogue.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
-import type { AdmitSource } from './admit-source.ts';
+import type { ObjectStore } from '../../shared/ports/object-store.ts';
+import type { PartUploads } from '../../shared/ports/part-uploads.ts';
+import { type AdmitSource, refuseStore } from './admit-source.ts';
+import { TusStore } from './tus-store.ts';
 import { type GivenDetails, readUploadDetails } from './upload-details.ts';
+import { isWhole, makeUploadRecords, receivedBytes, type UploadRecord } from './upload-records.ts';
 
 /**
- * Resumable uploads on their way to an asset.
+ * Resumable uploads on their way to an asset. Their bytes go straight into the object store, in parts (see `TusStore`).
  *
- * Bytes wait in the scratch folder also where the object store is S3: the probe needs a local file, and parts in a
- * bucket would have to be fetched back for it.
- *
- * | phase    | on disk | catalogue | ends when |
- * |----------|---------|-----------|-----------|
- * | open     | a part  | nothing   | the last byte arrives, the client deletes it, or it expires |
- * | complete | all     | nothing   | `finish` makes the asset, or refuses the file and removes it |
- * | finished | all     | an asset of the same id | `remove`, once the answer was made |
+ * | phase    | in the object store | catalogue | ends when |
+ * |----------|---------------------|-----------|-----------|
+ * | open     | a record, parts     | nothing   | the last byte arrives, the client deletes it, or it expires |
+ * | complete | a record, all parts or the object of them | nothing | `finish` makes the asset, or refuses the file and removes it |
+ * | finished | a record, the object | an asset of the same id | `remove`, once the answer was made |
  *
  * A process that dies in any phase finds the upload in the same phase again; `sweep` takes it on from there.
  */
 export interface TusUploads {
-  readonly store: FileStore;
-  /** The upload as it lies on the disk; null when there is none. */
-  find(id: string): Promise<Upload | null>;
+  readonly store: DataStore;
+  /** The upload as it was last saved; null when there is none. */
+  find(id: string): Promise<OpenUpload | null>;
   /**
    * Makes the asset of a complete upload. Calls that overlap share one run; a later one returns the same asset.
    *
    * @throws Problem `unplayable-source`, `digest-mismatch` or `invalid-request`: the upload is gone then. After any
    * other error it is kept, and may be finished again.
    */
-  finish(upload: Upload): Promise<Asset>;
-  /** Removing what is not there is success. */
+  finish(id: string): Promise<Asset>;
+  /** Forgets an upload, finished or not; the object of a finished one stays. Removing what is not there is success. */
   remove(id: string): Promise<void>;
   /**
-   * Finishes complete uploads, removes expired and finished ones and files that belong to none. Leaves alone what was
+   * Finishes complete uploads, removes expired and finished ones and parts that belong to none. Leaves alone what was
    * written to in the last seconds: a request is probably still at it.
    */
   sweep(): Promise<void>;
@@ -47,9 +47,17 @@ export interface TusUploads {
   open(): Promise<number>;
 }
 
+export interface OpenUpload {
+  readonly offset: number;
+  readonly sizeBytes: number | null;
+  readonly isComplete: boolean;
+}
+
 export interface TusUploadsDependencies {
-  readonly uploadsDir: string;
+  readonly parts: PartUploads;
+  readonly objects: ObjectStore;
   readonly expiryMs: number;
+  readonly maxUploadBytes: number;
   readonly profileNames: readonly string[];
   readonly catalogue: Pick<Catalogue, 'get'>;
   readonly admit: AdmitSource;
@@ -58,97 +66,108 @@ export interface TusUploadsDependencies {
 }
 
 const quietMs = 5_000;
+/** A plain put into the store may be that old, and its parts are none of an upload's. */
+const leastAbandonedMs = 24 * 3_600_000;
 
 /** The file's fault: the same bytes will never do. */
 const finalRefusals: readonly string[] = ['unplayable-source', 'too-long', 'digest-mismatch', 'invalid-request'];
 
 export function makeTusUploads(dependencies: TusUploadsDependencies): TusUploads {
-  const { uploadsDir, expiryMs, profileNames, catalogue, admit, clock, logger } = dependencies;
-  const store = new FileStore({ directory: uploadsDir, expirationPeriodInMilliseconds: expiryMs });
+  const { parts, objects, expiryMs, maxUploadBytes, profileNames, catalogue, admit, clock, logger } = dependencies;
+  const records = makeUploadRecords(objects);
+  const store = new TusStore({ parts, store: objects, records, expiryMs, maxUploadBytes, clock });
   const finishing = new Map<string, Promise<Asset>>();
 
-  async function find(id: string): Promise<Upload | null> {
-    if (!isId(id)) return null;
-    try {
-      return await store.getUpload(id);
-    } catch (error) {
-      if (error === ERRORS.FILE_NOT_FOUND || error === ERRORS.FILE_NO_LONGER_EXISTS) return null;
-      throw error;
-    }
-  }
+  const recordOf = async (id: string): Promise<UploadRecord | null> => (isId(id) ? records.get(id) : null);
 
   async function remove(id: string): Promise<void> {
-    if (!isId(id)) return;
-    await rm(join(uploadsDir, id), { force: true });
-    await rm(join(uploadsDir, `${id}.json`), { force: true });
+    if (await recordOf(id)) await store.remove(id);
   }
 
-  async function finishOnce(upload: Upload): Promise<Asset> {
-    const existing = await catalogue.get(upload.id);
+  async function sha256Of(id: string, sizeBytes: number): Promise<string> {
+    const known = store.sha256Of(id, sizeBytes);
+    if (known) return known;
+    // Some of the bytes came before a restart.
+    const found = await objects.get(storeKeys.upload(id));
+    if (!found) throw new Problem('not-ready', 'The stored upload cannot be found now. Try again in a moment.');
+    const hash = createHash('sha256');
+    await pipeline(found.body, hash);
+    return hash.digest('hex');
+  }
+
+  async function finishOnce(id: string): Promise<Asset> {
+    const existing = await catalogue.get(id);
     if (existing) return existing;
+    const record = await recordOf(id);
+    if (!record || !isWhole(record)) throw new Problem('upload-not-found', `There is no complete upload "${id}".`);
+    const sizeBytes = receivedBytes(record);
+    await parts
+      .finish({ key: storeKeys.upload(id), handle: record.handle }, record.marks, sizeBytes)
+      .catch(refuseStore);
     try {
-      return await admit({
-        id: upload.id,
-        path: join(uploadsDir, upload.id),
-        sizeBytes: upload.offset,
-        sha256: null,
-        details: readUploadDetails(detailsOfMetadata(upload.metadata), profileNames),
-      });
+      const details = readUploadDetails(detailsOfMetadata(record.metadata), profileNames);
+      const sha256 = await sha256Of(id, sizeBytes).catch(refuseStore);
+      return await admit({ id, path: null, sizeBytes, sha256, details });
     } catch (error) {
-      if (error instanceof Problem && finalRefusals.includes(error.code)) await remove(upload.id);
+      if (error instanceof Problem && finalRefusals.includes(error.code)) {
+        await objects.delete(storeKeys.upload(id));
+        await remove(id);
+      }
       throw error;
     }
   }
 
-  function finish(upload: Upload): Promise<Asset> {
-    const running = finishing.get(upload.id);
+  function finish(id: string): Promise<Asset> {
+    const running = finishing.get(id);
     if (running) return running;
-    const run = finishOnce(upload).finally(() => finishing.delete(upload.id));
-    finishing.set(upload.id, run);
+    const run = finishOnce(id).finally(() => finishing.delete(id));
+    finishing.set(id, run);
     return run;
   }
 
-  async function isQuiet(name: string): Promise<boolean> {
-    const file = await stat(join(uploadsDir, name)).catch(() => null);
-    return !file || clock.now() - file.mtimeMs > quietMs;
-  }
-
-  async function sweepOne(id: string): Promise<void> {
-    if (finishing.has(id) || !(await isQuiet(id)) || !(await isQuiet(`${id}.json`))) return;
-    const upload = await find(id);
-    if (!upload) return remove(id);
-    if (isComplete(upload)) {
-      const asset = await finish(upload);
+  async function sweepOne(id: string, record: UploadRecord): Promise<void> {
+    if (isWhole(record)) {
+      const asset = await finish(id);
       logger.info({ assetId: asset.id }, 'finished an upload that was complete');
       return remove(id);
     }
-    const createdMs = Date.parse(upload.creation_date ?? '');
-    if (clock.now() - createdMs <= expiryMs) return;
+    if (clock.now() - Date.parse(record.createdAt) <= expiryMs) return;
     await remove(id);
-    logger.info({ uploadId: id, offset: upload.offset, sizeBytes: upload.size }, 'removed an upload that expired');
+    logger.info({ uploadId: id, sizeBytes: record.sizeBytes }, 'removed an upload that expired');
   }
 
   return {
     store,
-    find,
+    async find(id) {
+      const record = await recordOf(id);
+      return record && { offset: receivedBytes(record), sizeBytes: record.sizeBytes, isComplete: isWhole(record) };
+    },
     finish,
     remove,
-    open: async () => (await readdir(uploadsDir)).filter((name) => name.endsWith('.json')).length,
+    async open() {
+      let count = 0;
+      for await (const _one of records.list()) count += 1;
+      return count;
+    },
     async sweep() {
-      const names = await readdir(uploadsDir);
-      for (const id of new Set(names.map((name) => name.replace(/\.json$/, '')))) {
-        await sweepOne(id).catch((error: unknown) =>
+      const handles = new Set<string>();
+      for await (const { id, changedAt } of records.list()) {
+        const record = await recordOf(id);
+        if (!record) continue;
+        handles.add(record.handle);
+        if (finishing.has(id) || store.isWriting(id) || clock.now() - changedAt.getTime() <= quietMs) continue;
+        await sweepOne(id, record).catch((error: unknown) =>
           logger.warn({ err: error, uploadId: id }, 'an upload could not be finished'),
         );
       }
+      const before = new Date(clock.now() - Math.max(expiryMs, leastAbandonedMs));
+      await parts.abortUnknown(storeKeys.uploadsPrefix, handles, before);
     },
   };
 }
 
-export const isComplete = (upload: Pick<Upload, 'offset' | 'size'>): boolean => upload.offset === upload.size;
-
 /** tus knows only texts: tags come comma separated, and the names are those that tus clients use. */
-export function detailsOfMetadata(metadata: Upload['metadata']): GivenDetails {
+export function detailsOfMetadata(metadata: Readonly<Record<string, string | null>> | undefined): GivenDetails {
   const { filename, name, tags, ...others } = metadata ?? {};
   const { title, series, premiereDate, profile, packaging, sha256 } = others;
   const fileName = filename ?? name;

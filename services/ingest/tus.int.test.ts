@@ -1,5 +1,6 @@
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { appendFile, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DetailedError, Upload } from 'tus-js-client';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -60,14 +61,15 @@ const create = async (sizeBytes: number, metadata = `filename ${btoa('clip.mp4')
   });
   return { response, path: response.headers.get('location') ?? '' };
 };
-const patch = (path: string, offset: number, bytes: Uint8Array) =>
+const patch = (path: string, offset: number, bytes: Uint8Array, headers: Record<string, string> = {}) =>
   ingest.call(path, {
     method: 'PATCH',
-    headers: { ...tus, 'upload-offset': String(offset), 'content-type': 'application/offset+octet-stream' },
+    headers: { ...tus, 'upload-offset': String(offset), 'content-type': 'application/offset+octet-stream', ...headers },
     body: new Uint8Array(bytes),
   });
 const head = (path: string) => ingest.call(path, { method: 'HEAD', headers: tus });
-const uploadFiles = () => readdir(join(ingest.dir, 'scratch/ingest/uploads'));
+const uploadFiles = async () =>
+  (await ingest.leftovers()).filter((name) => /^store[/](parts|objects[/]incoming)/.test(name));
 const countAssets = async () =>
   ((await (await ingest.call('/v1/assets?limit=500')).json()) as { items: AssetView[] }).items.length;
 
@@ -185,6 +187,43 @@ describe('a resumable upload', { timeout: 60_000 }, () => {
       ).toBe(401);
   });
 
+  it('keeps nothing of bytes that do not have their checksum', async () => {
+    const options = await ingest.call('/v1/uploads', { method: 'OPTIONS' });
+    expect(options.headers.get('tus-extension')).toMatch(/checksum/);
+    expect(options.headers.get('tus-checksum-algorithm')?.split(',')).toEqual(
+      expect.arrayContaining(['md5', 'sha1', 'sha256']),
+    );
+    const { path } = await create(clips.video.length);
+    const [first, rest] = [clips.video.subarray(0, 30_000), clips.video.subarray(30_000)];
+    const sum = (algorithm: string, bytes: Uint8Array) => ({
+      'upload-checksum': `${algorithm} ${createHash(algorithm).update(bytes).digest('base64')}`,
+    });
+    expect((await patch(path, 0, first, sum('sha1', first))).status).toBe(204);
+
+    const wrong = await patch(path, 30_000, rest, sum('sha256', first));
+    expect([wrong.status, (await problemOf(wrong)).code]).toEqual([460, 'checksum-mismatch']);
+    expect((await head(path)).headers.get('upload-offset')).toBe('30000');
+    for (const bad of ['crc32 AAAAAA==', 'sha1 AAAA', 'sha1'])
+      expect((await patch(path, 30_000, rest, { 'upload-checksum': bad })).status).toBe(400);
+
+    const right = await patch(path, 30_000, rest, sum('md5', rest));
+    expect(right.status).toBe(204);
+    const asset = await assetOf(await ingest.call(`/v1/assets/${right.headers.get('nightfill-asset-id')}`));
+    expect(asset.source.sha256).toBe(createHash('sha256').update(clips.video).digest('hex'));
+  });
+
+  it('may say its length late', async () => {
+    const response = await ingest.call('/v1/uploads', {
+      method: 'POST',
+      headers: { ...tus, 'upload-defer-length': '1', 'upload-metadata': `filename ${btoa('clip.mp4')}` },
+    });
+    const path = response.headers.get('location') ?? '';
+    expect((await patch(path, 0, clips.video)).status).toBe(204);
+    const end = await patch(path, clips.video.length, Buffer.alloc(0), { 'upload-length': String(clips.video.length) });
+    const assetId = end.headers.get('nightfill-asset-id');
+    expect(await readFile(join(ingest.storeDir, 'objects/uploads', assetId ?? ''))).toEqual(clips.video);
+  });
+
   it('tells a path as its address, which is right behind any proxy', async () => {
     const { path } = await create(10);
     expect(path).toMatch(/^\/v1\/uploads\/[a-z0-9]{16}$/);
@@ -201,14 +240,23 @@ describe('what a crash leaves behind', { timeout: 60_000 }, () => {
   it('is made whole at start: a complete upload becomes its asset', async () => {
     const { path } = await create(clips.video.length);
     const id = path.split('/').at(-1) ?? '';
-    await patch(path, 0, clips.video.subarray(0, 1_000));
+    // Redis is what makes an asset needs and bytes do not.
+    await redis.stop();
+    await patch(path, 0, clips.video).catch(() => undefined);
     await ingest.kill();
-    const uploadsDir = join(ingest.dir, 'scratch/ingest/uploads');
-    await appendFile(join(uploadsDir, id), clips.video.subarray(1_000));
-    for (const name of [id, `${id}.json`]) await age(join(uploadsDir, name), 1);
-    await ingest.restart();
+    const record = join(ingest.storeDir, 'objects/incoming', id, 'upload.json');
+    expect(JSON.parse(await readFile(record, 'utf8'))).toMatchObject({
+      sizeBytes: clips.video.length,
+      marks: [expect.anything()],
+    });
+    await age(record, 1);
+    redis = await startRedisServer();
+    await ingest.restart({ NIGHTFILL_REDIS_URL: redis.url });
     await until('the asset', async () => (await ingest.call(`/v1/assets/${id}`)).ok);
-    await until('the upload is gone', async () => !(await uploadFiles()).includes(id));
+    await until('the upload is gone', async () => !(await uploadFiles()).some((name) => name.includes(id)));
+    expect((await assetOf(await ingest.call(`/v1/assets/${id}`))).source.sha256).toBe(
+      createHash('sha256').update(clips.video).digest('hex'),
+    );
   });
 
   it('is removed from the store where no asset owns it', async () => {
@@ -226,7 +274,6 @@ describe('what a crash leaves behind', { timeout: 60_000 }, () => {
   it('is removed where nobody can use it: expired uploads and broken files', async () => {
     const short = await startIngest(redis.url, { NIGHTFILL_UPLOAD_EXPIRY: '1s' });
     try {
-      const uploadsDir = join(short.dir, 'scratch/ingest/uploads');
       const response = await short.call('/v1/uploads', { method: 'POST', headers: { ...tus, 'upload-length': '10' } });
       const id = response.headers.get('location')?.split('/').at(-1) ?? '';
       expect(response.headers.get('upload-expires')).toBeTruthy();
@@ -235,12 +282,15 @@ describe('what a crash leaves behind', { timeout: 60_000 }, () => {
         async () => (await short.call(`/v1/uploads/${id}`, { method: 'HEAD', headers: tus })).status === 410,
       );
       await short.kill();
-      await writeFile(join(uploadsDir, 'no-description'), 'x');
-      for (const name of await readdir(uploadsDir)) await age(join(uploadsDir, name), 1);
+      const parts = join(short.storeDir, 'parts');
+      await writeFile(join(parts, 'uploads%2Fnobody~1'), 'x');
+      await age(join(parts, 'uploads%2Fnobody~1'), 48);
+      const record = join(short.storeDir, 'objects/incoming', id, 'upload.json');
+      await age(record, 1);
       await writeFile(join(short.dir, 'scratch/ingest/incoming/left'), 'x');
       await short.restart();
       await until('nothing is left', async () => (await short.leftovers()).length === 0);
-      await expect(stat(join(uploadsDir, id))).rejects.toThrow('ENOENT');
+      await expect(stat(record)).rejects.toThrow('ENOENT');
     } finally {
       await short.remove();
     }

@@ -3,10 +3,14 @@
 import type { Logger } from '../platform/logger.ts';
 import { type Settings, SettingsError } from '../platform/settings.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
+import type { PartUploads } from '../ports/part-uploads.ts';
 import { makeFolderObjectStore } from './folder/folder-object-store.ts';
+import { makeFolderPartUploads } from './folder/folder-part-uploads.ts';
 import { connectRedis, type RedisConnection } from './redis/connection.ts';
 import { ensureBucket } from './s3/s3-bucket.ts';
+import type { S3Options } from './s3/s3-client.ts';
 import { makeS3ObjectStore } from './s3/s3-object-store.ts';
+import { makeS3PartUploads } from './s3/s3-part-uploads.ts';
 
 export const storeSettings = ['storeUrl', 's3Region', 's3AccessKeyId', 's3SecretAccessKey', 's3PathStyle'] as const;
 export const redisSettings = ['redisUrl', 'redisPassword'] as const;
@@ -16,9 +20,24 @@ export const redisSettings = ['redisUrl', 'redisPassword'] as const;
  *
  * @throws SettingsError when the address is of neither form, ObjectStoreError when the bucket cannot be had.
  */
-export async function openObjectStore(settings: Pick<Settings, (typeof storeSettings)[number]>): Promise<ObjectStore> {
+export async function openObjectStore(settings: StoreSettings): Promise<ObjectStore> {
+  const place = storePlace(settings);
+  if ('root' in place) return makeFolderObjectStore(place);
+  await ensureBucket(place);
+  return makeS3ObjectStore(place);
+}
+
+/** Uploads in parts into the same object store, which must be open. */
+export function openPartUploads(settings: StoreSettings): PartUploads {
+  const place = storePlace(settings);
+  return 'root' in place ? makeFolderPartUploads(place) : makeS3PartUploads(place);
+}
+
+type StoreSettings = Pick<Settings, (typeof storeSettings)[number]>;
+
+function storePlace(settings: StoreSettings): { readonly root: string } | S3Options {
   const [kind, rest] = splitOnce(settings.storeUrl, ':');
-  if (kind === 'folder' && rest) return makeFolderObjectStore({ root: rest });
+  if (kind === 'folder' && rest) return { root: rest };
   const slash = rest.lastIndexOf('/');
   const endpoint = rest.slice(0, slash);
   const bucket = rest.slice(slash + 1);
@@ -26,7 +45,7 @@ export async function openObjectStore(settings: Pick<Settings, (typeof storeSett
     throw new SettingsError([
       `NIGHTFILL_STORE_URL must be folder:<path> or s3:<endpoint>/<bucket>, e.g. s3:http://127.0.0.1:8333/nightfill`,
     ]);
-  const options = {
+  return {
     endpoint,
     bucket,
     region: settings.s3Region,
@@ -34,8 +53,6 @@ export async function openObjectStore(settings: Pick<Settings, (typeof storeSett
     secretAccessKey: settings.s3SecretAccessKey,
     forcePathStyle: settings.s3PathStyle,
   };
-  await ensureBucket(options);
-  return makeS3ObjectStore(options);
 }
 
 /** Connects to Redis; an outage is logged once and mended by itself. */

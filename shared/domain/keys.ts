@@ -62,6 +62,10 @@ export const storeKeys = {
   fill: (id: string): string => `fills/${id}.json`,
   upload: (id: string): string => `uploads/${id}`,
   uploadsPrefix: 'uploads/',
+  /** An upload on its way: what is known of it, and bytes that are not yet a part of `upload(id)`. */
+  incoming: (id: string): string => `incoming/${id}/upload.json`,
+  incomingTail: (id: string, start: number, end: number): string => `incoming/${id}/tail-${start}-${end}`,
+  incomingPrefix: (id?: string): string => (id ? `incoming/${id}/` : 'incoming/'),
 } as const;
 
 const contentTypes: Readonly<Record<string, string>> = {

@@ -37,7 +37,8 @@ export async function listBoxes(path: string, from = 0): Promise<BoxListing> {
   }
 }
 
-async function readBox(file: FileHandle, offset: number, fileSizeBytes: number): Promise<BoxSpan | null> {
+/** The box whose header is at `offset`; null for what is none. */
+export async function readBox(file: FileHandle, offset: number, fileSizeBytes: number): Promise<BoxSpan | null> {
   const { buffer, bytesRead } = await file.read(Buffer.alloc(headerBytes), 0, headerBytes, offset);
   if (bytesRead < 8) return null;
   const type = buffer.toString('latin1', 4, 8);

@@ -25,6 +25,8 @@ export const problemTypes = {
   'source-unreachable': [422, 'The URL could not be fetched.'],
   'quota-exceeded': [403, 'The bytes that may be uploaded are used up.'],
   'digest-mismatch': [422, 'The bytes are not those that the digest names.'],
+  // tus 1.0, checksum extension.
+  'checksum-mismatch': [460, 'The bytes of this request are not those of its checksum.'],
   'too-many-requests': [429, 'Too many requests; try again later.'],
   internal: [500, 'Something went wrong on our side.'],
   'upstream-failed': [502, 'No upstream could deliver the bytes.'],

@@ -7,7 +7,7 @@ import { Problem } from '../../../shared/platform/problem.ts';
 import type { Catalogue } from '../../../shared/ports/catalogue.ts';
 import type { UrlImports } from '../import/url-imports.ts';
 import { assetIdHeader, type TusAnswer, uploadsPath } from '../tus-server.ts';
-import { isComplete, type TusUploads } from '../tus-uploads.ts';
+import type { TusUploads } from '../tus-uploads.ts';
 import type { UploadMetrics } from '../upload-metrics.ts';
 import { drainRequest } from './drain.ts';
 import { idParams, problems, uploadSchema } from './schemas.ts';
@@ -33,7 +33,7 @@ const empty = (description: string) => ({ description, type: 'null' });
 /**
  * tus 1.0 under `/v1/uploads`, and `GET /v1/uploads/:id` beside it.
  *
- * An upload that became an asset is no longer on the disk. It goes on answering from the asset of the same id, so that
+ * An upload that became an asset is no longer there. It goes on answering from the asset of the same id, so that
  * a client which lost the last answer learns that all is well.
  */
 export async function uploadRoutes(server: HttpServer, dependencies: UploadRoutesDependencies): Promise<void> {
@@ -88,7 +88,7 @@ export async function uploadRoutes(server: HttpServer, dependencies: UploadRoute
         tags,
         summary: 'Begin a resumable upload (tus 1.0 creation)',
         description:
-          '`Upload-Length` says the size; `Upload-Metadata` may hold `filename`, `title`, `tags` (comma separated), `series`, `premiereDate`, `profile`, `packaging` and `sha256`. A body is taken too (creation-with-upload).',
+          '`Upload-Length` says the size; `Upload-Metadata` may hold `filename`, `title`, `tags` (comma separated), `series`, `premiereDate`, `profile`, `packaging` and `sha256`. A body is taken too (creation-with-upload), and `Upload-Checksum` for it.',
         headers: tusHeaders,
         response: {
           201: empty('`Location` is the path of the upload.'),
@@ -100,6 +100,7 @@ export async function uploadRoutes(server: HttpServer, dependencies: UploadRoute
             'too-many-requests',
             'quota-exceeded',
             'unplayable-source',
+            'checksum-mismatch',
             'no-room',
           ),
         },
@@ -116,7 +117,7 @@ export async function uploadRoutes(server: HttpServer, dependencies: UploadRoute
         tags,
         summary: 'Send bytes of an upload (tus 1.0)',
         description:
-          'The answer to the last bytes carries `Nightfill-Asset-Id`. A file that is not a playable video is refused then, and the upload is gone.',
+          '`Upload-Checksum` (md5, sha1, sha256, sha512) may say what the bytes of this request are: nothing of them is kept otherwise. The answer to the last bytes carries `Nightfill-Asset-Id`. A file that is not a playable video is refused then, and the upload is gone.',
         params: idParams,
         headers: tusHeaders,
         response: {
@@ -133,6 +134,7 @@ export async function uploadRoutes(server: HttpServer, dependencies: UploadRoute
             'unplayable-source',
             'too-long',
             'digest-mismatch',
+            'checksum-mismatch',
             'not-ready',
             'no-room',
           ),
@@ -175,8 +177,8 @@ export async function uploadRoutes(server: HttpServer, dependencies: UploadRoute
     async (request, reply) => {
       const { id } = request.params;
       const upload = await uploads.find(id);
-      if (upload && !isComplete(upload)) return send(reply, await tus(request));
-      const asset = upload ? await uploads.finish(upload) : await assetOf(id);
+      if (upload && !upload.isComplete) return send(reply, await tus(request));
+      const asset = upload ? await uploads.finish(id) : await assetOf(id);
       if (!asset) return send(reply, await tus(request));
       await uploads.remove(id);
       const { sizeBytes } = asset.source;
@@ -234,8 +236,8 @@ export async function uploadRoutes(server: HttpServer, dependencies: UploadRoute
       if (running) return { ...running, assetId: (await assetOf(id)) ? id : null };
       const upload = await uploads.find(id);
       if (upload) {
-        const asset = isComplete(upload) ? await assetOf(id) : null;
-        return { id, offset: upload.offset, sizeBytes: upload.size ?? null, assetId: asset ? id : null, failure: null };
+        const asset = upload.isComplete ? await assetOf(id) : null;
+        return { id, offset: upload.offset, sizeBytes: upload.sizeBytes, assetId: asset ? id : null, failure: null };
       }
       const finished = await finishedAs(id);
       if (!finished) throw new Problem('upload-not-found', `There is no upload "${id}"; it may have expired.`);

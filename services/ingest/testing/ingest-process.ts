@@ -20,8 +20,8 @@ export interface IngestProcess {
   leftovers(): Promise<string[]>;
   /** `kill -9`. */
   kill(): Promise<void>;
-  /** Starts it again on the same folders and the same port. */
-  restart(): Promise<void>;
+  /** Starts it again on the same folders and the same port, perhaps with other settings from now on. */
+  restart(changes?: Readonly<Record<string, string>>): Promise<void>;
   /** SIGTERM; the exit code. */
   stop(): Promise<number | null>;
   remove(): Promise<void>;
@@ -34,6 +34,7 @@ export async function startIngest(
   const dir = await mkdtemp(join(tmpdir(), 'nightfill-ingest-'));
   const storeDir = join(dir, 'store');
   let port = 0;
+  let changed: Readonly<Record<string, string>> = {};
   let child: ChildProcess;
 
   async function start(): Promise<void> {
@@ -48,6 +49,7 @@ export async function startIngest(
         NIGHTFILL_LOG_LEVEL: process.env.NIGHTFILL_TEST_LOG_LEVEL ?? 'silent',
         NIGHTFILL_SHUTDOWN_GRACE: '2s',
         ...env,
+        ...changed,
       },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
@@ -88,15 +90,20 @@ export async function startIngest(
       }),
     leftovers: async () => {
       const files = await Promise.all(
-        ['scratch', 'store/objects/uploads', 'store/tmp'].map(async (folder) => {
-          const entries = await readdir(join(dir, folder), { recursive: true, withFileTypes: true }).catch(() => []);
-          return entries.filter((entry) => entry.isFile()).map((entry) => `${folder}/${entry.name}`);
-        }),
+        ['scratch', 'store/objects/uploads', 'store/objects/incoming', 'store/parts', 'store/tmp'].map(
+          async (folder) => {
+            const entries = await readdir(join(dir, folder), { recursive: true, withFileTypes: true }).catch(() => []);
+            return entries.filter((entry) => entry.isFile()).map((entry) => `${folder}/${entry.name}`);
+          },
+        ),
       );
       return files.flat();
     },
     kill: async () => void (await end('SIGKILL')),
-    restart: start,
+    restart: (changes = {}) => {
+      changed = { ...changed, ...changes };
+      return start();
+    },
     stop: () => end('SIGTERM'),
     remove: async () => {
       await end('SIGKILL');

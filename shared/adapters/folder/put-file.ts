@@ -55,7 +55,7 @@ async function writeThenName(
     await temp.handle.sync();
     await temp.handle.close();
     options.signal?.throwIfAborted();
-    await name(temp.path, objects, key, options.ifNoneMatch !== undefined);
+    await nameFile(temp.path, objects, key, options.ifNoneMatch !== undefined);
     return result;
   } finally {
     await temp.handle.close();
@@ -80,7 +80,7 @@ async function write(
 }
 
 /** Gives finished bytes their key, whole and durably. */
-async function name(temp: string, objects: string, key: string, onlyCreate: boolean): Promise<void> {
+export async function nameFile(temp: string, objects: string, key: string, onlyCreate = false): Promise<void> {
   const path = join(objects, key);
   const folder = dirname(path);
   for (let attempt = 1; ; attempt += 1) {

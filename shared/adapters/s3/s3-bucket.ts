@@ -7,6 +7,7 @@ import {
   type MultipartUpload,
   type S3Client,
 } from '@aws-sdk/client-s3';
+import { storeKeys } from '../../domain/keys.ts';
 import { makeS3Client, type S3Options } from './s3-client.ts';
 import { asStoreError, statusOf } from './s3-errors.ts';
 
@@ -53,6 +54,8 @@ async function createBucket(client: S3Client, bucket: string): Promise<void> {
 async function abortUploadsBefore(client: S3Client, options: S3Options, beforeMs: number): Promise<void> {
   for await (const { Key, UploadId, Initiated } of unfinishedUploads(client, options.bucket, options.prefix ?? '')) {
     if (!Key || !UploadId || !Initiated || Initiated.getTime() >= beforeMs) continue;
+    // Those that clients send take as long as clients may; ingest knows which are left.
+    if (Key.startsWith((options.prefix ?? '') + storeKeys.uploadsPrefix)) continue;
     await client.send(new AbortMultipartUploadCommand({ Bucket: options.bucket, Key, UploadId }));
   }
 }
