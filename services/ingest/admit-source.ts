@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import type { Asset, SourceInfo } from '../../shared/domain/asset.ts';
+import type { Asset } from '../../shared/domain/asset.ts';
 import { storeKeys } from '../../shared/domain/keys.ts';
 import { UnplayableSourceError } from '../../shared/media/unplayable.ts';
 import type { Announce } from '../../shared/platform/announce.ts';
@@ -9,7 +9,7 @@ import { type Catalogue, CatalogueError } from '../../shared/ports/catalogue.ts'
 import type { Clock } from '../../shared/ports/clock.ts';
 import type { JobQueue } from '../../shared/ports/job-queue.ts';
 import { type ObjectStore, ObjectStoreError } from '../../shared/ports/object-store.ts';
-import type { ProbeStored } from './probe-stored.ts';
+import type { Probe, ProbeStored } from './probe-stored.ts';
 import type { Quota } from './quota.ts';
 import type { UploadDetails } from './upload-details.ts';
 
@@ -24,9 +24,6 @@ export interface IncomingSource {
   readonly sha256: string | null;
   readonly details: UploadDetails;
 }
-
-/** The facts of a playable file. @throws UnplayableSourceError */
-export type Probe = (path: string) => Promise<Omit<SourceInfo, 'fileName' | 'sizeBytes' | 'sha256'>>;
 
 export interface AdmitDependencies {
   readonly probe: Probe;

@@ -1,11 +1,14 @@
 import { createWriteStream } from 'node:fs';
 import { open, rm, truncate, writeFile } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
+import type { SourceInfo } from '../../shared/domain/asset.ts';
 import { readBox } from '../../shared/media/boxes.ts';
 import { UnplayableSourceError } from '../../shared/media/unplayable.ts';
 import type { ObjectStore } from '../../shared/ports/object-store.ts';
-import type { Probe } from './admit-source.ts';
 import type { Scratch } from './scratch.ts';
+
+/** The facts of a playable file. @throws UnplayableSourceError */
+export type Probe = (path: string) => Promise<Omit<SourceInfo, 'fileName' | 'sizeBytes' | 'sha256'>>;
 
 export type ProbeStored = (key: string, sizeBytes: number) => ReturnType<Probe>;
 
