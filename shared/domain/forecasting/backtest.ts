@@ -12,7 +12,7 @@ import { firstDayOf, type History } from './history.ts';
 import { makeErrorMeter } from './interval.ts';
 import { type Family, makeFamily } from './models/family.ts';
 import { sampleSeries } from './sample.ts';
-import { boundsOf, classOf, isNew, volumeOf } from './series-class.ts';
+import { boundsOf, classOf, isNew, volumeOf, volumesOf } from './series-class.ts';
 import { makeTally, type Tally } from './tally.ts';
 import { daysOf, walk } from './walk.ts';
 import { weekdayFactors } from './weekday.ts';
@@ -38,15 +38,19 @@ export function backtest(history: History, elsewhere?: History): Backtest {
   const curve: AgeCurve = learnAgeCurve(history, factors, from, elsewhere);
   const family = makeFamily(curve);
   const tally = makeTally(family, from, until);
-  const bounds = boundsOf(history, from);
+  const volumes = volumesOf(history, from);
+  const bounds = boundsOf(volumes);
   const days = daysOf(axis, factors);
   const unforeseen = new Float64Array(until);
   const persisted = new Float64Array(until);
 
-  for (const [place, weight] of sampleSeries(history, from)) {
+  for (const [place, weight] of sampleSeries(volumes)) {
     const one = history.series(place);
     const first = firstDayOf(one);
-    const usual = classOf(volumeOf(one, first < from ? from : Math.min(until, first + firstDays)), bounds);
+    const usual = classOf(
+      first < from ? (volumes[place] ?? 0) : volumeOf(one, Math.min(until, first + firstDays)),
+      bounds,
+    );
     const tracks = family.models.map((model) => model.begin());
     const meters = family.models.map(makeErrorMeter);
     let previous = 0;

@@ -7,7 +7,7 @@
  */
 import type { DailyDemand } from '../demand.ts';
 import { dayNumber } from '../time/local-time.ts';
-import { makeColumn } from './column.ts';
+import { chunkSize, makeColumn } from './column.ts';
 
 const blockBits = 3;
 const blockCells = 1 << blockBits;
@@ -99,9 +99,14 @@ export function makeDemandTable(): DemandTable {
     visit(asset, visit) {
       let left = counts.at(asset);
       for (let block = firstBlock.at(asset); left > 0; block = nextBlock.at(block)) {
-        const until = (block << blockBits) + Math.min(left, blockCells);
-        for (let cell = block << blockBits; cell < until; cell += 1)
-          visit(columns.days.at(cell), columns.bytes.at(cell), columns.views.at(cell));
+        // A block lies within one chunk, because a chunk's size is a multiple of a block's.
+        const cell = block << blockBits;
+        const days = columns.days.chunkAt(cell);
+        const bytes = columns.bytes.chunkAt(cell);
+        const views = columns.views.chunkAt(cell);
+        const from = cell % chunkSize;
+        const until = from + Math.min(left, blockCells);
+        for (let at = from; at < until; at += 1) visit(days[at] ?? 0, bytes[at] ?? 0, views[at] ?? 0);
         left -= blockCells;
       }
     },

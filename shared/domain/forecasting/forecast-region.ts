@@ -14,7 +14,7 @@ import { intervalOf, makeErrorMeter } from './interval.ts';
 import { makeFamily } from './models/family.ts';
 import type { Day, Model } from './models/model.ts';
 import { decayOver } from './models/weighted-mean.ts';
-import { boundsOf, classOf, isNew, volumeOf } from './series-class.ts';
+import { boundsOf, classOf, isNew, volumesOf } from './series-class.ts';
 import { daysOf, walk } from './walk.ts';
 import { weekdayFactors } from './weekday.ts';
 
@@ -78,7 +78,8 @@ function forecastKnown(history: History, date: string, elsewhere: History | unde
   const number = dayNumber(date);
   const target: Day = { number, weekday: weekdayOf(number), factor: factors[weekdayOf(number)] ?? 1 };
   const { models } = makeFamily(learnAgeCurve(history, factors, until, elsewhere));
-  const bounds = boundsOf(history, until);
+  const volumes = volumesOf(history, until);
+  const bounds = boundsOf(volumes);
   const counts = new Map(seriesClasses.map((name) => [name, 0]));
   const chosen = new Map(
     seriesClasses.map((name) => {
@@ -89,7 +90,7 @@ function forecastKnown(history: History, date: string, elsewhere: History | unde
   const known: AssetForecast[] = [];
   for (let place = 0; place < history.size; place += 1) {
     const one = history.series(place);
-    const seriesClass = isNew(axis, one, number) ? 'new' : classOf(volumeOf(one, until), bounds);
+    const seriesClass = isNew(axis, one, number) ? 'new' : classOf(volumes[place] ?? 0, bounds);
     const choice = chosen.get(seriesClass);
     const model = models[choice?.model ?? 0];
     if (!choice || !model) continue;

@@ -98,7 +98,10 @@ function orderById(ids: readonly string[]): Uint32Array {
 }
 
 function makeReader({ assetIds, visit }: DemandTable, dayNumbers: readonly number[]): (asset: number) => Series {
-  const places = new Map(dayNumbers.map((day, place) => [day, place]));
+  const firstDay = dayNumbers[0] ?? 0;
+  /** By days since the first; -1 for one that is not on the axis. */
+  const places = new Int32Array((dayNumbers.at(-1) ?? firstDay) - firstDay + 1).fill(-1);
+  for (const [place, day] of dayNumbers.entries()) places[day - firstDay] = place;
   const size = dayNumbers.length;
   const series = {
     assetId: '',
@@ -111,14 +114,15 @@ function makeReader({ assetIds, visit }: DemandTable, dayNumbers: readonly numbe
   const { days, bytes, views, believed } = series;
   /** Nearly always the last place, or after it. */
   const insert = (day: number, cellBytes: number, cellViews: number): void => {
-    let at = series.length;
+    const { length } = series;
+    let at = length;
     while (at > 0 && (days[at - 1] ?? 0) > day) at -= 1;
     if (at > 0 && days[at - 1] === day) {
       bytes[at - 1] = (bytes[at - 1] ?? 0) + cellBytes;
       views[at - 1] = (views[at - 1] ?? 0) + cellViews;
       return;
     }
-    for (const values of [days, bytes, views]) if (at < series.length) values.copyWithin(at + 1, at, series.length);
+    if (at < length) for (const values of [days, bytes, views]) values.copyWithin(at + 1, at, length);
     days[at] = day;
     bytes[at] = cellBytes;
     views[at] = cellViews;
@@ -126,8 +130,8 @@ function makeReader({ assetIds, visit }: DemandTable, dayNumbers: readonly numbe
   };
   const add = (day: number, cellBytes: number, cellViews: number): void => {
     if (cellBytes === 0 && cellViews === 0) return;
-    const place = places.get(day);
-    if (place !== undefined) insert(place, cellBytes, cellViews);
+    const place = places[day - firstDay] ?? -1;
+    if (place >= 0) insert(place, cellBytes, cellViews);
   };
   return (asset) => {
     series.assetId = assetIds[asset] ?? '';

@@ -1,22 +1,19 @@
 /** Which assets a back-test looks at where there are too many for all of them. */
-import type { History } from './history.ts';
-import { volumesOf } from './series-class.ts';
 
 /** The most watched are all tested, and as many of the rest, drawn evenly. */
 const mostOfEach = 10_000;
 
 /**
- * The places of the assets with how many each stands for. Models are chosen for classes by sums over the class, which a
- * sample gives as well: errors of the most watched make most of the sum, and they are all in it. The same history gives
- * the same sample.
+ * By the assets' volumes: their places, with how many each stands for. Models are chosen for classes by sums over the
+ * class, which a sample gives as well: errors of the most watched make most of the sum, and they are all in it. The same
+ * history gives the same sample.
  */
-export function* sampleSeries(history: History, until: number): Generator<readonly [place: number, weight: number]> {
-  const { size } = history;
+export function* sampleSeries(volumes: Float64Array): Generator<readonly [place: number, weight: number]> {
+  const size = volumes.length;
   if (size <= 2 * mostOfEach) {
     for (let place = 0; place < size; place += 1) yield [place, 1];
     return;
   }
-  const volumes = volumesOf(history, until);
   const least = volumes.toSorted()[size - mostOfEach] ?? 0;
   const rest = volumes.reduce((count, volume) => count + (volume > least ? 0 : 1), 0);
   const step = Math.max(1, rest / mostOfEach);

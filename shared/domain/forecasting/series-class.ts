@@ -34,9 +34,9 @@ export function volumesOf(history: History, until: number): Float64Array {
   return volumes;
 }
 
-/** The bounds that part the assets' demand of the days before `until` into 50%, 40% and 10%. */
-export function boundsOf(history: History, until: number): Bounds {
-  const volumes = volumesOf(history, until).sort();
+/** The bounds that part the assets' demand into 50%, 40% and 10%. */
+export function boundsOf(volumesByPlace: Float64Array): Bounds {
+  const volumes = volumesByPlace.toSorted();
   let total = 0;
   for (const volume of volumes) total += volume;
   let sum = 0;
