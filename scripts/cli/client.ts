@@ -70,7 +70,10 @@ export interface Playback {
   readonly assetId: string;
   readonly version: string;
   readonly hls: string;
-  readonly dash: string;
+  /** Null where there is none: media by AES-128. */
+  readonly dash: string | null;
+  /** Where ClearKey licences are asked; null where none are needed. */
+  readonly clearKey?: string | null;
   readonly region: { readonly id: string; readonly reason: string; readonly detail: string };
   readonly appliances: readonly { readonly id: string; readonly region: string; readonly reason: string }[];
   readonly expiresAt: string;

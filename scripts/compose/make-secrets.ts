@@ -37,6 +37,7 @@ const random = () => randomBytes(32).toString('base64url');
 await once('api/api-key', random);
 await once('control/token-keys', async () => JSON.stringify({ keys: [await generateTokenKey()] }));
 const fleetSecret = await once('fleet/fleet-secret', random);
+await once('content/content-secret', random);
 for (const id of applianceIds) await once(`appliance-${id}/credential`, () => applianceCredential(fleetSecret, id));
 
 const redisPassword = await once('redis-client/password', random);

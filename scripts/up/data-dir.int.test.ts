@@ -26,6 +26,15 @@ describe('the data folder', () => {
     expect(first.fleetSecret.length).toBeGreaterThanOrEqual(32);
   });
 
+  it('adds the content secret to a folder from before there was one', async () => {
+    const { contentSecret, ...before } = await (await openDataDir(dir)).secrets();
+    await writeFile(join(dir, 'secrets.json'), JSON.stringify(before));
+    const completed = await (await openDataDir(dir)).secrets();
+    expect(completed).toMatchObject(before);
+    expect(completed.contentSecret).not.toBe(contentSecret);
+    expect(await (await openDataDir(dir)).secrets()).toEqual(completed);
+  });
+
   it('takes over a lock whose owner is gone', async () => {
     await writeFile(join(dir, 'up.lock'), '999999999');
     await (await openDataDir(dir)).lock();

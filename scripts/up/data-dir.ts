@@ -4,7 +4,7 @@
  * | path            | what |
  * |-----------------|------|
  * | `up.lock`       | process id of the running supervisor |
- * | `secrets.json`  | API key, fleet secret, token keys, Redis password; readable by the owner only; made once |
+ * | `secrets.json`  | API key, fleet secret, content secret, token keys, Redis password; readable by the owner only; made once |
  * | `ports.json`    | ports of the inner processes, kept between runs so that playback URLs outlive a restart |
  * | `access.json`   | address and key of the public API, for the command line |
  * | `store/`        | the object store |
@@ -19,6 +19,7 @@ import { generateTokenKey } from '../../shared/tokens/keys.ts';
 export interface Secrets {
   readonly apiKey: string;
   readonly fleetSecret: string;
+  readonly contentSecret: string;
   readonly redisPassword: string;
   /** JSON Web Key Set. */
   readonly tokenKeys: { readonly keys: readonly unknown[] };
@@ -87,11 +88,19 @@ async function readOrMakeSecrets(file: string): Promise<Secrets> {
     if (error.code === 'ENOENT') return null;
     throw error;
   });
-  if (text !== null) return JSON.parse(text) as Secrets;
   const random = () => randomBytes(32).toString('base64url');
+  if (text !== null) {
+    const found = JSON.parse(text) as Secrets;
+    if (found.contentSecret) return found;
+    // Folders from before media could be encrypted.
+    const completed = { ...found, contentSecret: random() };
+    await writePrivate(file, completed);
+    return completed;
+  }
   const secrets: Secrets = {
     apiKey: random(),
     fleetSecret: random(),
+    contentSecret: random(),
     redisPassword: random(),
     tokenKeys: { keys: [await generateTokenKey()] },
   };

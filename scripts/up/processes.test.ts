@@ -26,7 +26,13 @@ const groups = () =>
     },
     8_080,
   ).flat();
-const secrets = { apiKey: 'a'.repeat(20), fleetSecret: 'f'.repeat(40), redisPassword: 'r', tokenKeys: { keys: [] } };
+const secrets = {
+  apiKey: 'a'.repeat(20),
+  fleetSecret: 'f'.repeat(40),
+  contentSecret: 'c'.repeat(40),
+  redisPassword: 'r',
+  tokenKeys: { keys: [] },
+};
 
 describe('the processes of one machine', () => {
   it('hand tuning of the environment on, and neither its wiring nor its secrets', () => {

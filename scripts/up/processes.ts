@@ -42,6 +42,7 @@ export function processGroups(it: Installation, port: number): readonly (readonl
   const store = { NIGHTFILL_STORE_URL: `folder:${it.data.path('store')}` };
   const apiKey = { NIGHTFILL_API_KEY: it.secrets.apiKey };
   const fleet = { NIGHTFILL_FLEET_SECRET: it.secrets.fleetSecret };
+  const content = { NIGHTFILL_CONTENT_SECRET: it.secrets.contentSecret };
   const tokenKeys = { NIGHTFILL_TOKEN_KEYS: JSON.stringify(it.secrets.tokenKeys) };
 
   const spec = (
@@ -73,6 +74,7 @@ export function processGroups(it: Installation, port: number): readonly (readonl
         ...store,
         ...apiKey,
         ...fleet,
+        ...content,
         ...tokenKeys,
         // The console is the proxy in front of it, and tells where viewers are.
         NIGHTFILL_TRUST_PROXY: '127.0.0.1',
@@ -80,7 +82,7 @@ export function processGroups(it: Installation, port: number): readonly (readonl
     ],
     [
       inner('ingest', 'services/ingest/main.ts', { ...redis, ...store, ...apiKey }),
-      inner('transcode', 'workers/transcode/main.ts', { ...redis, ...store }),
+      inner('transcode', 'workers/transcode/main.ts', { ...redis, ...store, ...content }),
       inner('forecast', 'workers/forecast/main.ts', { ...redis, ...store, ...fleet }),
       inner('fill', 'workers/fill/main.ts', { ...redis, ...store, ...fleet }),
       ...it.appliances.map((appliance) =>

@@ -13,6 +13,7 @@ import { makeTokenVerifier } from '../../shared/tokens/playback.ts';
 import { makeAdmit } from './admit.ts';
 import { makeCallerOf } from './caller.ts';
 import { maxOpenRequests } from './config.ts';
+import { makeContentKeys } from './content-keys.ts';
 import { makeControlClient } from './control-client.ts';
 import { makeDeleteObjects } from './delete-objects.ts';
 import { makeFillObject } from './fill-object.ts';
@@ -153,6 +154,7 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
     serveRange: makeServeRange({ cache, puller, provenance }),
     provenance,
     gzip: makeGzipTable(),
+    contentKeys: makeContentKeys({ control, clock }),
     telemetry,
     traffic,
     logger,

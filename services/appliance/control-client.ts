@@ -1,14 +1,17 @@
 import { type Dispatcher, request } from 'undici';
 import type { TelemetryBatch } from '../../shared/domain/demand.ts';
 import type { ApplianceStatus } from '../../shared/domain/fleet.ts';
+import type { ObjectKey } from '../../shared/domain/keys.ts';
 import { formatApplianceBearer } from '../../shared/tokens/credentials.ts';
 
-/** What an appliance says to control. Both calls throw when control cannot be reached. */
+/** What an appliance says to control. All calls throw when control cannot be reached. */
 export interface ControlClient {
   /** @throws ControlRefusal when control answers with an error. */
   heartbeat(status: ApplianceStatus): Promise<unknown>;
   /** @throws ControlRefusal when control answers with an error. */
   telemetry(batch: TelemetryBatch): Promise<void>;
+  /** The keys of an encrypted version. @throws ControlRefusal when control answers with an error. */
+  contentKeys(id: Pick<ObjectKey, 'assetId' | 'version'>): Promise<unknown>;
 }
 
 export class ControlRefusal extends Error {
@@ -59,5 +62,7 @@ export function makeControlClient(options: ControlClientOptions): ControlClient 
     telemetry: async (batch) => {
       await post('telemetry', batch);
     },
+    contentKeys: async ({ assetId, version }) =>
+      JSON.parse(await post('content-keys', { applianceId, assetId, version })) as unknown,
   };
 }

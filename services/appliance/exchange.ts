@@ -16,6 +16,8 @@ export interface Exchange {
   onDone: (sentBytes: number) => void;
   /** False where bytes may be needed longer than until `onDone`: borrowed ones must be copied first. */
   readonly mayBorrow: boolean;
+  /** The request's body. @throws Refusal `too-large` where it has more bytes. */
+  readBody(maxBytes: number): Promise<Buffer>;
   /** Answers whole. The body of HEAD, 204 and 304 is null. */
   send(status: number, head: readonly HeaderBlock[], body: Buffer | null): void;
   /** Answers part by part, each fetched when the one before is on its way; breaks off when `parts` throws. */

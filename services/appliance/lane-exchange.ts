@@ -44,6 +44,11 @@ export class LaneExchange implements Exchange {
     return this.#fields.get(name);
   }
 
+  /** The lane takes no request that has one. */
+  readBody(): Promise<Buffer> {
+    return Promise.resolve(nothing);
+  }
+
   send(status: number, head: readonly HeaderBlock[], body: Buffer | null): void {
     const socket = this.#socket;
     if (socket.destroyed) {

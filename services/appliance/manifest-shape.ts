@@ -13,6 +13,12 @@ const shape = Type.Object({
   version: Type.String(),
   createdAt: Type.String(),
   sliceSizeBytes: Type.Literal(sliceSizeBytes),
+  encryption: Type.Optional(
+    Type.Object({
+      scheme: Type.String(),
+      keys: Type.Array(Type.Object({ id: Type.String({ pattern: '^[0-9a-f]{32}$' }) })),
+    }),
+  ),
   renditions: Type.Array(Type.Object({ id: Type.String(), kind: Type.String() })),
   files: Type.Array(
     Type.Object({

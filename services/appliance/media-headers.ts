@@ -21,6 +21,16 @@ export const preflightHeaders = headerBlock({
 });
 export const allowHeader = { allow: methods };
 
+const licenceMethods = 'POST, OPTIONS';
+export const licencePreflightHeaders = headerBlock({
+  ...corsFields,
+  'access-control-allow-methods': licenceMethods,
+  'access-control-allow-headers': 'Content-Type',
+  'access-control-max-age': '86400',
+  allow: licenceMethods,
+});
+export const licenceAllowHeader = { allow: licenceMethods };
+
 /** RFC 9211: what this cache did, with our own word for it as `detail`. */
 export function cacheStatus(applianceId: string, outcome: Outcome): string {
   const how = outcome.startsWith('hit-')

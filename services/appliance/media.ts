@@ -16,9 +16,10 @@ import type { CallerOf } from './caller.ts';
 import { makeEntrances } from './entrances.ts';
 import type { Exchange } from './exchange.ts';
 import { loopToken } from './http-source.ts';
+import { isKeyOf, isLicenceTarget, type KeyAnswerDeps, makeKeyAnswer } from './key-answer.ts';
 import type { Version } from './manifest-shape.ts';
 import { type Answer, type Asked, type MediaAnswerDeps, makeMediaAnswer } from './media-answer.ts';
-import { allowHeader, preflightHeaders } from './media-headers.ts';
+import { allowHeader, licencePreflightHeaders, preflightHeaders } from './media-headers.ts';
 import { cookieOf, parseMediaUrl } from './media-url.ts';
 import { Refusal, refuseToken } from './refusals.ts';
 import { renewedCookie } from './renewed-cookie.ts';
@@ -28,6 +29,7 @@ import type { Versions } from './versions.ts';
 import { countVisit, openVisit, type Visit, type VisitDeps } from './visit.ts';
 
 export interface MediaDeps extends MediaAnswerDeps, VisitDeps {
+export interface MediaDeps extends MediaAnswerDeps, KeyAnswerDeps {
   readonly orders: () => ApplianceOrders | null;
   readonly admit: Admit;
   readonly callerOf: CallerOf;
@@ -45,12 +47,18 @@ export const isMediaTarget = (target: string): boolean => target.startsWith('/t/
 
 export function makeMedia(deps: MediaDeps): (exchange: Exchange) => void {
   const { applianceId, traffic, versions, tombstones, orders, guard, maxOpenRequests } = deps;
-  const answerFrom = makeMediaAnswer(deps);
+  const answerMedia = makeMediaAnswer(deps);
+  const answerKey = makeKeyAnswer(deps);
+  const answerFrom = (asked: Asked, version: Version): Answer => {
+    if (isKeyOf(version, asked.url.key.path)) return answerKey(asked, version);
+    if (asked.exchange.method === 'POST') throw new Refusal('not-found', 'not-found', 'The version has no keys.');
+    return answerMedia(asked, version);
+  };
   const entrances = makeEntrances(deps.clock, () => deps.tokenGeneration() + tombstones.generation);
 
   function handle(exchange: Exchange): void {
     if (exchange.method === 'OPTIONS') {
-      exchange.send(204, [preflightHeaders], null);
+      exchange.send(204, [isLicenceTarget(exchange.target) ? licencePreflightHeaders : preflightHeaders], null);
       return;
     }
     const visit = openVisit();
@@ -72,7 +80,8 @@ export function makeMedia(deps: MediaDeps): (exchange: Exchange) => void {
   }
 
   function answer(exchange: Exchange, visit: Visit): Answer {
-    if (exchange.method !== 'GET' && exchange.method !== 'HEAD')
+    const isLicence = exchange.method === 'POST' && isLicenceTarget(exchange.target);
+    if (exchange.method !== 'GET' && exchange.method !== 'HEAD' && !isLicence)
       throw new Refusal('bad-request', 'method-not-allowed', 'Media is read with GET and HEAD.', allowHeader);
     const startedMs = performance.now();
     const current = readyOrders();

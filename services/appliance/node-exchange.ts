@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { Writable } from 'node:stream';
 import type { BodyPart, Exchange, HeaderBlock } from './exchange.ts';
+import { Refusal } from './refusals.ts';
 
 export type NodeRequest = IncomingMessage | Http2ServerRequest;
 export type NodeResponse = ServerResponse | Http2ServerResponse;
@@ -35,6 +36,7 @@ export function makeNodeExchange(
       return Array.isArray(value) ? value.join(', ') : value;
     },
     onDone: () => {},
+    readBody: (maxBytes) => collect(request, maxBytes),
     send(status, head, body) {
       writeHead(status, head);
       if (body === null) response.end();
@@ -64,6 +66,17 @@ export function makeNodeExchange(
     exchange.onDone(finished ? Number.POSITIVE_INFINITY : Math.max(0, (socket?.bytesWritten ?? 0) - writtenBefore));
   });
   return exchange;
+}
+
+async function collect(request: AsyncIterable<Buffer>, maxBytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request) {
+    length += chunk.length;
+    if (length > maxBytes) throw new Refusal('bad-request', 'too-large', `The body may have ${maxBytes} bytes.`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
 }
 
 /** A slow client holds the part that it reads, and none behind it. */

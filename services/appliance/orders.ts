@@ -48,7 +48,7 @@ export const parseOrders = (value: unknown): ApplianceOrders | null =>
 
 export interface OrdersDeps {
   readonly applianceId: string;
-  readonly control: ControlClient;
+  readonly control: Pick<ControlClient, 'heartbeat'>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly file: StateFile<ApplianceOrders>;

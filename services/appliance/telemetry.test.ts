@@ -34,7 +34,7 @@ async function open(maxBatches?: number) {
   const telemetry = makeTelemetry({
     applianceId: 'edge-1',
     clock,
-    control: { heartbeat: async () => null, ...control },
+    control,
     spool,
     logger,
   });

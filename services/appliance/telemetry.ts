@@ -40,7 +40,7 @@ export interface Telemetry {
 export interface TelemetryDeps {
   readonly applianceId: string;
   readonly clock: Clock;
-  readonly control: ControlClient;
+  readonly control: Pick<ControlClient, 'telemetry'>;
   readonly spool: TelemetrySpool;
   readonly logger: Logger;
   readonly intervalMs?: number;

@@ -16,6 +16,7 @@ import { makeGetInventory } from './fleet/inventory.ts';
 import { makeRegions } from './fleet/regions.ts';
 import { makeTakeTelemetry } from './fleet/telemetry.ts';
 import { makeAsOutage } from './outage.ts';
+import { makeGetContentKeys } from './playback/content-keys.ts';
 import { makeStartPlayback } from './playback/playback.ts';
 import { makeReports } from './reports/reports.ts';
 import { applianceRoutes } from './routes/appliances.ts';
@@ -94,6 +95,7 @@ export async function makeControlApp(deps: ControlDeps): Promise<HttpServer> {
         tokenKeys: settings.signingKeys.map(verificationKey),
       }),
       takeTelemetry: makeTakeTelemetry({ fleet, demandLog }),
+      getContentKeys: makeGetContentKeys({ ...deps, contentSecrets: settings.contentSecrets }),
     });
   });
   return server;

@@ -6,6 +6,7 @@ import type { DemandLog } from '../../shared/ports/demand-log.ts';
 import type { Documents } from '../../shared/ports/documents.ts';
 import type { Fleet } from '../../shared/ports/fleet.ts';
 import type { JobQueue } from '../../shared/ports/job-queue.ts';
+import type { ContentSecret } from '../../shared/tokens/content-keys.ts';
 import type { SigningKey } from '../../shared/tokens/keys.ts';
 import type { ReadInventory } from './fleet/inventory.ts';
 
@@ -14,6 +15,8 @@ export interface ControlSettings {
   readonly apiKey: string;
   /** The first signs; all are accepted. Never empty. */
   readonly signingKeys: readonly SigningKey[];
+  /** The first is for what is made now; empty where nothing is encrypted. */
+  readonly contentSecrets: readonly ContentSecret[];
   /** Empty: the first region by id. */
   readonly defaultRegion: string;
   readonly playbackTtlMs: number;

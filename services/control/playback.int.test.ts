@@ -4,10 +4,18 @@ import { rankAppliances } from '../../shared/domain/routing/rendezvous.ts';
 import { systemClock } from '../../shared/platform/clock.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
 import { makePortsKit, type PortsKit } from '../../shared/testing/ports-kit.ts';
+import { contentKeyOf, parseContentSecrets } from '../../shared/tokens/content-keys.ts';
 import { applianceCredential, formatApplianceBearer, pullCredential } from '../../shared/tokens/credentials.ts';
 import { makeTokenVerifier } from '../../shared/tokens/playback.ts';
 import { appliance, manifest, publishedAsset, region } from './testing/builders.ts';
-import { apiKey, fleetSecret, startControl, type TestControl } from './testing/start-control.ts';
+import {
+  apiKey,
+  bearerOfAppliance,
+  contentSecret,
+  fleetSecret,
+  startControl,
+  type TestControl,
+} from './testing/start-control.ts';
 
 const start = Date.parse('2026-11-20T14:00:00Z');
 let nowMs = start;
@@ -201,6 +209,40 @@ describe('heartbeats, orders and playback', () => {
     expect(new Set(await Promise.all(viewers.map((ip) => edgeOf('film', ip)))).size).toBe(1);
   });
 
+  it('gives an appliance the keys of an encrypted version while it may serve, and players the place to ask', async () => {
+    const [secret] = parseContentSecrets(contentSecret);
+    if (!secret) throw new Error('a secret was given');
+    const key = contentKeyOf(secret, { assetId: 'sealed', version: 'v1' }, 'video');
+    const encryption = { scheme: 'cbcs', secretId: secret.id, keys: [{ id: key.id, kind: 'video' }] } as const;
+    await ports.catalogue.create(publishedAsset('sealed'));
+    await ports.documents.putManifest(manifest('sealed', { encryption }));
+    await ports.documents.putManifest(manifest('foreign', { encryption: { ...encryption, secretId: 'gone' } }));
+    const ask = (assetId: string, id = 'b1', bearer = bearerOfAppliance('b1')) =>
+      call(
+        'POST',
+        '/internal/v1/content-keys',
+        { applianceId: id, assetId, version: 'v1' },
+        { authorization: `Bearer ${bearer}` },
+      );
+
+    const given = await ask('sealed');
+    expect(given).toMatchObject({ status: 200, body: { keys: [{ id: key.id, key: key.key.toString('base64url') }] } });
+    expect(given.headers.get('cache-control')).toBe('no-store');
+    expect((await ask('sealed', 'b2')).status).toBe(403);
+    expect((await ask('sealed', 'b1', apiKey)).status).toBe(401);
+    expect(await ask('film')).toMatchObject({ status: 404, body: { code: 'not-found' } });
+    expect(await ask('foreign')).toMatchObject({ status: 503, body: { code: 'keys-unavailable' } });
+    await heartbeat('b1');
+    const play = (assetId: string) => call<PlaybackBody>('POST', '/v1/playback', { assetId, region: 'berlin' });
+    const { clearKey, encryption: scheme, hls } = (await play('sealed')).body;
+    expect([scheme, clearKey]).toEqual(['cbcs', hls.replace('main.m3u8', 'keys/clearkey')]);
+    expect((await play('film')).body).toMatchObject({ encryption: 'none', clearKey: null });
+
+    await call('PATCH', '/v1/appliances/b1', { mode: 'disabled' });
+    expect((await ask('sealed')).status).toBe(403);
+    await call('PATCH', '/v1/appliances/b1', { mode: 'active' });
+  });
+
   it('refuses what cannot be played, each for its reason', async () => {
     await ports.catalogue.create(publishedAsset('raw', { state: 'uploaded', version: null }));
     await ports.catalogue.create(publishedAsset('trash', { state: 'deleted' }));
@@ -222,6 +264,8 @@ describe('heartbeats, orders and playback', () => {
 interface PlaybackBody {
   readonly hls: string;
   readonly dash: string;
+  readonly encryption: string;
+  readonly clearKey: string | null;
   readonly expiresAt: string;
   readonly region: { readonly id: string; readonly reason: string; readonly detail: string };
   readonly appliances: readonly { readonly id: string }[];

@@ -110,6 +110,7 @@ export const outcomes = [
   'pull-shield',
   'pull-origin',
   'not-modified',
+  'key',
   'range-not-satisfiable',
   'not-found',
   'version-gone',

@@ -5,12 +5,17 @@
  * root of the promise that a byte served is the byte published.
  */
 
+import type { Encryption, ManifestEncryption } from './encryption.ts';
+
 /** Objects are stored and checked in slices of this size; a file no larger is one slice. */
 export const sliceSizeBytes = 4 * 1024 * 1024;
 
 /** A file for each segment, or one for each rendition that players read by byte ranges. */
 export const packagings = ['segments', 'single-file'] as const;
 export type Packaging = (typeof packagings)[number];
+/** Those that each encryption can have: a byte range of a file that is encrypted as a whole could not be decrypted. */
+export const packagingsOf = (encryption: Encryption): readonly Packaging[] =>
+  encryption === 'aes-128' ? ['segments'] : packagings;
 export type RenditionKind = 'video' | 'audio';
 /** `preview`: pictures beside the media, without which everything plays. */
 export type FileRole = 'playlist' | 'init' | 'segment' | 'media' | 'preview';
@@ -69,7 +74,10 @@ export interface Manifest {
   readonly source: { readonly sha256: string; readonly sizeBytes: number };
   /** What made the bytes: profile name, packager and encoder with their versions. */
   readonly recipe: { readonly profile: string; readonly packager: string; readonly encoder: string };
-  readonly playlists: { readonly hls: string; readonly dash: string };
+  /** Absent where the media are clear. */
+  readonly encryption?: ManifestEncryption;
+  /** `dash` is null where DASH knows no such media: segments encrypted as a whole. */
+  readonly playlists: { readonly hls: string; readonly dash: string | null };
   /** A picture, and WebVTT that names small pictures along the time; absent for sound alone and in older versions. */
   readonly images?: { readonly poster: string; readonly storyboard: string };
   readonly renditions: readonly Rendition[];

@@ -48,6 +48,7 @@ export const problemTypes = {
   'report-not-found': [404, 'There is no report for this region and date.'],
   'invalid-demand': [422, 'The demand table has rows that cannot be read.'],
   'version-gone': [410, 'This version was deleted.'],
+  'keys-unavailable': [503, 'The keys of the media cannot be had now.'],
   'token-missing': [401, 'Media is served with a playback token only.'],
   'token-invalid': [401, 'The playback token is not valid.'],
   'token-expired': [401, 'The playback token has expired.'],

@@ -58,6 +58,11 @@ export const settings = {
     doc: 'Secret that all appliance credentials are derived from; known to control and workers, never to an appliance.',
     minLength: 32,
   }),
+  contentSecret: secret('NIGHTFILL_CONTENT_SECRET', {
+    doc: 'Secret that the keys of encrypted media are derived from; known to control and transcode workers, never to an appliance. Several with commas between them: the first is for new media, the others for what was made by them. Empty: nothing can be encrypted.',
+    fallback: '',
+    minLength: 32,
+  }),
   apiKey: secret('NIGHTFILL_API_KEY', { doc: 'Bearer key of the public API.', minLength: 16 }),
   tokenKeys: secret('NIGHTFILL_TOKEN_KEYS', {
     doc: 'JSON Web Key Set of the keys that sign playback tokens; the first signs, all are accepted.',

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { openCli } from '../cli.ts';
+import { failure } from '../exit.ts';
 import { formatTime } from '../format.ts';
 import { withExamples } from '../help.ts';
 import { durationOption } from '../parse.ts';
@@ -30,11 +31,16 @@ export function addPlay(program: Command): void {
         ...(ttl === undefined ? {} : { ttlS: Math.max(1, Math.round(ttl / 1_000)) }),
       });
       if (cli.json) return cli.document(playback);
-      if (only) return cli.say(playback[only]);
+      if (only) {
+        const url = playback[only];
+        if (url === null) throw failure('no-dash', 'Media encrypted by AES-128 play by HLS only; ask for --only hls.');
+        return cli.say(url);
+      }
       const [first, ...others] = playback.appliances;
       cli.facts([
         ['HLS', playback.hls],
         ['DASH', playback.dash],
+        ['licences', playback.clearKey ?? null],
         ['region', `${playback.region.id} (${playback.region.reason}): ${playback.region.detail}`],
         ['from', first ? `${first.id} (${first.reason})` : null],
         ['else', others.length > 0 ? others.map(({ id, reason }) => `${id} (${reason})`).join(', ') : null],

@@ -44,7 +44,12 @@ export interface TitleFile {
 }
 
 /** A published title of made-up bytes: a playlist, and the given files as segments of one video rendition. */
-export function makeTitle(assetId: string, segments: readonly TitleFile[], playlist = '#EXTM3U\n'): Title {
+export function makeTitle(
+  assetId: string,
+  segments: readonly TitleFile[],
+  playlist = '#EXTM3U\n',
+  over: Partial<Manifest> = {},
+): Title {
   const version = 'v1';
   const files = new Map<string, Buffer>([['master.m3u8', Buffer.from(playlist)]]);
   for (const { path, sizeBytes } of segments) files.set(path, bytesOf(`${assetId}/${path}`, sizeBytes));
@@ -95,6 +100,7 @@ export function makeTitle(assetId: string, segments: readonly TitleFile[], playl
       },
     ],
     files: entries,
+    ...over,
   };
   return { assetId, version, manifest, manifestBytes: Buffer.from(JSON.stringify(manifest)), files };
 }
@@ -109,6 +115,9 @@ export interface ControlStandIn {
   readonly statuses: ApplianceStatus[];
   readonly batches: TelemetryBatch[];
   readonly orders: Map<string, ApplianceOrders>;
+  /** Keys by `<assetId>/<version>`, as control would give them. */
+  readonly contentKeys: Map<string, readonly { readonly id: string; readonly key: string }[]>;
+  readonly keyRequests: unknown[];
   /** Closes the port; `comeBack` opens the same one. */
   goAway(): Promise<void>;
   comeBack(): Promise<void>;
@@ -118,10 +127,18 @@ export async function startControl(): Promise<ControlStandIn> {
   const statuses: ApplianceStatus[] = [];
   const batches: TelemetryBatch[] = [];
   const orders = new Map<string, ApplianceOrders>();
+  const contentKeys: ControlStandIn['contentKeys'] = new Map();
+  const keyRequests: unknown[] = [];
   const answer = (path: string, body: unknown): readonly [number, unknown] => {
     if (path === '/internal/v1/telemetry') {
       batches.push(body as TelemetryBatch);
       return [204, null];
+    }
+    if (path === '/internal/v1/content-keys') {
+      keyRequests.push(body);
+      const { assetId, version } = body as { readonly assetId: string; readonly version: string };
+      const keys = contentKeys.get(`${assetId}/${version}`);
+      return keys ? [200, { keys }] : [404, { code: 'not-found' }];
     }
     const status = body as ApplianceStatus;
     statuses.push(status);
@@ -148,6 +165,8 @@ export async function startControl(): Promise<ControlStandIn> {
     statuses,
     batches,
     orders,
+    contentKeys,
+    keyRequests,
     goAway: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -5,7 +5,8 @@ import { type Html, html } from './html.ts';
 /** As `POST /v1/playback` answers it. */
 export interface PlaybackAnswer {
   readonly hls: string;
-  readonly dash: string;
+  readonly dash: string | null;
+  readonly clearKey?: string | null;
   readonly region: { readonly id: string; readonly reason: string; readonly detail: string };
   readonly appliances: readonly { readonly id: string; readonly region: string; readonly reason: string }[];
   readonly expiresAt: string;
@@ -15,7 +16,7 @@ export const watchHtml = (asset: Pick<Asset, 'id' | 'title'>, playback: Playback
   const [best] = playback.appliances;
   return html`<article class="watch">
 <h1>${asset.title}</h1>
-<div class="screen"><video id="player" controls playsinline muted autoplay data-hls="${playback.hls}" data-library="/static/hls/hls.min.mjs" data-worker="/static/hls/hls.worker.js"></video>
+<div class="screen"><video id="player" controls playsinline muted autoplay data-hls="${playback.hls}" data-clear-key="${playback.clearKey ?? ''}" data-library="/static/hls/hls.min.mjs" data-worker="/static/hls/hls.worker.js"></video>
 <p id="trouble" class="notice" role="alert" hidden></p></div>
 <noscript><p class="notice">This player needs scripts. Any HLS player takes this address: <a href="${playback.hls}">playlist</a>.</p></noscript>
 <div class="facts">

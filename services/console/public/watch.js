@@ -64,6 +64,20 @@ function recover(reason) {
   trouble.hidden = false;
 }
 
+/** ClearKey by Encrypted Media Extensions: browsers have them on HTTPS and on localhost only. */
+function drmOptions(licenseUrl) {
+  return licenseUrl ? { emeEnabled: true, drmSystems: { 'org.w3.clearkey': { licenseUrl } } } : {};
+}
+
+/** Playlists name the keys twice; hls.js takes the first kind (`identity`) for MPEG-TS, whose samples it would decrypt itself. */
+function leaveKeysToTheBrowser(hls) {
+  const forget = (_event, { details }) => {
+    for (const { levelkeys } of details.fragments) if (levelkeys?.['org.w3.clearkey']) delete levelkeys.identity;
+  };
+  hls.on(Hls.Events.LEVEL_LOADED, forget);
+  hls.on(Hls.Events.AUDIO_TRACK_LOADED, forget);
+}
+
 const saved = JSON.parse(sessionStorage.getItem('position') ?? 'null');
 sessionStorage.removeItem('position');
 const startPosition = saved?.page === location.pathname ? saved.at : -1;
@@ -72,7 +86,8 @@ video.addEventListener('timeupdate', () => {
 });
 
 if (Hls.isSupported()) {
-  const hls = new Hls({ workerPath: video.dataset.worker, startPosition });
+  const hls = new Hls({ workerPath: video.dataset.worker, startPosition, ...drmOptions(video.dataset.clearKey) });
+  if (video.dataset.clearKey) leaveKeysToTheBrowser(hls);
   hls.on(Hls.Events.LEVEL_SWITCHED, (_event, { level }) => {
     const { height, width, bitrate } = hls.levels[level];
     rendition.textContent = `${height ? `${width} × ${height}, ` : ''}${(bitrate / 1e6).toFixed(1)} Mbit/s`;

@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Asset } from '../../../shared/domain/asset.ts';
+import { clearKeyPath, type Encryption } from '../../../shared/domain/encryption.ts';
 import type { ApplianceView } from '../../../shared/domain/fleet.ts';
 import { formatObjectKey } from '../../../shared/domain/keys.ts';
+import type { Manifest } from '../../../shared/domain/manifest.ts';
 import { makeCoverageIndex } from '../../../shared/domain/routing/coverage.ts';
 import { parseAddress } from '../../../shared/domain/routing/network.ts';
 import { type Route, routeViewer, type Spread } from '../../../shared/domain/routing/route-viewer.ts';
@@ -64,7 +66,9 @@ export function makeStartPlayback(deps: PlaybackDeps) {
       assetId: input.assetId,
       version,
       hls: url(playlists.hls),
-      dash: url(playlists.dash),
+      dash: playlists.dash === null ? null : url(playlists.dash),
+      encryption: playlists.encryption,
+      clearKey: playlists.encryption === 'cbcs' ? url(clearKeyPath) : null,
       region: { id: route.region.regionId, reason: route.region.reason, detail: route.explanation },
       appliances: route.appliances.map((appliance, index) => describe(appliance, index, input.assetId)),
       expiresAt: new Date(expiresAtS * 1_000).toISOString(),
@@ -130,7 +134,7 @@ const describe = ({ id, regionId }: ApplianceView, index: number, assetId: strin
 
 /** Playlists' names of versions, remembered: versions never change, and manifests are long. */
 function makePlaylists(documents: Documents) {
-  const remembered = new LRUCache<string, { readonly hls: string; readonly dash: string }>({ max: 10_000 });
+  const remembered = new LRUCache<string, Manifest['playlists'] & { readonly encryption: Encryption }>({ max: 10_000 });
   return async (assetId: string, version: string) => {
     const name = `${assetId}/${version}`;
     const known = remembered.get(name);
@@ -143,7 +147,8 @@ function makePlaylists(documents: Documents) {
       );
     }
     const { hls, dash } = manifest.playlists;
-    remembered.set(name, { hls, dash });
-    return { hls, dash };
+    const found = { hls, dash, encryption: manifest.encryption?.scheme ?? ('none' as const) };
+    remembered.set(name, found);
+    return found;
   };
 }

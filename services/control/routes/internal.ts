@@ -6,13 +6,15 @@ import { Problem } from '../../../shared/platform/problem.ts';
 import { applianceOfBearer } from '../../../shared/tokens/credentials.ts';
 import type { Heartbeat as RunHeartbeat } from '../fleet/heartbeat.ts';
 import type { TakeTelemetry } from '../fleet/telemetry.ts';
+import type { GetContentKeys } from '../playback/content-keys.ts';
 import { Empty } from '../schemas/common.ts';
-import { Heartbeat, TelemetrySchema } from '../schemas/internal.ts';
+import { ContentKeysRequestSchema, Heartbeat, TelemetrySchema } from '../schemas/internal.ts';
 
 export interface InternalDeps {
   readonly fleetSecret: string;
   readonly heartbeat: RunHeartbeat;
   readonly takeTelemetry: TakeTelemetry;
+  readonly getContentKeys: GetContentKeys;
 }
 
 /** Ways of appliances only (docs/internal-api.md); no part of the public API, and the console never passes them on. */
@@ -36,6 +38,12 @@ export async function internalRoutes(server: HttpServer, deps: InternalDeps): Pr
       await deps.takeTelemetry(body);
       return reply.code(204).send(null);
     },
+  );
+
+  server.post(
+    '/internal/v1/content-keys',
+    { schema: { hide: true, body: ContentKeysRequestSchema } },
+    async ({ body }, reply) => reply.header('cache-control', 'no-store').send(await deps.getContentKeys(body)),
   );
 }
 

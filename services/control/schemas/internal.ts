@@ -12,6 +12,8 @@ import { StatusSchema } from './fleet.ts';
 export const Heartbeat = StatusSchema;
 
 const idText = Type.String({ minLength: 1, maxLength: 63, pattern: '^[a-z0-9][a-z0-9-]*$' });
+export const ContentKeysRequestSchema = Type.Object({ applianceId: idText, assetId: idText, version: idText });
+
 const total = Type.Integer({ minimum: 0 });
 
 export const TelemetrySchema = documentSchema<TelemetryBatch>()(

@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { type Encryption, encryptions } from '../../../shared/domain/encryption.ts';
 import { regionReasons } from '../../../shared/domain/routing/select-region.ts';
 import { Id, Timestamp } from './common.ts';
 import { documentSchema } from './document-schema.ts';
@@ -24,7 +25,9 @@ export interface Playback {
   readonly assetId: string;
   readonly version: string;
   readonly hls: string;
-  readonly dash: string;
+  readonly dash: string | null;
+  readonly encryption: Encryption;
+  readonly clearKey: string | null;
   readonly region: { readonly id: string; readonly reason: (typeof regionReasons)[number]; readonly detail: string };
   readonly appliances: readonly { readonly id: string; readonly region: string; readonly reason: string }[];
   readonly expiresAt: string;
@@ -35,7 +38,13 @@ export const PlaybackSchema = documentSchema<Playback>()(
     assetId: Type.String(),
     version: Type.String(),
     hls: Type.String({ description: 'Signed URL of the HLS playlist, on the first appliance.' }),
-    dash: Type.String({ description: 'Signed URL of the DASH manifest, on the first appliance.' }),
+    dash: Type.Union([Type.String(), Type.Null()], {
+      description: 'Signed URL of the DASH manifest, on the first appliance; null where there is none (AES-128).',
+    }),
+    encryption: Type.Unsafe<Encryption>(Type.Enum([...encryptions])),
+    clearKey: Type.Union([Type.String(), Type.Null()], {
+      description: 'Where players ask ClearKey licences (CBCS), by POST; null where none are needed.',
+    }),
     region: Type.Object({
       id: Type.String(),
       reason: Type.Enum([...regionReasons]),

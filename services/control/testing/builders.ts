@@ -41,7 +41,7 @@ export const publishedAsset = (id: string, over: Partial<Asset> = {}): Asset => 
   ...over,
 });
 
-export const manifest = (assetId: string): Manifest => ({
+export const manifest = (assetId: string, over: Partial<Manifest> = {}): Manifest => ({
   schema: 1,
   assetId,
   version: 'v1',
@@ -56,6 +56,7 @@ export const manifest = (assetId: string): Manifest => ({
   playlists: { hls: 'main.m3u8', dash: 'main.mpd' },
   renditions: [],
   files: [],
+  ...over,
 });
 
 export const forecast = (regionId: string, date: string): Forecast => ({

@@ -2,6 +2,7 @@ import type { ApplianceOrders, ApplianceStatus } from '../../../shared/domain/fl
 import { makeLogger } from '../../../shared/platform/logger.ts';
 import { makeMetrics } from '../../../shared/platform/metrics.ts';
 import type { Clock } from '../../../shared/ports/clock.ts';
+import { parseContentSecrets } from '../../../shared/tokens/content-keys.ts';
 import { applianceCredential, formatApplianceBearer } from '../../../shared/tokens/credentials.ts';
 import { generateTokenKey } from '../../../shared/tokens/keys.ts';
 import { makeControlApp } from '../app.ts';
@@ -9,6 +10,7 @@ import type { ControlDeps } from '../deps.ts';
 import { makeReadInventory } from '../fleet/inventory-client.ts';
 
 export const apiKey = 'an-api-key-for-this-test';
+export const contentSecret = 'a-content-secret-of-more-than-32-characters';
 export const fleetSecret = 'a-fleet-secret-of-more-than-32-characters';
 
 export type Doc = Readonly<Record<string, unknown>> & {
@@ -39,6 +41,7 @@ export async function startControl(ports: Ports, clock: Clock) {
       fleetSecret,
       apiKey,
       signingKeys: [await generateTokenKey('ES256')],
+      contentSecrets: parseContentSecrets(contentSecret),
       defaultRegion: '',
       playbackTtlMs: 3_600_000,
       planLeadMs: 600_000,
