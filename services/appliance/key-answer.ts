@@ -69,7 +69,7 @@ export function makeKeyAnswer({ applianceId, contentKeys, traffic }: KeyAnswerDe
 
   function finish({ exchange, visit, startedMs }: Asked, contentType: string, body: Buffer): 'sent' {
     visit.outcome = 'key';
-    visit.parts.push({ outcome: 'key', bytes: body.length });
+    visit.parts.push({ outcome: 'key', bytes: body.length, slice: null, cause: undefined });
     const tookMs = performance.now() - startedMs;
     traffic.firstByte('key', tookMs / 1_000);
     const head = headerBlock({

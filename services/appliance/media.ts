@@ -28,8 +28,7 @@ import type { Tombstones } from './tombstones.ts';
 import type { Versions } from './versions.ts';
 import { countVisit, openVisit, type Visit, type VisitDeps } from './visit.ts';
 
-export interface MediaDeps extends MediaAnswerDeps, VisitDeps {
-export interface MediaDeps extends MediaAnswerDeps, KeyAnswerDeps {
+export interface MediaDeps extends MediaAnswerDeps, KeyAnswerDeps, VisitDeps {
   readonly orders: () => ApplianceOrders | null;
   readonly admit: Admit;
   readonly callerOf: CallerOf;
