@@ -233,12 +233,12 @@ async function readInit(source: StreamSource, playlistUri: string, map: RawMap):
     );
     if (bytes.length < (map.byteRange?.length ?? fileSizeBytes)) throw new Error('is cut off or too large');
     const tracks = readFragmented(bytes).map(
-      ({ kind, codecs, width, height, channels, hdr }): Track => ({
+      ({ kind, codecs, width, height, channels, videoRange }): Track => ({
         kind,
         codec: codecs,
         size: width && height ? { width, height } : null,
         channels,
-        hdr,
+        videoRange,
       }),
     );
     return { bytes, tracks };

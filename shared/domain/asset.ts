@@ -46,6 +46,8 @@ export interface SourceVideo {
   readonly frameRate: number;
   readonly pixelFormat: string;
   readonly hdr: boolean;
+  /** Which transfer curve HDR has; absent for SDR. */
+  readonly transfer?: 'pq' | 'hlg';
 }
 
 export interface SourceAudio {

@@ -16,6 +16,8 @@ export type Packaging = (typeof packagings)[number];
 /** Those that each encryption can have: a byte range of a file that is encrypted as a whole could not be decrypted. */
 export const packagingsOf = (encryption: Encryption): readonly Packaging[] =>
   encryption === 'aes-128' ? ['segments'] : packagings;
+/** As EXT-X-STREAM-INF's VIDEO-RANGE has it. */
+export type VideoRange = 'SDR' | 'PQ' | 'HLG';
 export type RenditionKind = 'video' | 'audio';
 /** `preview`: pictures beside the media, without which everything plays. */
 export type FileRole = 'playlist' | 'init' | 'segment' | 'media' | 'preview';
@@ -33,6 +35,8 @@ export interface Rendition {
   readonly width: number | null;
   readonly height: number | null;
   readonly frameRate: number | null;
+  /** Of video, by its colour box; absent: SDR. */
+  readonly videoRange?: VideoRange;
   readonly channels: number | null;
   readonly sampleRateHz: number | null;
   /** BCP 47, of sound; null where the source did not say. */

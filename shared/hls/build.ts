@@ -3,7 +3,7 @@
  *
  * All URIs are relative, so that a token in a path prefix is inherited by every playlist and segment.
  */
-import type { Rendition } from '../domain/manifest.ts';
+import type { Rendition, VideoRange } from '../domain/manifest.ts';
 import { stringify, types } from './engine.ts';
 
 /** Fragmented MP4 (EXT-X-MAP outside of I-frame playlists) needs 6; 7 is what fMP4 players look for (RFC 8216 §7). */
@@ -22,6 +22,7 @@ export type MasterRendition = Pick<
   | 'width'
   | 'height'
   | 'frameRate'
+  | 'videoRange'
   | 'channels'
   | 'language'
   | 'name'
@@ -38,7 +39,9 @@ export interface IframeRendition {
 /**
  * The multivariant playlist. Every variant carries the one audio group, when there is one, and its bit rates (the most
  * that any choice of sound adds) and codecs in its own (§4.3.4.2). The variant to start with comes first, then the others,
- * best first. Without video, the first sound is the variant.
+ * best first, codec by codec: each is a ladder of its own, and there is no SCORE to draw a player from one to another. The
+ * first codec is that of the first rendition, which players that know no other take. Where there is HDR, every variant says
+ * its VIDEO-RANGE (Apple 9.16). Without video, the first sound is the variant.
  */
 export function buildMasterPlaylist(renditions: readonly MasterRendition[]): string {
   const audio = renditions.filter(({ kind }) => kind === 'audio');
@@ -48,12 +51,20 @@ export function buildMasterPlaylist(renditions: readonly MasterRendition[]): str
   );
   const group = audio.map((rendition, index) => audioRendition(rendition, index === 0));
   const heads = videos.length > 0 ? videos : audio.slice(0, 1);
-  const variants = heads.map((head) => variantOf(head, audio, group));
-  const iframes = videos.flatMap((video) => (video.iframes ? [iframeVariant(video, video.iframes)] : []));
+  const isMixed = videos.some(({ videoRange = 'SDR' }) => videoRange !== 'SDR');
+  const rangeOf = ({ videoRange = 'SDR' }: MasterRendition) => (isMixed ? { videoRange } : {});
+  const variants = heads.map((head) => variantOf(head, audio, group, rangeOf(head)));
+  const iframes = videos.flatMap((video) =>
+    video.iframes ? [iframeVariant(video, video.iframes, rangeOf(video))] : [],
+  );
   return text(new types.MasterPlaylist({ version, independentSegments: true, variants: [...variants, ...iframes] }));
 }
 
-function variantOf(head: MasterRendition, audio: readonly MasterRendition[], group: readonly object[]) {
+interface Range {
+  readonly videoRange?: VideoRange;
+}
+
+function variantOf(head: MasterRendition, audio: readonly MasterRendition[], group: readonly object[], range: Range) {
   const own = head.kind === 'video' ? head : null;
   return new types.Variant({
     uri: head.playlist,
@@ -62,11 +73,12 @@ function variantOf(head: MasterRendition, audio: readonly MasterRendition[], gro
     codecs: [...new Set([...(own ? [own.codecs] : []), ...audio.map(({ codecs }) => codecs)])].join(','),
     ...sizeOf(head),
     ...(head.frameRate ? { frameRate: head.frameRate } : {}),
+    ...range,
     audio: group,
   });
 }
 
-const iframeVariant = (video: MasterRendition, iframes: IframeRendition) =>
+const iframeVariant = (video: MasterRendition, iframes: IframeRendition, range: Range) =>
   new types.Variant({
     uri: iframes.playlist,
     isIFrameOnly: true,
@@ -74,6 +86,7 @@ const iframeVariant = (video: MasterRendition, iframes: IframeRendition) =>
     averageBandwidth: iframes.averageBandwidthBps,
     codecs: video.codecs,
     ...sizeOf(video),
+    ...range,
   });
 
 const sizeOf = ({ width, height }: MasterRendition) => (width && height ? { resolution: { width, height } } : {});
@@ -97,12 +110,21 @@ const audioRendition = ({ playlist, channels, language, name }: MasterRendition,
   ...(channels ? { channels: String(channels) } : {}),
 });
 
+/** What a decoder has to be set up for. */
+const groupOf = ({ codecs, videoRange = 'SDR' }: MasterRendition): string => `${codecs.split('.')[0]} ${videoRange}`;
+
 function startFirst(videos: readonly MasterRendition[], audioBps: number): MasterRendition[] {
-  const bestFirst = videos.toSorted((a, b) => b.averageBandwidthBps - a.averageBandwidthBps);
+  const groups = [...new Set(videos.map(groupOf))];
+  const ladders = groups.map((group) =>
+    videos
+      .filter((video) => groupOf(video) === group)
+      .toSorted((a, b) => b.averageBandwidthBps - a.averageBandwidthBps),
+  );
+  const [first = []] = ladders;
   const distance = ({ averageBandwidthBps }: MasterRendition): number =>
     Math.abs(Math.log(Math.max(1, averageBandwidthBps + audioBps) / firstVariantBps));
-  const start = bestFirst.toSorted((a, b) => distance(a) - distance(b))[0];
-  return start ? [start, ...bestFirst.filter((video) => video !== start)] : [];
+  const start = first.toSorted((a, b) => distance(a) - distance(b))[0];
+  return start ? [start, ...ladders.flat().filter((video) => video !== start)] : [];
 }
 
 export interface MediaSegment {

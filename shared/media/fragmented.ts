@@ -4,10 +4,11 @@
  * Media data is never needed; callers leave it out.
  */
 import { createFile, MP4BoxBuffer, type Sample, type Track } from 'mp4box';
+import type { VideoRange } from '../domain/manifest.ts';
 
 export interface FragmentedTrack {
   readonly kind: 'video' | 'audio' | 'other';
-  /** RFC 6381, e.g. `avc1.64001f`. */
+  /** RFC 6381, e.g. `avc1.64001f`. AV1 has its colours in it where they are not those of SDR. */
   readonly codecs: string;
   /** Ticks a second. */
   readonly timescale: number;
@@ -16,8 +17,8 @@ export interface FragmentedTrack {
   readonly height: number | null;
   readonly channels: number | null;
   readonly sampleRateHz: number | null;
-  /** By the transfer characteristics of its colour box (ISO/IEC 23091-2): PQ and HLG; null without such a box. */
-  readonly hdr: boolean | null;
+  /** By the transfer characteristics of its colour box (ISO/IEC 23091-2); null without such a box. */
+  readonly videoRange: VideoRange | null;
   /** In decode order over all fragments. */
   readonly samples: readonly FragmentSample[];
 }
@@ -57,15 +58,16 @@ const kinds: Readonly<Record<string, FragmentedTrack['kind']>> = { video: 'video
 
 function trackOf(track: Track, samples: readonly Sample[], description: unknown): FragmentedTrack {
   const kind = kinds[track.type ?? ''] ?? 'other';
+  const colour = colourOf(description);
   return {
     kind,
-    codecs: track.codec,
+    codecs: codecsOf(track.codec, description, colour),
     timescale: track.timescale,
     width: kind === 'video' ? Math.round(track.track_width) || (track.video?.width ?? null) : null,
     height: kind === 'video' ? Math.round(track.track_height) || (track.video?.height ?? null) : null,
     channels: aacChannels(description) ?? track.audio?.channel_count ?? null,
     sampleRateHz: track.audio?.sample_rate ?? null,
-    hdr: hdrOf(description),
+    videoRange: colour && rangeOf(colour),
     samples: samples.map(({ moof_number, dts, duration, size, is_sync }) => ({
       // mp4box counts them from 1.
       fragment: (moof_number ?? 1) - 1,
@@ -77,17 +79,47 @@ function trackOf(track: Track, samples: readonly Sample[], description: unknown)
   };
 }
 
-/** PQ and HLG */
-const hdrTransfers = [16, 18];
+/** Code points of ISO/IEC 23091-2. */
+interface Colour {
+  readonly primaries: number;
+  readonly transfer: number;
+  readonly matrix: number;
+  readonly fullRange: number;
+}
 
-/** From the boxes inside a sample entry. */
-function hdrOf(description: unknown): boolean | null {
+const pq = 16;
+const hlg = 18;
+const rangeOf = ({ transfer }: Colour): VideoRange => (transfer === pq ? 'PQ' : transfer === hlg ? 'HLG' : 'SDR');
+
+/** From the colour box inside a sample entry. */
+function colourOf(description: unknown): Colour | null {
   const boxes = property(description, 'boxes');
   for (const box of Array.isArray(boxes) ? boxes : []) {
     const transfer = property(box, 'transfer_characteristics');
-    if (typeof transfer === 'number') return hdrTransfers.includes(transfer);
+    if (typeof transfer === 'number')
+      return {
+        primaries: number(box, 'colour_primaries'),
+        transfer,
+        matrix: number(box, 'matrix_coefficients'),
+        fullRange: number(box, 'full_range_flag'),
+      };
   }
   return null;
+}
+
+/**
+ * What the short form leaves out is BT.709 (AV1 in ISOBMFF §5), so HDR needs the long one:
+ * `av01.0.08M.10.0.110.09.16.09.0`.
+ */
+function codecsOf(codec: string, description: unknown, colour: Colour | null): string {
+  if (!/^av01\.\d\.\d\d[MH]\.\d\d$/.test(codec) || !colour || rangeOf(colour) === 'SDR') return codec;
+  const config = property(description, 'av1C');
+  const [x, y] = [number(config, 'chroma_subsampling_x'), number(config, 'chroma_subsampling_y')];
+  const position = x === 1 && y === 1 ? number(config, 'chroma_sample_position') : 0;
+  const two = (code: number): string => String(code).padStart(2, '0');
+  const { primaries, transfer, matrix, fullRange } = colour;
+  const samples = `${number(config, 'monochrome')}.${x}${y}${position}`;
+  return `${codec}.${samples}.${two(primaries)}.${two(transfer)}.${two(matrix)}.${fullRange}`;
 }
 
 const decoderConfig = 4;
@@ -111,6 +143,11 @@ function aacChannels(description: unknown): number | null {
   const [objectType, frequencyIndex] = [bits >> 11, (bits >> 7) & 0xf];
   // Escape values move the field; nobody uses them for what we meet.
   return objectType === 31 || frequencyIndex === 15 ? null : (aacConfigurations[(bits >> 3) & 0xf] ?? null);
+}
+
+function number(value: unknown, name: string): number {
+  const found = property(value, name);
+  return typeof found === 'number' ? found : 0;
 }
 
 const property = (value: unknown, name: string): unknown =>

@@ -140,8 +140,13 @@ function videoOf(stream: ProbedStream): SourceVideo {
     height,
     frameRate: fps(rate),
     pixelFormat: stream.pix_fmt ?? 'unknown',
-    hdr: ['smpte2084', 'arib-std-b67'].includes(stream.color_transfer ?? ''),
+    ...hdrOf(stream.color_transfer),
   };
+}
+
+function hdrOf(transfer: string | undefined): Pick<SourceVideo, 'hdr' | 'transfer'> {
+  if (transfer === 'smpte2084') return { hdr: true, transfer: 'pq' };
+  return transfer === 'arib-std-b67' ? { hdr: true, transfer: 'hlg' } : { hdr: false };
 }
 
 function displaySize(stream: ProbedStream): { readonly width: number; readonly height: number } {

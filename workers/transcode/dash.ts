@@ -1,5 +1,6 @@
 /** The DASH manifest (ISO/IEC 23009-1) over the same segments as HLS. */
 import { XMLBuilder } from 'fast-xml-parser';
+import type { VideoRange } from '../../shared/domain/manifest.ts';
 import type { FrameRate } from '../../shared/media/frame-rate.ts';
 import type { Segment } from './cut.ts';
 
@@ -10,6 +11,7 @@ export interface DashRendition {
   readonly bandwidthBps: number;
   readonly width: number | null;
   readonly height: number | null;
+  readonly videoRange?: VideoRange;
   readonly channels: number | null;
   readonly sampleRateHz: number | null;
   readonly language?: string | null;
@@ -54,15 +56,16 @@ const builder = new XMLBuilder({
 });
 
 /**
- * A static presentation of one period. All video renditions have the same segment boundaries, so they share one
- * timeline; all URLs are relative.
+ * A static presentation of one period. Every codec and range of video is a set of its own, in which alone players switch;
+ * those of the first come first, for players that take what they find. All have the same segment boundaries; all URLs are
+ * relative.
  */
 export function buildMpd(input: DashInput): string {
   const { durationS, targetDurationS, renditions } = input;
   const videos = renditions.filter(({ kind }) => kind === 'video');
   const audios = renditions.filter(({ kind }) => kind === 'audio');
   const sets = [
-    ...(videos.length > 0 ? [adaptationSet('video', videos, 'main', input)] : []),
+    ...videoSets(videos).map((members) => adaptationSet('video', members, 'main', input)),
     ...audios.map((audio, index) => adaptationSet('audio', [audio], index === 0 ? 'main' : 'alternate', input)),
   ];
   const mpd: Element = {
@@ -82,6 +85,10 @@ export function buildMpd(input: DashInput): string {
   return `<?xml version="1.0" encoding="UTF-8"?>\n${builder.build({ MPD: mpd })}`;
 }
 
+const videoSets = (videos: readonly DashRendition[]): DashRendition[][] => [
+  ...Map.groupBy(videos, ({ codecs, videoRange = 'SDR' }) => `${codecs.split('.')[0]} ${videoRange}`).values(),
+];
+
 const seconds = (value: number): string => `PT${Number(value.toFixed(6))}S`;
 const segmentSeconds = ({ segments, timescale }: DashRendition): number[] =>
   segments.map(({ durationTicks }) => durationTicks / timescale);
@@ -100,6 +107,7 @@ function adaptationSet(
     ...(first?.language ? { '@lang': first.language } : {}),
     ...(first?.single ? { '@subsegmentAlignment': 'true', '@subsegmentStartsWithSAP': 1 } : aligned),
     ...(rate ? { '@frameRate': rate } : {}),
+    ...colourOf(first?.videoRange),
     Role: { '@schemeIdUri': 'urn:mpeg:dash:role:2011', '@value': role },
     ...(first?.name && kind === 'audio' ? { Label: { '#text': first.name } } : {}),
     ...(first?.single
@@ -115,6 +123,22 @@ function adaptationSet(
         }),
     Representation: members.map((rendition) => representation(rendition)),
   };
+}
+
+const cicp = (name: string, value: number): Element => ({
+  '@schemeIdUri': `urn:mpeg:mpegB:cicp:${name}`,
+  '@value': value,
+});
+const bt2020 = [cicp('ColourPrimaries', 9), cicp('MatrixCoefficients', 9)];
+
+/**
+ * By ISO/IEC 23091-2. A player that does not know PQ must leave the set alone; HLG on a screen that only knows BT.2020 is
+ * watchable, so its curve need not be known (DASH-IF IOP, as DVB has it).
+ */
+function colourOf(range: VideoRange = 'SDR'): Element {
+  if (range === 'PQ') return { EssentialProperty: [...bt2020, cicp('TransferCharacteristics', 16)] };
+  if (range === 'HLG') return { EssentialProperty: bt2020, SupplementalProperty: cicp('TransferCharacteristics', 18) };
+  return {};
 }
 
 const aligned = { '@segmentAlignment': 'true', '@startWithSAP': 1 };

@@ -3,7 +3,9 @@ import type { SourceInfo } from '../../shared/domain/asset.ts';
 import { containedInput } from '../../shared/media/containment.ts';
 import type { FrameRate } from '../../shared/media/frame-rate.ts';
 import type { Ladder, Rung } from './ladder.ts';
+import { filtersOf, type Picture, pictureOf } from './picture.ts';
 import type { Recipe } from './recipe.ts';
+import { relativeWork, videoEncoderArgs } from './video-encoders.ts';
 
 /** One rendition's file, as ffmpeg writes it: an initialisation part, then fragments (CMAF chunks). */
 export interface EncodeOutput {
@@ -57,10 +59,10 @@ export function divide({ source, ladder, audio }: EncodePlan, runs: number): Enc
   const count = jumpingClocks.includes(source.container) ? 1 : Math.min(runs, rungs.length);
   const parts = Array.from({ length: Math.max(1, count) }, () => ({ rungs: [] as number[], work: 0 }));
   const lightest = () => parts.reduce((least, part) => (part.work < least.work ? part : least));
-  for (const [index, { width, height }] of rungs.entries()) {
+  for (const [index, { codec, width, height }] of rungs.entries()) {
     const part = lightest();
     part.rungs.push(index);
-    part.work += width * height;
+    part.work += width * height * relativeWork[codec];
   }
   const withAudio = audio.length > 0 ? lightest() : null;
   return parts.map((part) => ({ rungs: part.rungs, audio: part === withAudio }));
@@ -104,22 +106,41 @@ function filterGraph(plan: EncodePlan, part: EncodePart): string {
 
 function pictureChains({ source, ladder }: EncodePlan, part: EncodePart): string[] {
   if (!ladder || part.rungs.length === 0) return [];
+  const video = source.video ?? unknownVideo;
   const { rungs, frameRate } = ladder;
-  const common = [
+  const decoded = [
     '[0:V:0]yadif=deint=interlaced',
     `fps=${frameRate.numerator}/${frameRate.denominator}:start_time=0`,
-    ...rungs.slice(0, 1).map(scaleTo),
-    ...(source.video?.hdr ? [hdrToSdr] : []),
-    'format=yuv420p',
-    `split=${part.rungs.length}`,
   ].join(',');
-  const labels = part.rungs.map((index) => `[s${index}]`).join('');
-  const scaled = part.rungs.map((index) => {
-    const rung = rungs[index];
-    return `[s${index}]${rung && index > 0 ? scaleTo(rung) : 'null'}[v${index}]`;
+  const looks = new Map<string, { readonly picture: Picture; readonly all: Rung[]; readonly wanted: number[] }>();
+  for (const [index, rung] of rungs.entries()) {
+    const picture = pictureOf(rung.codec, video);
+    const key = `${picture.range}${picture.bits}`;
+    const look = looks.get(key) ?? { picture, all: [], wanted: [] };
+    looks.set(key, look);
+    look.all.push(rung);
+    if (part.rungs.includes(index)) look.wanted.push(index);
+  }
+  const used = [...looks.values()].filter(({ wanted }) => wanted.length > 0);
+  const chains = used.flatMap(({ picture, all, wanted }, number) => {
+    // The largest of all, not of this part: a rung is made by the same steps whoever makes it.
+    const [largest] = all.toSorted((a, b) => b.width * b.height - a.width * a.height);
+    if (!largest) return [];
+    const input = used.length > 1 ? `[l${number}]` : `${decoded},`;
+    const common = [...filtersOf(picture, video, scaleTo(largest)), `split=${wanted.length}`].join(',');
+    const labels = wanted.map((index) => `[s${index}]`).join('');
+    const scaled = wanted.map((index) => {
+      const rung = rungs[index];
+      return `[s${index}]${rung && !isSameSize(rung, largest) ? scaleTo(rung) : 'null'}[v${index}]`;
+    });
+    return [`${input}${common}${labels}`, ...scaled];
   });
-  return [`${common}${labels}`, ...scaled];
+  if (used.length < 2) return chains;
+  return [`${decoded},split=${used.length}${used.map((_, number) => `[l${number}]`).join('')}`, ...chains];
 }
+
+const unknownVideo = { pixelFormat: 'unknown', hdr: false };
+const isSameSize = (a: Rung, b: Rung): boolean => a.width === b.width && a.height === b.height;
 
 /** Every track is made continuous once and then mixed for each of its renditions. */
 function soundChains(plan: EncodePlan): string[] {
@@ -134,31 +155,18 @@ function soundChains(plan: EncodePlan): string[] {
 const scaleTo = ({ width, height }: Rung): string =>
   `scale=${width}:${height}:flags=bicubic+accurate_rnd+bitexact:out_range=tv,setsar=1`;
 
-/** HDR10 and HLG to BT.709: to linear light, compressed by Hable's curve, and back. */
-const hdrToSdr = [
-  'zscale=pin=bt2020:min=bt2020nc:t=linear:npl=100',
-  'format=gbrpf32le',
-  'zscale=p=bt709',
-  'tonemap=tonemap=hable:desat=0',
-  'zscale=t=bt709:m=bt709:r=tv',
-].join(',');
-
 const movFlags = '+cmaf+delay_moov+default_base_moof+skip_trailer+skip_sidx';
 const withoutTraces = ['-map_metadata', '-1', '-map_chapters', '-1', '-flags', '+bitexact', '-fflags', '+bitexact'];
 
-function videoArgs({ recipe, ladder, video }: EncodePlan, index: number): string[] {
-  const { crf, preset } = recipe.profile;
+function videoArgs({ recipe, source, ladder, video }: EncodePlan, index: number): string[] {
   const rung = ladder?.rungs[index];
   if (!ladder || !rung) throw new RangeError(`there is no rung ${index}`);
-  const { maxRateBps, bufferBits } = rung;
-  const rate = ladder.frameRate;
+  const picture = pictureOf(rung.codec, source.video ?? unknownVideo);
+  const { profile, gopS } = recipe;
   return [
-    ...['-map', `[v${index}]`, '-c:v', 'libx264', '-preset', preset, '-profile:v', 'high', '-pix_fmt', 'yuv420p'],
-    ...['-crf', `${crf}`, '-maxrate', `${maxRateBps}`, '-bufsize', `${bufferBits}`],
-    ...['-threads', '1', '-fps_mode', 'cfr', '-sc_threshold', '0', '-forced-idr', '1'],
-    ...['-force_key_frames', `expr:gte(t,n_forced*${recipe.gopS})`, '-g', `${gopLimit(rate, recipe.gopS)}`],
+    ...['-map', `[v${index}]`, ...videoEncoderArgs({ rung, picture, profile, ladder, gopS })],
     ...withoutTraces,
-    ...['-flags:v', '+bitexact+cgop', '-video_track_timescale', `${timescaleOf(rate)}`],
+    ...['-flags:v', '+bitexact+cgop', '-video_track_timescale', `${timescaleOf(ladder.frameRate)}`],
     ...['-movflags', `${movFlags}+frag_keyframe`, '-use_editlist', '1', '-f', 'mp4', video[index]?.path ?? ''],
   ];
 }
@@ -171,10 +179,6 @@ function audioArgs({ rateBps, channels, path }: AudioOutput, index: number): str
     ...['-movflags', movFlags, '-use_editlist', '1', '-frag_duration', `${audioFragmentS * 1e6}`, '-f', 'mp4', path],
   ];
 }
-
-/** Out of reach: only forced keyframes count. */
-const gopLimit = ({ numerator, denominator }: FrameRate, gopS: number): number =>
-  Math.ceil((2 * gopS * numerator) / denominator) + 2;
 
 /** A multiple of the rate, so that every frame lasts a whole number of ticks. */
 export const timescaleOf = ({ numerator }: FrameRate): number => (numerator >= 1000 ? numerator : numerator * 1000);

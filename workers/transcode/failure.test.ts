@@ -8,6 +8,7 @@ import { failureOf, isPermanent, NotConformantError, SourceDamagedError, Transco
 const diskFull = Object.assign(new Error('write'), { code: 'ENOSPC' });
 const cases = [
   ['unknown-profile', true, new TranscodeRefusedError('unknown-profile', 'There is no profile "x".')],
+  ['encoder-missing', true, new TranscodeRefusedError('encoder-missing', 'ffmpeg has no libsvtav1.')],
   ['source-missing', true, new TranscodeRefusedError('source-missing', 'The uploaded bytes are gone.')],
   ['not-conformant', true, new NotConformantError('NF404 (Apple 9.2): …')],
   ['source-damaged', false, new SourceDamagedError('other bytes')],

@@ -5,7 +5,7 @@ import { ObjectStoreError } from '../../shared/ports/object-store.ts';
 
 /** Another attempt cannot help, and it is not the file's bytes: what the job was asked for is not there. */
 export class TranscodeRefusedError extends Error {
-  readonly code: 'unknown-profile' | 'source-missing';
+  readonly code: 'unknown-profile' | 'encoder-missing' | 'source-missing';
 
   constructor(code: TranscodeRefusedError['code'], message: string) {
     super(message);

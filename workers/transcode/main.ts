@@ -1,4 +1,5 @@
 import { backendSettings, openBackend } from '../../shared/adapters/backend.ts';
+import { availableEncoders } from '../../shared/media/encoders.ts';
 import { makeAnnounce } from '../../shared/platform/announce.ts';
 import { makeHttpServer } from '../../shared/platform/http-server.ts';
 import { runProcess } from '../../shared/platform/lifecycle.ts';
@@ -19,6 +20,7 @@ await runProcess({
     const { settings, logger, metrics, clock, onClose, listen } = context;
     const config = transcodeConfig(settings);
     const encoder = await encoderVersion(ffmpegPath);
+    const encoders = await availableEncoders(ffmpegPath);
     const scratch = makeScratch(config.scratchDir);
     const leftovers = await scratch.removeLeftovers();
     if (leftovers > 0) logger.info({ leftovers }, 'removed what killed workers left');
@@ -30,7 +32,7 @@ await runProcess({
       documents,
       clock,
       makeVersion: makeMakeVersion({ ...config, store, catalogue, documents, clock, scratch, ffmpegPath, ffprobePath }),
-      settings: { ...config, encoder },
+      settings: { ...config, encoder, encoders },
       announce: makeAnnounce({ jobs, logger, webhookUrl: config.webhookUrl }),
       onFailure: (assetId, error, final) =>
         logger.warn({ err: error, assetId, final }, final ? 'the transcode failed' : 'a transcode attempt failed'),

@@ -22,7 +22,10 @@ export interface Fragment {
 }
 
 export interface MeasuredTrack
-  extends Pick<FragmentedTrack, 'codecs' | 'timescale' | 'width' | 'height' | 'channels' | 'sampleRateHz'> {
+  extends Pick<
+    FragmentedTrack,
+    'codecs' | 'timescale' | 'width' | 'height' | 'channels' | 'sampleRateHz' | 'videoRange'
+  > {
   /** The initialisation segment is the file's first bytes up to here. */
   readonly initSizeBytes: number;
   readonly durationTicks: number;
@@ -53,6 +56,7 @@ export async function measureTrack(path: string): Promise<MeasuredTrack | null> 
     height: track.height,
     channels: track.channels,
     sampleRateHz: track.sampleRateHz,
+    videoRange: track.videoRange,
     initSizeBytes: spans[0]?.offset ?? 0,
     durationTicks,
     samples: samples.length,

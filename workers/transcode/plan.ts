@@ -1,6 +1,7 @@
 /** What is made of a source: which renditions, at which sizes and rates. Pure. */
 import { join } from 'node:path';
 import type { SourceAudio } from '../../shared/domain/asset.ts';
+import { fps } from '../../shared/media/frame-rate.ts';
 import type { ProbedSource } from '../../shared/media/probe.ts';
 import type { Profile } from '../../shared/media/profiles.ts';
 import type { AudioOutput, EncodePlan } from './encode-args.ts';
@@ -15,15 +16,22 @@ const surroundRateFactor = 2.5;
 
 export function planEncode(inputPath: string, dir: string, source: ProbedSource, recipe: Recipe): EncodePlan {
   const pathOf = (id: string): string => join(dir, `${id}.mp4`);
-  const ladder: Ladder | null = source.video ? makeLadder(source.video, recipe.profile) : null;
+  const ladder: Ladder | null = source.video ? makeLadder(source.video, recipe.profile, recipe.gopS) : null;
   return {
     inputPath,
     source,
     ladder,
-    recipe,
+    recipe: onGrid(recipe, ladder),
     video: (ladder?.rungs ?? []).map(({ id }) => ({ id, path: pathOf(id) })),
     audio: planAudio(source.audioTracks, recipe.profile).map((output) => ({ ...output, path: pathOf(output.id) })),
   };
+}
+
+/** Where groups have a whole number of frames, segments have a whole number of those groups: 6.006 s rather than 6 s at 29.97. */
+function onGrid(recipe: Recipe, ladder: Ladder | null): Recipe {
+  if (!ladder?.gopFrames) return recipe;
+  const gopS = ladder.gopFrames / fps(ladder.frameRate);
+  return { ...recipe, gopS, segmentS: gopS * Math.max(1, Math.round(recipe.segmentS / gopS)) };
 }
 
 /**

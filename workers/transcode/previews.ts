@@ -41,9 +41,9 @@ export async function makePreviews(
   renditions: readonly CutRendition[],
   { dir, ffmpegPath, signal }: PreviewOptions,
 ): Promise<Previews> {
-  const videos = renditions
-    .filter(({ kind }) => kind === 'video')
-    .toSorted((a, b) => (b.track.height ?? 0) - (a.track.height ?? 0));
+  const videos = mostPlayable(renditions.filter(({ kind }) => kind === 'video')).toSorted(
+    (a, b) => (b.track.height ?? 0) - (a.track.height ?? 0),
+  );
   const [largest] = videos;
   const smallest = videos.at(-1);
   if (!largest || !smallest) return { files: [], images: null };
@@ -78,6 +78,12 @@ export async function makePreviews(
     files: [...pictures, { path: storyboard, role: 'preview', content: text }],
     images: { poster: `${folder}/poster.jpg`, storyboard },
   };
+}
+
+/** Pictures are SDR, and cheapest to decode in H.264. */
+function mostPlayable(videos: readonly CutRendition[]): readonly CutRendition[] {
+  const plain = videos.filter(({ track }) => track.codecs.startsWith('avc1'));
+  return plain.length > 0 ? plain : videos;
 }
 
 const filterOf = ({ everyNth, columns, rows, width, height }: StoryboardPlan): string =>

@@ -89,6 +89,7 @@ function describe(
       width: track.width,
       height: track.height,
       frameRate: kind === 'video' && ladder ? fps(ladder.frameRate) : null,
+      ...(track.videoRange && track.videoRange !== 'SDR' ? { videoRange: track.videoRange } : {}),
       channels: track.channels,
       sampleRateHz: track.sampleRateHz,
       ...('track' in output ? { language: output.language, name: output.name } : {}),

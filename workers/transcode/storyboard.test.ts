@@ -8,6 +8,7 @@ const track = (count: number, width = 1280, height = 720) => ({
   height,
   channels: null,
   sampleRateHz: null,
+  videoRange: null,
   initSizeBytes: 700,
   durationTicks: count * 2000,
   samples: count * 60,

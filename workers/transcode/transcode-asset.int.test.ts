@@ -61,7 +61,13 @@ function transcode(
   const handler = makeTranscodeAsset({
     ...shared,
     makeVersion: makeMakeVersion({ ...shared, scratch, encodeRuns: 2, ffmpegPath: 'ffmpeg', ffprobePath: 'ffprobe' }),
-    settings: { encoder: 'ffmpeg test', segmentS: 2, keepSource: false, ...options.settings },
+    settings: {
+      encoder: 'ffmpeg test',
+      encoders: new Set(['libx264']),
+      segmentS: 2,
+      keepSource: false,
+      ...options.settings,
+    },
     announce: async ({ id, state }) => void told.push(`${id} ${state}`),
     onFailure: () => undefined,
   });
@@ -287,6 +293,11 @@ describe('what cannot become a video', () => {
     await upload('odd', clip, { profile: 'odd' });
     await expect(transcode('odd')).rejects.toBeInstanceOf(UnrecoverableJobError);
     expect(await catalogue.get('odd')).toMatchObject({ failure: { code: 'unknown-profile' } });
+    await upload('newer', clip, { profile: 'av1' });
+    await expect(transcode('newer')).rejects.toThrow(UnrecoverableJobError);
+    const { state, failure } = (await catalogue.get('newer')) ?? {};
+    expect([state, failure?.code]).toEqual(['failed', 'encoder-missing']);
+    expect(failure?.reason).toMatch(/libsvtav1.*Install an ffmpeg/);
 
     await upload('gone', clip);
     await kit.store.delete(storeKeys.upload('gone'));

@@ -10,7 +10,7 @@ import type { Asset } from '../../shared/domain/asset.ts';
 import { canTransition } from '../../shared/domain/asset.ts';
 import { storeKeys } from '../../shared/domain/keys.ts';
 import type { Manifest } from '../../shared/domain/manifest.ts';
-import { findProfile, profileNames } from '../../shared/media/profiles.ts';
+import { codecsOfProfile, encoderNames, findProfile, profileNames } from '../../shared/media/profiles.ts';
 import type { Announce } from '../../shared/platform/announce.ts';
 import { type Catalogue, CatalogueError } from '../../shared/ports/catalogue.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
@@ -36,6 +36,8 @@ export interface TranscodeDependencies {
 export interface TranscodeSettings {
   /** As ffmpeg names itself. */
   readonly encoder: string;
+  /** The encoders that it has. */
+  readonly encoders: ReadonlySet<string>;
   readonly segmentS: number;
   /** Keep the uploaded bytes after publication. */
   readonly keepSource: boolean;
@@ -75,7 +77,20 @@ export function makeTranscodeAsset(dependencies: TranscodeDependencies): JobHand
     return { profileName, profile, packaging, packager, encoder, segmentS, gopS: gopSecondsFor(segmentS) };
   }
 
+  /** Before anything is fetched; what was made already needs no encoder. */
+  function refuseWithoutEncoders({ profileName, profile }: Recipe): void {
+    const missing = codecsOfProfile(profile)
+      .map((codec) => encoderNames[codec])
+      .filter((name) => !settings.encoders.has(name));
+    if (missing.length === 0) return;
+    throw new TranscodeRefusedError(
+      'encoder-missing',
+      `The profile "${profileName}" needs ${missing.join(' and ')}, which the transcode worker's ffmpeg does not have. Install an ffmpeg that has it there (nightfill doctor tells) and restart the worker, or choose another profile; then upload the file again.`,
+    );
+  }
+
   async function make(asset: Asset, version: string, recipe: Recipe, job: Job): Promise<Manifest> {
+    refuseWithoutEncoders(recipe);
     await changeState(asset.id, { state: 'transcoding', failure: null });
     await catalogue.clearProgress(asset.id);
     return makeVersion({ asset, version, recipe, signal: job.signal });

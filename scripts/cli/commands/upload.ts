@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { profileNames } from '../../../shared/media/profiles.ts';
 import { checkFile } from '../check-file.ts';
 import { type Cli, openCli } from '../cli.ts';
 import type { AssetDetail, Client } from '../client.ts';
@@ -40,7 +41,7 @@ export function addUpload(program: Command): void {
     .addOption(new Option('--tag <tag>', 'tag; repeat for more').argParser(listOption).default([], 'none'))
     .option('--series <name>', 'series it belongs to, which helps the forecast of a new title')
     .addOption(new Option('--premiere <date>', 'day of its premiere').argParser(dateOption))
-    .option('--profile <name>', 'transcode profile')
+    .addOption(new Option('--profile <name>', 'what is made of it; by default H.264 alone').choices(profileNames))
     .addOption(new Option('--packaging <kind>', 'how its media lie in the store').choices(['segments', 'single-file']))
     .option('--wait', 'wait until it plays, with progress for each rendition')
     .action(async (files: readonly string[], flags: UploadFlags, self: Command) => {

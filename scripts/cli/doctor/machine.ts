@@ -3,6 +3,8 @@ import { execFile } from 'node:child_process';
 import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
+import { availableEncoders } from '../../../shared/media/encoders.ts';
+import { codecsOfProfile, encoderNames, type Profile, profiles } from '../../../shared/media/profiles.ts';
 import { unknownSettings } from '../../../shared/platform/settings.ts';
 import type { Environment } from '../access.ts';
 import { formatBytes, formatPercent } from '../format.ts';
@@ -24,6 +26,7 @@ export async function machineFindings(dataDir: string, env: Environment): Promis
   return [
     nodeFinding(process.versions.node),
     ...(await Promise.all(programs.map((program) => programFinding(program, worst)))),
+    ...(await encoderFindings(worst)),
     await diskFinding(dataDir, worst),
     ...unknownSettings(env).map((name) =>
       warn('settings', `${name} is set and nothing reads it`, 'see docs/configuration.md for the names'),
@@ -52,6 +55,22 @@ async function programFinding(program: (typeof programs)[number], worst: typeof 
     const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
     return worst(program.name, isMissing ? 'is not installed' : `does not run: ${(error as Error).message}`, mend);
   }
+}
+
+/** Nothing where ffmpeg does not run: that is told already. */
+async function encoderFindings(worst: typeof warn): Promise<Finding[]> {
+  const has = await availableEncoders('ffmpeg').catch(() => null);
+  if (!has) return [];
+  const lacking = (names: readonly string[]) => names.filter((name) => !has.has(name)).join(' and ');
+  const mend = "install an ffmpeg built with it, as Debian's is";
+  return Object.entries<Profile>(profiles)
+    .filter(([name, { beside }]) => beside || name === 'default')
+    .map(([name, profile]) => {
+      const missing = lacking([...codecsOfProfile(profile).map((codec) => encoderNames[codec]), 'aac']);
+      const check = `profile ${name}`;
+      if (missing === '') return ok(check, 'can be made');
+      return (profile.beside ? warn : worst)(check, `cannot be made: ffmpeg has no ${missing}`, mend);
+    });
 }
 
 async function diskFinding(dataDir: string, worst: typeof warn): Promise<Finding> {

@@ -6,6 +6,7 @@ import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import type { Asset } from '../../../shared/domain/asset.ts';
 import { packagings } from '../../../shared/domain/manifest.ts';
+import { profileNames } from '../../../shared/media/profiles.ts';
 import type { HttpServer } from '../../../shared/platform/http-server.ts';
 import { Problem } from '../../../shared/platform/problem.ts';
 import type { Catalogue } from '../../../shared/ports/catalogue.ts';
@@ -44,7 +45,11 @@ const form = {
     tag: { type: 'array', items: { type: 'string' }, description: 'One field for each tag.' },
     series: { type: 'string', description: 'The series that it belongs to.' },
     premiereDate: { type: 'string', format: 'date', description: 'The day on which it is first shown.' },
-    profile: { type: 'string', description: 'Encoding profile, `default` by default.' },
+    profile: {
+      type: 'string',
+      enum: [...profileNames],
+      description: '`default` (H.264) by default; `hevc` and `av1` add a ladder of that codec.',
+    },
     packaging: { type: 'string', enum: [...packagings], description: '`segments` by default.' },
     sha256: { type: 'string', description: 'Hexadecimal SHA-256 that the file must have.' },
     file: { type: 'string', format: 'binary', description: 'The video.' },

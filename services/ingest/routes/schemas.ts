@@ -1,6 +1,7 @@
 import { type TSchema, Type } from 'typebox';
 import { assetStates } from '../../../shared/domain/asset.ts';
 import { packagings } from '../../../shared/domain/manifest.ts';
+import { profileNames } from '../../../shared/media/profiles.ts';
 import { type ProblemCode, problemTypes } from '../../../shared/platform/problem.ts';
 import type { AssetView } from '../asset-view.ts';
 import { maxSeriesLength, maxTagLength, maxTags, maxTitleLength } from '../upload-details.ts';
@@ -36,6 +37,7 @@ const source = Type.Object(
         frameRate: Type.Number({ description: 'Frames a second.' }),
         pixelFormat: Type.String(),
         hdr: Type.Boolean(),
+        transfer: Type.Optional(Type.Enum(['pq', 'hlg'])),
       }),
     ),
     audio: nullable(audioTrack),
@@ -148,7 +150,7 @@ export const importSchema = Type.Object(
     tags: Type.Optional(Type.Array(Type.String())),
     series: Type.Optional(Type.String()),
     premiereDate: Type.Optional(Type.String({ format: 'date' })),
-    profile: Type.Optional(Type.String()),
+    profile: Type.Optional(Type.String({ description: `One of ${profileNames.join(', ')}.` })),
     packaging: Type.Optional(oneOf(packagings)),
     sha256: Type.Optional(Type.String({ description: 'Hexadecimal SHA-256 that the file must have.' })),
   },

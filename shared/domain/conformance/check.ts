@@ -1,6 +1,7 @@
 import type { Stream } from './model.ts';
 import type { Rule, Severity, Violation } from './rule.ts';
 import { bandwidthRules } from './rules/bandwidths.ts';
+import { codecIframeRules, codecVariantRules } from './rules/codecs.ts';
 import { iframeRules } from './rules/iframes.ts';
 import { mediaPlaylistRules } from './rules/media-playlists.ts';
 import { multivariantRules } from './rules/multivariant.ts';
@@ -15,6 +16,8 @@ export const rules: readonly Rule[] = [
   ...multivariantRules,
   ...bandwidthRules,
   ...iframeRules,
+  ...codecVariantRules,
+  ...codecIframeRules,
 ].toSorted((a, b) => a.id.localeCompare(b.id));
 
 export interface Finding extends Violation {

@@ -1,5 +1,5 @@
 /** What several rules ask of a stream. */
-import type { MediaPlaylist, MediaTag, Stream, Track, Variant } from './model.ts';
+import type { MediaPlaylist, MediaTag, Stream, StreamTag, Track, Variant } from './model.ts';
 
 /** Playlists of picture and sound that could be read. */
 export const playable = ({ playlists }: Stream): MediaPlaylist[] =>
@@ -20,6 +20,19 @@ export function hasVideo(playlist: MediaPlaylist, { master }: Stream): boolean {
 
 const videoCodecs = /^(avc[1-4]|hvc1|hev1|dvh1|dvhe|dva1|dvav|av01|vp0?[89]|mp4v|vvc1|vvi1)/i;
 export const isVideoCodec = (codec: string): boolean => videoCodecs.test(codec);
+
+const codecFamilies: Readonly<Record<string, string>> = {
+  ...{ avc1: 'avc', avc2: 'avc', avc3: 'avc', avc4: 'avc' },
+  ...{ hvc1: 'hevc', hev1: 'hevc' },
+  ...{ dvh1: 'dolby-vision', dvhe: 'dolby-vision' },
+  ...{ av01: 'av1', vp09: 'vp9', vp08: 'vp8' },
+};
+
+/** `avc`, `hevc`, `av1` …; null where CODECS says nothing of video. */
+export function videoCodecOf({ codecs }: StreamTag): string | null {
+  const [first] = codecs?.find(isVideoCodec)?.toLowerCase().split('.') ?? [];
+  return first === undefined ? null : (codecFamilies[first] ?? first);
+}
 
 export const saysVideo = ({ codecs, resolution }: Variant): boolean =>
   resolution !== null || (codecs?.some(isVideoCodec) ?? false);

@@ -5,6 +5,8 @@
  * a rule that lacks a fact counts the place as unchecked rather than guessing.
  */
 
+import type { VideoRange } from '../manifest.ts';
+
 export interface Stream {
   /** Null where the check began at a media playlist. */
   readonly master: MasterPlaylist | null;
@@ -35,7 +37,7 @@ export interface MasterPlaylist extends PlaylistFile {
   readonly media: readonly MediaTag[];
 }
 
-interface StreamTag {
+export interface StreamTag {
   /** As `MediaPlaylist.uri`. */
   readonly uri: string;
   readonly bandwidthBps: number | null;
@@ -93,8 +95,8 @@ export interface Track {
   /** Display size for video. */
   readonly size: Size | null;
   readonly channels: number | null;
-  /** HDR by the colour box of the sample entry; null where it has none. */
-  readonly hdr: boolean | null;
+  /** By the colour box of the sample entry; null where it has none. */
+  readonly videoRange: VideoRange | null;
 }
 
 export interface Segment {

@@ -12,7 +12,7 @@ import { planEncode } from '../plan.ts';
 import { packager, type Recipe } from '../recipe.ts';
 
 /** The product's way at a size that a test can afford, with rates low enough to bind. */
-const profile: Profile = {
+export const smallProfile: Profile = {
   rungs: [
     { heightPx: 144, maxRateBps: 120_000 },
     { heightPx: 90, maxRateBps: 60_000 },
@@ -23,7 +23,7 @@ const profile: Profile = {
 };
 const recipe: Omit<Recipe, 'packaging'> = {
   profileName: 'test',
-  profile,
+  profile: smallProfile,
   packager,
   encoder: 'ffmpeg',
   segmentS: 4,
@@ -39,17 +39,21 @@ export interface Made {
 export interface MakeOptions {
   readonly runs?: number;
   readonly packaging?: Packaging;
+  readonly profile?: Profile;
 }
 
 /** Encodes and packages a source into new folders below `folder`. */
 export function makePackaging(folder: string) {
   let count = 0;
-  return async (sourcePath: string, { runs = 2, packaging = 'segments' }: MakeOptions = {}): Promise<Made> => {
+  return async (
+    sourcePath: string,
+    { runs = 2, packaging = 'segments', profile = smallProfile }: MakeOptions = {},
+  ): Promise<Made> => {
     const dir = join(folder, `run-${count++}`);
     const encodedDir = `${dir}-encoded`;
     await mkdir(encodedDir);
     await mkdir(dir);
-    const plan = planEncode(sourcePath, encodedDir, await probeSource(sourcePath), { ...recipe, packaging });
+    const plan = planEncode(sourcePath, encodedDir, await probeSource(sourcePath), { ...recipe, profile, packaging });
     const signal = AbortSignal.timeout(60_000);
     await encode(plan, { ffmpegPath: 'ffmpeg', runs, signal, onProgress: () => undefined });
     const packaged = await packageAsset(plan, { dir: `${dir}-previews`, ffmpegPath: 'ffmpeg', signal });

@@ -1,5 +1,5 @@
 /** NF4xx: what the multivariant playlist states, by itself and of its media. */
-import { audioTags, combinationOf, isVideoCodec, saysVideo, trackOf } from '../facts.ts';
+import { audioTags, combinationOf, isVideoCodec, playlistOf, saysVideo, trackOf, videoCodecOf } from '../facts.ts';
 import type { Stream, Variant } from '../model.ts';
 import { judge, type Rule, type Violation, verdict } from '../rule.ts';
 
@@ -16,7 +16,12 @@ const perVariant = (test: (variant: Variant, stream: Stream) => Violation | null
 const perVideo = (test: (variant: Variant, stream: Stream) => Violation | null | undefined) => (stream: Stream) =>
   judge(videoVariants(stream), (variant) => test(variant, stream));
 
-const codecKey = (codec: string): string => codec.trim().toLowerCase();
+/** What AV1's long form says of colours is judged by VIDEO-RANGE; it may be left out, and is where it is the default. */
+const codecKey = (codec: string): string =>
+  codec
+    .trim()
+    .toLowerCase()
+    .replace(/^(av01(?:\.[^.]+){3})\..*$/, '$1');
 
 /** `avc1.64001f` → profile 100, level 31. */
 function avcLevel(codec: string): { readonly profile: number; readonly level: number } | null {
@@ -148,14 +153,15 @@ export const multivariantRules: readonly Rule[] = [
   {
     id: 'NF415',
     severity: 'note',
-    requirement: 'The first variant is the one nearest to 2000 kbit/s on average.',
+    requirement: 'The first variant is, of its codec, the one nearest to 2000 kbit/s on average.',
     sources: ['Apple 1.32'],
     check: (stream) => {
       const videos = videoVariants(stream).filter(({ averageBandwidthBps }) => averageBandwidthBps !== null);
       const distance = ({ averageBandwidthBps }: Variant): number =>
         Math.abs(Math.log((averageBandwidthBps ?? 1) / 2_000_000));
       const [first] = videos;
-      const nearest = videos.toSorted((a, b) => distance(a) - distance(b))[0];
+      const ofItsCodec = videos.filter((variant) => first && videoCodecOf(variant) === videoCodecOf(first));
+      const nearest = ofItsCodec.toSorted((a, b) => distance(a) - distance(b))[0];
       return judge(videos.slice(0, 1), () =>
         first && nearest
           ? verdict(distance(first) <= distance(nearest), first.uri, `${first.averageBandwidthBps} bit/s`, nearest.uri)
@@ -229,14 +235,15 @@ export const multivariantRules: readonly Rule[] = [
   {
     id: 'NF420',
     severity: 'error',
-    requirement: 'HDR video says so by VIDEO-RANGE.',
+    requirement: 'HDR video says so by VIDEO-RANGE, and which.',
     sources: ['Apple 9.16'],
-    check: perVideo((variant, stream) => {
-      const hdr = trackOf(combinationOf(stream, variant).own, 'video')?.hdr ?? null;
-      if (hdr === null) return undefined;
-      const said = variant.videoRange ?? 'SDR';
-      return verdict(hdr === (said !== 'SDR'), variant.uri, `VIDEO-RANGE ${said}`, hdr ? 'PQ or HLG' : 'SDR');
-    }),
+    check: (stream) =>
+      judge([...videoVariants(stream), ...(stream.master?.iframes ?? [])], ({ uri, videoRange }) => {
+        const real = trackOf(playlistOf(stream, uri), 'video')?.videoRange ?? null;
+        if (real === null) return undefined;
+        const said = videoRange ?? 'SDR';
+        return verdict(real === said, uri, `VIDEO-RANGE ${said}`, real);
+      }),
   },
   {
     id: 'NF421',
