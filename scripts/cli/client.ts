@@ -8,6 +8,7 @@ import type {
   ApplianceRole,
   ApplianceView,
   Region,
+  Revocation,
 } from '../../shared/domain/fleet.ts';
 import type { Rendition } from '../../shared/domain/manifest.ts';
 import type { Verification } from '../../shared/domain/reporting/verify-report.ts';
@@ -69,6 +70,7 @@ export interface InventoryItem {
 export interface Playback {
   readonly assetId: string;
   readonly version: string;
+  readonly session: string;
   readonly hls: string;
   /** Null where there is none: media by AES-128. */
   readonly dash: string | null;
@@ -77,6 +79,11 @@ export interface Playback {
   readonly region: { readonly id: string; readonly reason: string; readonly detail: string };
   readonly appliances: readonly { readonly id: string; readonly region: string; readonly reason: string }[];
   readonly expiresAt: string;
+}
+
+export interface RevocationAnswer extends Revocation {
+  readonly told: readonly string[];
+  readonly notReached: readonly string[];
 }
 
 export interface PlaybackRequest {
@@ -159,6 +166,10 @@ export function makeClient(transport: Transport) {
       request(at('assets', id, '/events'), { headers: { accept: 'text/event-stream' }, timeoutMs: 0, signal }),
     upload: (id: string) => json<UploadState>(at('uploads', id)),
     playback: (body: PlaybackRequest) => post<Playback>('/v1/playback', body),
+    revocations: () => pages<Revocation>('/v1/revocations'),
+    revoke: (body: { session?: string; url?: string; reason?: string }) =>
+      post<RevocationAnswer>('/v1/revocations', body),
+    unrevoke: (session: string) => remove(at('revocations', session)),
 
     regions: () => pages<RegionDetail>('/v1/regions'),
     region: (id: string) => json<RegionDetail>(at('regions', id)),

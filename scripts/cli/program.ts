@@ -13,6 +13,7 @@ import { addPlay } from './commands/play.ts';
 import { addRebuild } from './commands/rebuild.ts';
 import { addRegions } from './commands/regions.ts';
 import { addReport } from './commands/report.ts';
+import { addRevocations } from './commands/revocations.ts';
 import { addRm } from './commands/rm.ts';
 import { addSimulate } from './commands/simulate.ts';
 import { addUp } from './commands/up.ts';
@@ -20,7 +21,7 @@ import { addUpload } from './commands/upload.ts';
 
 const groups: readonly (readonly [heading: string, readonly ((program: Command) => void)[]])[] = [
   ['Installation:', [addUp, addDoctor, addRebuild]],
-  ['Media:', [addUpload, addAssets, addRm, addPlay, addLint]],
+  ['Media:', [addUpload, addAssets, addRm, addPlay, addLint, addRevocations]],
   ['Fleet:', [addRegions, addAppliances]],
   ['Nightly loop:', [addDemand, addForecast, addPlan, addFill, addFills, addReport, addSimulate]],
 ];

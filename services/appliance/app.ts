@@ -181,6 +181,7 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
     fillObject: makeFillObject({ cache, versions, tombstones, provenance }),
     applyPlan: makeApplyPlan(cache, provenance),
     deleteObjects: makeDeleteObjects({ cache, versions, tombstones, provenance }),
+    beat: orders.beat,
   });
   registerInventory(server, { credential, cache });
 

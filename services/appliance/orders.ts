@@ -59,7 +59,7 @@ export interface OrdersDeps {
 
 export interface Orders {
   current(): ApplianceOrders | null;
-  /** One heartbeat; resolves false when control could not be reached or refused. */
+  /** One heartbeat, after one that is on its way; resolves false when control could not be reached or refused. */
   beat(): Promise<boolean>;
   /** Beats until the signal aborts. */
   run(signal: AbortSignal): Promise<void>;
@@ -80,7 +80,7 @@ export async function openOrders(deps: OrdersDeps): Promise<Orders> {
   // A folder that was copied from another appliance must not make this one speak in its name.
   if (kept?.applianceId === applianceId) await accept(kept);
 
-  async function beat(): Promise<boolean> {
+  async function beatOnce(): Promise<boolean> {
     try {
       const next = parseOrders(await control.heartbeat(status()));
       if (!next) throw new Error('control answered with orders that cannot be read');
@@ -98,6 +98,13 @@ export async function openOrders(deps: OrdersDeps): Promise<Orders> {
       return false;
     }
   }
+
+  // One after the other: an answer that was on its way must not undo a newer one.
+  let beating: Promise<boolean> = Promise.resolve(true);
+  const beat = (): Promise<boolean> => {
+    beating = beating.then(beatOnce);
+    return beating;
+  };
 
   return {
     current: () => orders,

@@ -5,10 +5,12 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { makeFolderObjectStore } from '../../shared/adapters/folder/folder-object-store.ts';
 import { openSliceCache } from '../../shared/adapters/slice-cache/slice-cache.ts';
 import type { ObjectStore } from '../../shared/ports/object-store.ts';
+import { applianceCredential } from '../../shared/tokens/credentials.ts';
 import type { SigningKey } from '../../shared/tokens/keys.ts';
 import { signPlaybackToken } from '../../shared/tokens/playback.ts';
 import {
   type ControlStandIn,
+  fleetSecret,
   makeKey,
   makeTitle,
   publish,
@@ -64,8 +66,12 @@ it('a session that control revokes is refused with the next heartbeat; others go
   control.orders.set('edge-1', { ...orders, revokedSessions: ['s-1'] });
   await expect.poll(() => statusOf(one), { timeout: 3_500, interval: 100 }).toBe(401);
   expect(await statusOf(two)).toBe(200);
+  // Told to ask, it does so before it answers.
   control.orders.set('edge-1', orders);
-  await expect.poll(() => statusOf(one), { timeout: 3_500, interval: 100 }).toBe(200);
+  const nudge = { method: 'POST', headers: { authorization: `Bearer ${applianceCredential(fleetSecret, 'edge-1')}` } };
+  expect((await send(edge.port, '/fill/beat', nudge)).status).toBe(204);
+  expect(await statusOf(one)).toBe(200);
+  expect((await send(edge.port, '/fill/beat', { method: 'POST' })).status).toBe(401);
 });
 
 it('a token bound to an address opens for that one only, whoever used it before', async () => {

@@ -14,6 +14,7 @@ import { makeAppliances } from './fleet/appliances.ts';
 import { makeHeartbeat } from './fleet/heartbeat.ts';
 import { makeGetInventory } from './fleet/inventory.ts';
 import { makeRegions } from './fleet/regions.ts';
+import { makeRevocations } from './fleet/revocations.ts';
 import { makeTakeTelemetry } from './fleet/telemetry.ts';
 import { makeAsOutage } from './outage.ts';
 import { makeGetContentKeys } from './playback/content-keys.ts';
@@ -26,6 +27,7 @@ import { internalRoutes } from './routes/internal.ts';
 import { playbackRoutes } from './routes/playback.ts';
 import { regionRoutes } from './routes/regions.ts';
 import { reportRoutes } from './routes/reports.ts';
+import { revocationRoutes } from './routes/revocations.ts';
 import { systemRoutes } from './routes/system.ts';
 import { makeRebuild } from './status/rebuild.ts';
 import { makeReadStatus } from './status/status.ts';
@@ -73,6 +75,7 @@ export async function makeControlApp(deps: ControlDeps): Promise<HttpServer> {
       }),
       deps.metrics,
     );
+    revocationRoutes(api, makeRevocations(fleetDeps));
     fillRoutes(api, makeFills({ ...deps, planLeadMs: settings.planLeadMs }), makePreviews(deps));
     reportRoutes(api, makeReports(deps));
     systemRoutes(api, {

@@ -9,6 +9,7 @@ import type { JobQueue } from '../../shared/ports/job-queue.ts';
 import type { ContentSecret } from '../../shared/tokens/content-keys.ts';
 import type { SigningKey } from '../../shared/tokens/keys.ts';
 import type { ReadInventory } from './fleet/inventory.ts';
+import type { RevocationDeps } from './fleet/revocations.ts';
 
 export interface ControlSettings {
   readonly fleetSecret: string;
@@ -35,6 +36,7 @@ export interface ControlDeps {
   readonly demandLog: DemandLog;
   readonly jobs: JobQueue;
   readonly readInventory: ReadInventory;
+  readonly nudge: RevocationDeps['nudge'];
   /** What must work before control is ready, by name; a check throws what is wrong. */
   readonly checks: Readonly<Record<string, () => Promise<void>>>;
   readonly settings: ControlSettings;

@@ -4,6 +4,7 @@ import { makeControlApp } from './app.ts';
 import { startDemandFlush } from './background.ts';
 import { controlSettings, readControlSettings } from './config.ts';
 import { makeReadInventory } from './fleet/inventory-client.ts';
+import { makeNudge } from './fleet/nudge.ts';
 import { resumeWork } from './status/rebuild.ts';
 
 await runProcess({
@@ -21,7 +22,8 @@ await runProcess({
     logger.info({ resumed }, 'unfinished work has its jobs');
 
     const readInventory = makeReadInventory(settings.fleetSecret);
-    const ports = { fleet, catalogue, documents, demandLog, jobs, readInventory };
+    const nudge = makeNudge(settings.fleetSecret);
+    const ports = { fleet, catalogue, documents, demandLog, jobs, readInventory, nudge };
     await listen(await makeControlApp({ ...ports, logger, metrics, clock, checks: readiness, settings }));
   },
 });

@@ -118,6 +118,21 @@ export interface TokenKey {
   readonly y?: string;
 }
 
+/** A playback session that is refused from now on, though its token has not expired. */
+export interface Revocation {
+  /** The session: `jti` of its tokens. */
+  readonly id: string;
+  /** Said by who revoked it. */
+  readonly reason: string | null;
+  /** ISO 8601, UTC. */
+  readonly createdAt: string;
+  /** By then every token of the session has expired, and the revocation is forgotten. */
+  readonly expiresAt: string;
+}
+
+/** As ids of sessions are written in tokens, addresses and file names. */
+export const sessionPattern = /^[A-Za-z0-9_-]{1,100}$/;
+
 /** What control tells an appliance in the answer to a heartbeat; kept on its disk for when control is away. */
 export interface ApplianceOrders {
   readonly applianceId: string;

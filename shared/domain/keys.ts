@@ -51,6 +51,8 @@ export const storeKeys = {
   region: (id: string): string => `fleet/regions/${id}.json`,
   appliancesPrefix: 'fleet/appliances/',
   appliance: (id: string): string => `fleet/appliances/${id}.json`,
+  revocationsPrefix: 'fleet/revocations/',
+  revocation: (id: string): string => `fleet/revocations/${id}.json`,
   demandPrefix: (regionId?: string): string => (regionId ? `demand/${regionId}/` : 'demand/'),
   demand: (regionId: string, day: string): string => `demand/${regionId}/${day}.json.gz`,
   forecast: (regionId: string, date: string): string => `forecasts/${regionId}/${date}.json`,

@@ -45,6 +45,8 @@ export const problemTypes = {
   'forecast-not-ready': [503, 'The forecast was asked for and did not come in time.'],
   'fill-not-found': [404, 'There is no fill of this id.'],
   'fill-running': [409, 'The region is being filled already.'],
+  'too-many-revocations': [409, 'As many sessions as can be are revoked already.'],
+  'revocation-not-found': [404, 'There is no such revoked session.'],
   'report-not-found': [404, 'There is no report for this region and date.'],
   'invalid-demand': [422, 'The demand table has rows that cannot be read.'],
   'version-gone': [410, 'This version was deleted.'],

@@ -1,7 +1,7 @@
-import type { Appliance, ApplianceStatus, ApplianceView, Region } from '../domain/fleet.ts';
+import type { Appliance, ApplianceStatus, ApplianceView, Region, Revocation } from '../domain/fleet.ts';
 
 /**
- * Regions and appliances. Documents are durable before a write returns; statuses are live and may be lost.
+ * Regions, appliances and revoked sessions. Documents are durable before a write returns; statuses are live and may be lost.
  *
  * Writes replace whole documents: control is the only writer.
  */
@@ -17,6 +17,12 @@ export interface Fleet {
   getAppliance(id: string): Promise<ApplianceView | null>;
   putAppliance(appliance: Appliance): Promise<void>;
   removeAppliance(id: string): Promise<void>;
+
+  /** All, ordered by id, those that expired included until they are removed. */
+  listRevocations(): Promise<readonly Revocation[]>;
+  putRevocation(revocation: Revocation): Promise<void>;
+  /** Removing what is not there is success. */
+  removeRevocation(id: string): Promise<void>;
 
   /** Records a heartbeat. */
   report(status: ApplianceStatus): Promise<void>;

@@ -154,6 +154,23 @@ export function describeFleet(name: string, setUp: () => Promise<FleetSetup>): v
       expect((await other.listRegions()).map(({ id }) => id)).toEqual(['berlin', 'tokyo']);
     });
 
+    it('keeps revoked sessions apart from the rest, also when the live data was lost', async () => {
+      const revoked = {
+        id: 'S-1_a',
+        reason: null,
+        createdAt: '2026-11-20T14:00:00.000Z',
+        expiresAt: '2026-11-28T14:00:00.000Z',
+      };
+      await fleet.putRevocation(revoked);
+      await fleet.putRegion(makeTestRegion('berlin'));
+      await setup.loseLiveData();
+      expect(await other.listRevocations()).toEqual([revoked]);
+      await other.removeRevocation('S-1_a');
+      await other.removeRevocation('never-there');
+      expect(await fleet.listRevocations()).toEqual([]);
+      expect(await fleet.listRegions()).toHaveLength(1);
+    });
+
     it('keeps both of two documents written at once', async () => {
       await Promise.all([fleet.putAppliance(makeTestAppliance('e1')), other.putAppliance(makeTestAppliance('e2'))]);
       expect(await fleet.listAppliances()).toHaveLength(2);

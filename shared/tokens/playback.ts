@@ -14,7 +14,7 @@
  * | `cdnicrit`| refused where it names a claim that is not obeyed here (§2.1.11) |
  */
 import { randomUUID } from 'node:crypto';
-import { type CryptoKey, errors, importJWK, type JWTPayload, jwtVerify, SignJWT } from 'jose';
+import { type CryptoKey, decodeJwt, errors, importJWK, type JWTPayload, jwtVerify, SignJWT } from 'jose';
 import { LRUCache } from 'lru-cache';
 import type { TokenKey } from '../domain/fleet.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -116,6 +116,15 @@ interface VerifiedToken {
   /** Null: from anywhere. */
   readonly mayCome: ((ip: string) => boolean) | null;
   readonly renewal: Renewal | null;
+}
+
+/** The session that a token names, whether or not the token is good; null for what is no token. */
+export function sessionOfToken(token: string): string | null {
+  try {
+    return decodeJwt(token).jti ?? null;
+  } catch {
+    return null;
+  }
 }
 
 export interface TokenVerifierOptions {

@@ -45,6 +45,7 @@ export function addPlay(program: Command): void {
         ['from', first ? `${first.id} (${first.reason})` : null],
         ['else', others.length > 0 ? others.map(({ id, reason }) => `${id} (${reason})`).join(', ') : null],
         ['until', formatTime(playback.expiresAt)],
+        ['session', playback.session],
       ]);
     });
   withExamples(

@@ -17,6 +17,8 @@ export interface FillRouteDeps {
   readonly fillObject: FillObject;
   readonly applyPlan: ApplyPlan;
   readonly deleteObjects: DeleteObjects;
+  /** Asks control for orders; false when it cannot be reached. */
+  readonly beat: () => Promise<boolean>;
 }
 
 /** A plan of a large appliance names hundreds of thousands of keys. */
@@ -27,7 +29,7 @@ export const credentialMend = 'The fill API takes the credential of this applian
 
 /** The fill API of docs/internal-api.md, for control and the fill worker. */
 export function registerFill(server: HttpServer, deps: FillRouteDeps): void {
-  const { credential, isReady, fillObject, applyPlan, deleteObjects } = deps;
+  const { credential, isReady, fillObject, applyPlan, deleteObjects, beat } = deps;
   const authorise = requireBearer(credential, credentialMend);
   const onRequest = async (request: FastifyRequest): Promise<void> => {
     await authorise(request);
@@ -37,6 +39,11 @@ export function registerFill(server: HttpServer, deps: FillRouteDeps): void {
   server.post('/fill/plan', { onRequest, bodyLimit: maxPlanBytes, schema: { hide: true, body: plan } }, (request) =>
     applyPlan(request.body),
   );
+
+  server.post('/fill/beat', { onRequest: authorise, schema: { hide: true } }, async (_request, reply) => {
+    if (!(await beat())) throw new Problem('upstream-failed', 'Control could not be reached for orders.');
+    return reply.code(204).send();
+  });
 
   server.delete('/objects/*', { onRequest, schema: { hide: true } }, async (request) => ({
     freedBytes: await deleteObjects(wildcard(request)),

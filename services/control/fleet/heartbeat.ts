@@ -17,7 +17,11 @@ export type Heartbeat = ReturnType<typeof makeHeartbeat>;
 /** Records how an appliance is and answers what it is to do. */
 export function makeHeartbeat({ fleet, clock, fleetSecret, tokenKeys }: HeartbeatDeps) {
   return async (status: ApplianceStatus): Promise<ApplianceOrders> => {
-    const [appliances, regions] = await Promise.all([fleet.listAppliances(), fleet.listRegions()]);
+    const [appliances, regions, revocations] = await Promise.all([
+      fleet.listAppliances(),
+      fleet.listRegions(),
+      fleet.listRevocations(),
+    ]);
     const appliance = appliances.find(({ id }) => id === status.applianceId);
     if (!appliance) {
       throw new Problem(
@@ -32,6 +36,7 @@ export function makeHeartbeat({ fleet, clock, fleetSecret, tokenKeys }: Heartbea
       appliances,
       regions,
       tokenKeys,
+      revoked: revocations.filter(({ expiresAt }) => Date.parse(expiresAt) > clock.now()).map(({ id }) => id),
       pullCredentialOf: (id) => pullCredential(fleetSecret, id),
     });
   };

@@ -15,6 +15,8 @@ export interface OrdersInput {
   readonly appliances: readonly ApplianceView[];
   readonly regions: readonly Region[];
   readonly tokenKeys: readonly TokenKey[];
+  /** Sessions that are revoked now. */
+  readonly revoked: readonly string[];
   readonly pullCredentialOf: (applianceId: string) => string;
 }
 
@@ -27,6 +29,7 @@ export function makeOrders(input: OrdersInput): ApplianceOrders {
     mode: appliance.mode,
     capacityBytes: appliance.capacityBytes,
     tokenKeys: input.tokenKeys,
+    ...(input.revoked.length > 0 ? { revokedSessions: input.revoked } : {}),
     pullCredential: pullCredentialOf(appliance.id),
     upstreams: upstreamsOf(input),
   };

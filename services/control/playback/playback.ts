@@ -58,13 +58,21 @@ export function makeStartPlayback(deps: PlaybackDeps) {
     const expiresAtS = Math.floor(
       (clock.now() + (input.ttlS === undefined ? deps.defaultTtlMs : input.ttlS * 1_000)) / 1_000,
     );
-    const token = await signPlaybackToken({ key: deps.signingKey, assetId: input.assetId, version, expiresAtS });
+    const session = randomUUID();
+    const token = await signPlaybackToken({
+      key: deps.signingKey,
+      assetId: input.assetId,
+      version,
+      expiresAtS,
+      sessionId: session,
+    });
     const [best] = route.appliances;
     const url = (path: string) =>
       `${best?.publicUrl}/t/${token}/v/${formatObjectKey({ assetId: input.assetId, version, path })}`;
     return {
       assetId: input.assetId,
       version,
+      session,
       hls: url(playlists.hls),
       dash: playlists.dash === null ? null : url(playlists.dash),
       encryption: playlists.encryption,

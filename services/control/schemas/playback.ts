@@ -24,6 +24,7 @@ export const PlaybackRequest = Type.Object(
 export interface Playback {
   readonly assetId: string;
   readonly version: string;
+  readonly session: string;
   readonly hls: string;
   readonly dash: string | null;
   readonly encryption: Encryption;
@@ -37,6 +38,7 @@ export const PlaybackSchema = documentSchema<Playback>()(
   Type.Object({
     assetId: Type.String(),
     version: Type.String(),
+    session: Type.String({ description: 'Names this playback; POST /v1/revocations ends it.' }),
     hls: Type.String({ description: 'Signed URL of the HLS playlist, on the first appliance.' }),
     dash: Type.Union([Type.String(), Type.Null()], {
       description: 'Signed URL of the DASH manifest, on the first appliance; null where there is none (AES-128).',

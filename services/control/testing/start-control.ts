@@ -8,6 +8,7 @@ import { generateTokenKey } from '../../../shared/tokens/keys.ts';
 import { makeControlApp } from '../app.ts';
 import type { ControlDeps } from '../deps.ts';
 import { makeReadInventory } from '../fleet/inventory-client.ts';
+import { makeNudge } from '../fleet/nudge.ts';
 
 export const apiKey = 'an-api-key-for-this-test';
 export const contentSecret = 'a-content-secret-of-more-than-32-characters';
@@ -37,6 +38,7 @@ export async function startControl(ports: Ports, clock: Clock) {
     metrics: makeMetrics('control'),
     clock,
     readInventory: makeReadInventory(fleetSecret),
+    nudge: makeNudge(fleetSecret),
     settings: {
       fleetSecret,
       apiKey,

@@ -1,4 +1,4 @@
-import type { Appliance, ApplianceStatus, ApplianceView, Region } from '../../domain/fleet.ts';
+import type { Appliance, ApplianceStatus, ApplianceView, Region, Revocation } from '../../domain/fleet.ts';
 import { healthOf } from '../../domain/fleet.ts';
 import { storeKeys } from '../../domain/keys.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -13,8 +13,8 @@ import { encodeJson, parseJson, readJson } from './store-json.ts';
  * The fleet: documents in the object store, copies and heartbeats in Redis.
  *
  * Keys below `<prefix>:fleet:`
- * - `regions`, `appliances` hashes of JSON by id
- * - `complete` the run id of the Redis process for which both hold every document; absent while one is being written,
+ * - `regions`, `appliances`, `revocations` hashes of JSON by id
+ * - `complete` the run id of the Redis process for which all hold every document; absent while one is being written,
  *   so that a writer's death or another Redis makes the next reader load them again
  * - `status:<id>` the last heartbeat, kept for weeks: an appliance that went silent was seen once
  */
@@ -41,10 +41,11 @@ if old and cjson.decode(old).reportedAt > cjson.decode(ARGV[1]).reportedAt then 
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1`;
 
-type Kind = 'regions' | 'appliances';
+type Kind = 'regions' | 'appliances' | 'revocations';
 const prefixes: Readonly<Record<Kind, string>> = {
   regions: storeKeys.regionsPrefix,
   appliances: storeKeys.appliancesPrefix,
+  revocations: storeKeys.revocationsPrefix,
 };
 
 export function makeRedisFleet({ redis, store, clock }: RedisFleetOptions): Fleet {
@@ -75,7 +76,7 @@ export function makeRedisFleet({ redis, store, clock }: RedisFleetOptions): Flee
 
   /** Under the lock. */
   async function loadAll(): Promise<number> {
-    const kinds: readonly Kind[] = ['regions', 'appliances'];
+    const kinds: readonly Kind[] = ['regions', 'appliances', 'revocations'];
     const found = await Promise.all(kinds.map((kind) => loadDocuments(store, prefixes[kind])));
     const change = client.multi();
     kinds.forEach((kind, i) => {
@@ -97,7 +98,7 @@ export function makeRedisFleet({ redis, store, clock }: RedisFleetOptions): Flee
       if (wasComplete) await markCompleteScript.run([completeKey], []);
     });
 
-  const put = (kind: Kind, id: string, document: Region | Appliance): Promise<void> =>
+  const put = (kind: Kind, id: string, document: Region | Appliance | Revocation): Promise<void> =>
     change(
       async (signal) => {
         await store.put(`${prefixes[kind]}${id}.json`, encodeJson(document), { signal });
@@ -143,6 +144,10 @@ export function makeRedisFleet({ redis, store, clock }: RedisFleetOptions): Flee
       await remove('appliances', id);
       await client.del(statusKey(id));
     },
+
+    listRevocations: () => read<Revocation>('revocations'),
+    putRevocation: (revocation) => put('revocations', revocation.id, revocation),
+    removeRevocation: (id) => remove('revocations', id),
 
     async report(status) {
       await reportScript.run([statusKey(status.applianceId)], [JSON.stringify(status), statusTtlMs]);
