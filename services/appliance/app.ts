@@ -1,7 +1,7 @@
 /** An appliance without its surroundings: everything between ports, control and the HTTP server; it does not listen. */
 import { join } from 'node:path';
 import type { Dispatcher } from 'undici';
-import type { ApplianceOrders, ApplianceStatus } from '../../shared/domain/fleet.ts';
+import type { ApplianceOrders, ApplianceStatus, Upstream } from '../../shared/domain/fleet.ts';
 import { rankAppliances } from '../../shared/domain/routing/rendezvous.ts';
 import { type HttpServer, makeHttpServer } from '../../shared/platform/http-server.ts';
 import type { Logger } from '../../shared/platform/logger.ts';
@@ -31,6 +31,7 @@ import { registerInventory } from './routes/inventory.ts';
 import { makeServeRange } from './serve-range.ts';
 import { makeStateFile } from './state-file.ts';
 import { makeStoreSource } from './store-source.ts';
+import { makeTakeObject } from './take-object.ts';
 import { makeTelemetry } from './telemetry.ts';
 import { openTelemetrySpool } from './telemetry-spool.ts';
 import { type CertificateFiles, openTlsServer, type TlsServer } from './tls-server.ts';
@@ -95,6 +96,9 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
   let sources: readonly { readonly source: PullSource; readonly id: string; readonly weight: number }[] = [];
   const storeSources = store ? [makeStoreSource(store, deps.upstreamTimeoutMs)] : [];
 
+  const sourceOf = (upstream: Upstream): PullSource =>
+    makeHttpSource({ upstream, applianceId, dispatcher, timeoutMs: deps.upstreamTimeoutMs });
+
   async function apply(orders: ApplianceOrders): Promise<void> {
     await verifier.setKeys(orders.tokenKeys);
     verifier.setRevoked(new Set(orders.revokedSessions));
@@ -102,7 +106,7 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
     sources = orders.upstreams.map((upstream) => ({
       id: upstream.applianceId,
       weight: upstream.weight,
-      source: makeHttpSource({ upstream, applianceId, dispatcher, timeoutMs: deps.upstreamTimeoutMs }),
+      source: sourceOf(upstream),
     }));
   }
 
@@ -175,6 +179,7 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
       },
     },
   });
+  const fillObject = makeFillObject({ cache, versions, tombstones });
   registerFill(server, {
     credential,
     isReady: () => orders.current() !== null,

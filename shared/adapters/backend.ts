@@ -9,6 +9,7 @@ import type { ObjectStore } from '../ports/object-store.ts';
 import { makeBullmqJobQueue } from './bullmq/bullmq-job-queue.ts';
 import { makeStoreDocuments } from './documents/store-documents.ts';
 import { openObjectStore, openRedis, redisSettings, redisUrl, storeSettings } from './from-settings.ts';
+import type { RedisConnection } from './redis/connection.ts';
 import { makeRedisCatalogue } from './redis/redis-catalogue.ts';
 import { makeRedisDemandLog } from './redis/redis-demand-log.ts';
 import { makeRedisFleet } from './redis/redis-fleet.ts';
@@ -16,6 +17,8 @@ import { makeRedisFleet } from './redis/redis-fleet.ts';
 export const backendSettings = [...redisSettings, ...storeSettings] as const;
 
 export interface Backend {
+  /** For adapters that only some processes need. */
+  readonly redis: RedisConnection;
   readonly store: ObjectStore;
   readonly jobs: JobQueue;
   readonly catalogue: Catalogue;
@@ -44,6 +47,7 @@ export async function openBackend(
   });
   onClose('job queue', () => jobs.close());
   return {
+    redis,
     store,
     jobs,
     catalogue: makeRedisCatalogue({ redis, store, clock }),

@@ -152,6 +152,7 @@ export const fillStates = [
   'planning',
   'running',
   'paused-window',
+  'paused',
   'completed',
   'incomplete',
   'failed',
@@ -202,6 +203,7 @@ export interface FillCount {
 export const fillFailureReasons = [
   'appliance-unreachable',
   'appliance-full',
+  'appliance-slow',
   'appliance-refused',
   'digest-mismatch',
   'source-missing',
@@ -219,6 +221,8 @@ export interface FillFailure {
   readonly sizeBytes: number;
   readonly reason: FillFailureReason;
   readonly detail: string;
+  /** The appliance that took it instead, where viewers of it are sent next. */
+  readonly heldBy?: string;
 }
 
 /** Where a fill took the bytes of a file from. */
@@ -235,6 +239,8 @@ export interface ApplianceFillResult {
   readonly evicted: FillCount;
   /** `pushed` by where the bytes came from; absent: all from the object store. */
   readonly sources?: Readonly<Partial<Record<FillSource, FillCount>>>;
+  /** Taken for others, who could not; no part of `planned` or `pushed`. */
+  readonly tookOver?: FillCount;
 }
 
 /** One appliance's part of a report. */

@@ -62,6 +62,10 @@ export const storeKeys = {
   report: (regionId: string, date: string, run = 1): string => `reports/${regionId}/${date}${runSuffix(run)}.json`,
   fillsPrefix: 'fills/',
   fill: (id: string): string => `fills/${id}.json`,
+  /** Bytes of a night that were handed out to fill workers. */
+  night: (regionId: string, date: string): string => `nights/${regionId}/${date}.json`,
+  /** Is there while an operator keeps the fill paused. */
+  fillPause: (id: string): string => `fill-pauses/${id}.json`,
   upload: (id: string): string => `uploads/${id}`,
   uploadsPrefix: 'uploads/',
   /** An upload on its way: what is known of it, and bytes that are not yet a part of `upload(id)`. */

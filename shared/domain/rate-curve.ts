@@ -18,6 +18,20 @@ export function rateStepOf(lengthS: number): number {
   return stepS;
 }
 
+/** The curve with bytes that left between two moments, evenly as far as is known. */
+export function addSpanToRateCurve(
+  curve: readonly RatePoint[],
+  fromS: number,
+  toS: number,
+  bytes: number,
+): readonly RatePoint[] {
+  const stepS = rateStepOf(toS);
+  const boundaryS = Math.floor(toS / stepS) * stepS;
+  if (boundaryS <= fromS || toS <= fromS) return addToRateCurve(curve, fromS, bytes);
+  const before = Math.round((bytes * (boundaryS - fromS)) / (toS - fromS));
+  return addToRateCurve(addToRateCurve(curve, fromS, before), toS, bytes - before);
+}
+
 /** The curve with so many more bytes; steps in which nothing left have no point. */
 export function addToRateCurve(curve: readonly RatePoint[], atS: number, bytes: number): readonly RatePoint[] {
   if (bytes <= 0) return curve;

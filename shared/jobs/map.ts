@@ -6,6 +6,7 @@
 
 import type { AssetEvent } from '../domain/asset-event.ts';
 import type { FillPlan, FillState, Forecast } from '../domain/fill.ts';
+import type { FillBatch, FillBatchResult } from '../domain/fill-batch.ts';
 
 export interface JobPayloads {
   /** Make a published version of an uploaded asset. */
@@ -16,6 +17,8 @@ export interface JobPayloads {
   'plan-region': PlanRegionPayload;
   /** Carry out a frozen plan. */
   'fill-region': { readonly fillId: string };
+  /** Bring some files of a plan to one appliance; a child of the fill's job. */
+  'fill-batch': FillBatch;
   /** Write yesterday's score into its report. */
   'score-region': { readonly regionId: string; readonly date?: string };
   /** Delete an asset's objects everywhere and then its document. */
@@ -55,6 +58,7 @@ export interface JobResults {
     /** A schedule found nothing to plan for: its region is gone or paused, or it came too late. */
     | { readonly kind: 'skipped'; readonly reason: string };
   'fill-region': { readonly state: FillState };
+  'fill-batch': FillBatchResult;
   'score-region': { readonly scored: boolean };
   'delete-asset': { readonly objects: number };
   /** HTTP status of the receiver. */
@@ -109,6 +113,15 @@ export const jobMap: { readonly [N in JobName]: JobPolicy<N> } = {
     backoffMs: 5_000,
     lockMs: 30_000,
     keepEndedS: 7 * 86_400,
+  },
+  // Ids of fills, appliances and batches hold no dot.
+  'fill-batch': {
+    queue: 'fill-batch',
+    id: ({ fillId, applianceId, batch }) => `batch.${fillId}.${applianceId}.${batch}`,
+    attempts: 4,
+    backoffMs: 1_000,
+    lockMs: 30_000,
+    keepEndedS: 600,
   },
   'score-region': {
     queue: 'score',

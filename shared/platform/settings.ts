@@ -232,7 +232,10 @@ export const settings = {
   fillConcurrency: integer(
     'NIGHTFILL_FILL_CONCURRENCY',
     { min: 1, max: 64, unit: 'pushes' },
-    { doc: 'Objects pushed at once into one region.', fallback: '4' },
+    {
+      doc: 'Objects of one batch on their way to an appliance at once; two batches of each appliance are under way.',
+      fallback: '4',
+    },
   ),
 
   // command line

@@ -1,11 +1,12 @@
 import type { Readable } from 'node:stream';
+import type { ByteSpan } from './object-store.ts';
 
 /**
  * What control's side asks of one appliance: its inventory, its plan, objects to store and to forget.
  *
  * Promised: `put` returns only when the appliance has checked the digest and stored the bytes; every call is harmless
  * when repeated; a call ends by an error when the appliance is silent for longer than the adapter's time-out.
- * Deliberately absent: reading media, and any memory between calls. Retries are the caller's, who knows the window.
+ * Deliberately absent: any memory between calls. Retries are the caller's, who knows the window.
  */
 export interface ApplianceApi {
   /** Everything that the appliance holds, in key order, fetched page by page. */
@@ -19,6 +20,21 @@ export interface ApplianceApi {
 
   /** Sends an object, or the part of it that `upload` names. `upload.body` is consumed or destroyed in any case. */
   put(target: ApplianceTarget, key: string, upload: Upload, signal?: AbortSignal): Promise<'stored' | 'already-held'>;
+
+  /**
+   * Has the appliance take an object, or a part of it, from another one and check it as if it were put. `not-there`
+   * when that one does not hold it, or could not give it.
+   */
+  takeFrom(
+    target: ApplianceTarget,
+    key: string,
+    wanted: Omit<Upload, 'body'>,
+    from: ApplianceTarget,
+    signal?: AbortSignal,
+  ): Promise<'stored' | 'already-held' | 'not-there'>;
+
+  /** Bytes that the appliance holds, unchecked; null when it does not hold them. The caller consumes or destroys them. */
+  read(target: ApplianceTarget, key: string, span: ByteSpan | null, signal?: AbortSignal): Promise<Readable | null>;
 
   /** Deletes an object, or all below a prefix that ends in `/`; returns the freed bytes. */
   remove(target: ApplianceTarget, keyOrPrefix: string, signal?: AbortSignal): Promise<number>;

@@ -22,6 +22,9 @@ export interface Documents {
   /** Creates the fill unless its id is taken; returns false then. */
   createFill(fill: Fill): Promise<boolean>;
   putFill(fill: Fill): Promise<void>;
+  /** An operator's wish that outlives every process; the worker that carries the fill out looks at it. */
+  isFillPaused(id: string): Promise<boolean>;
+  setFillPaused(id: string, paused: boolean): Promise<void>;
   /** Newest date first, then the last run first; at most `limit`, 50 by default. */
   listFills(filter?: {
     readonly regionId?: string;

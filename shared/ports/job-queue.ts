@@ -22,6 +22,9 @@ export interface JobQueue {
    */
   cancel<N extends JobName>(name: N, id: string): Promise<void>;
 
+  /** Children of a job that have not ended. */
+  pendingChildren(name: JobName, id: string): Promise<readonly JobRef[]>;
+
   /** Creates or changes a schedule; the job's payload is `payload`, its id the scheduler's own. */
   putSchedule<N extends JobName>(id: string, schedule: JobSchedule, name: N, payload: JobPayloads[N]): Promise<void>;
   removeSchedule(name: JobName, id: string): Promise<void>;
@@ -40,6 +43,16 @@ export interface AddJobOptions {
   readonly delayMs?: number;
   /** Replace a job of the same id that has ended; one that waits or runs is returned as it is. */
   readonly replaceEnded?: boolean;
+  /**
+   * Makes it a child of a job that is there, usually the running one that adds it. A job cannot complete before its
+   * children ended; a child that fails for good does not fail its parent, who looks at it.
+   */
+  readonly parent?: JobRef;
+}
+
+export interface JobRef {
+  readonly name: JobName;
+  readonly id: string;
 }
 
 export interface JobSchedule {
@@ -74,6 +87,8 @@ export interface JobContext<N extends JobName> {
   readonly attempt: number;
   /** True on the last attempt of the policy. */
   readonly lastAttempt: boolean;
+  /** From 1; counts also what used up no attempt. Over 1, another run may have done a part of the work. */
+  readonly begun: number;
   /**
    * Aborts with a `JobAbortedError`. A handler that throws after it does not use up an attempt: a cancelled job fails
    * for good, one whose worker closes waits again, one whose lock was lost belongs to another worker.

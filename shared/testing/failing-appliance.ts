@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { parseDigest } from '../domain/http/digest.ts';
 import { manifestName, parseObjectKey } from '../domain/keys.ts';
 
@@ -19,6 +20,8 @@ export interface FailingAppliance {
   readonly puts: { readonly key: string; readonly status: number }[];
   pinned: ReadonlySet<string>;
   readonly deleted: string[];
+  /** Keys that it was told to take from a peer and that the peer held. */
+  readonly taken: string[];
   /** Changed by tests while it runs. */
   readonly faults: {
     /** Answers to each PUT before it is looked at; null lets it through. */
@@ -26,6 +29,8 @@ export interface FailingAppliance {
     /** Cuts the connection in the middle of the body. */
     drop: (key: string) => boolean;
     capacityBytes: number;
+    /** Pause before each PUT is answered. */
+    delayMs: number;
   };
   /** Stops answering; the port stays its own. */
   down(): Promise<void>;
@@ -42,7 +47,9 @@ export async function startFailingAppliance(credential: string): Promise<Failing
     refuse: () => null,
     drop: () => false,
     capacityBytes: Number.MAX_SAFE_INTEGER,
+    delayMs: 0,
   };
+  const taken: string[] = [];
   let pinned: ReadonlySet<string> = new Set();
 
   const stored = (): number => [...held.values()].reduce((sum, bytes) => sum + bytes, 0);
@@ -63,6 +70,7 @@ export async function startFailingAppliance(credential: string): Promise<Failing
       arrivals.push({ atMs: performance.now(), bytes: chunk.length });
       if (faults.drop(key)) return void request.destroy();
     }
+    if (faults.delayMs > 0) await delay(faults.delayMs);
     const refused = faults.refuse(key);
     if (refused !== null) return finish(refused);
     const parsed = parseObjectKey(key);
@@ -90,6 +98,25 @@ export async function startFailingAppliance(credential: string): Promise<Failing
     answer(response, 200, { held: found });
   }
 
+  /** Whether the peer holds it is asked of the peer; its bytes are as imaginary as those that are held. */
+  async function take(request: IncomingMessage, response: ServerResponse, key: string): Promise<void> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const order = JSON.parse(Buffer.concat(chunks).toString('utf8')) as {
+      readonly sizeBytes: number;
+      readonly offset?: number;
+      readonly from: { readonly url: string; readonly credential: string };
+    };
+    const peer = await fetch(`${order.from.url}/v/${key}`, {
+      headers: { authorization: `Bearer ${order.from.credential}` },
+    }).catch(() => null);
+    if (peer?.status !== 200) return answer(response, 504);
+    if (stored() + order.sizeBytes > faults.capacityBytes) return answer(response, 507);
+    held.set(key, (order.offset ?? 0) + order.sizeBytes);
+    taken.push(key);
+    answer(response, 201);
+  }
+
   const listInventory = (response: ServerResponse, query: URLSearchParams): void => {
     const after = query.get('after') ?? '';
     const keys = [...held.keys()].sort().filter((key) => key > after);
@@ -100,10 +127,12 @@ export async function startFailingAppliance(credential: string): Promise<Failing
 
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://appliance');
-    const key = url.pathname.replace(/^\/(fill\/)?objects\//, '');
+    const key = url.pathname.replace(/^\/((fill\/)?objects|fill\/take|v)\//, '');
+    if (url.pathname.startsWith('/v/')) return answer(response, held.has(key) ? 200 : 504);
     if (request.headers.authorization !== `Bearer ${credential}`) return answer(response, 401);
     if (url.pathname === '/inventory') return listInventory(response, url.searchParams);
     if (url.pathname === '/fill/plan') return void applyPlan(request, response);
+    if (url.pathname.startsWith('/fill/take/')) return void take(request, response, key);
     if (request.method === 'PUT') return void put(request, response, key).catch(() => response.destroy());
     if (request.method === 'DELETE') {
       deleted.push(key);
@@ -134,6 +163,7 @@ export async function startFailingAppliance(credential: string): Promise<Failing
     arrivals,
     puts,
     deleted,
+    taken,
     faults,
     get pinned() {
       return pinned;

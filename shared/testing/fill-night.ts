@@ -18,8 +18,7 @@ import { systemClock } from '../platform/clock.ts';
 import { type Logger, makeLogger } from '../platform/logger.ts';
 import type { ApplianceApi, ApplianceTarget } from '../ports/appliance-api.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { JobContext } from '../ports/job-queue.ts';
-import { applianceCredential } from '../tokens/credentials.ts';
+import { applianceCredential, pullCredential } from '../tokens/credentials.ts';
 import { type FailingAppliance, startFailingAppliance } from './failing-appliance.ts';
 import { makePortsKit, type PortsKit } from './ports-kit.ts';
 import { makeTestAppliance, makeTestRegion, type PublishPorts, publishTestAsset } from './published.ts';
@@ -68,7 +67,11 @@ export interface FillNight {
 export async function makeFillNight(): Promise<FillNight> {
   const kit = await makePortsKit(systemClock);
   const ports = { ...kit, store: kit.redisKit.store };
-  const api = makeApplianceHttpApi({ credentialOf: (id) => applianceCredential(nightSecret, id), silenceMs: 2_000 });
+  const api = makeApplianceHttpApi({
+    credentialOf: (id) => applianceCredential(nightSecret, id),
+    pullCredentialOf: (id) => pullCredential(nightSecret, id),
+    silenceMs: 2_000,
+  });
   const edges: FailingAppliance[] = [];
   const published: Manifest[] = [];
 
@@ -179,16 +182,6 @@ export async function makeFillNight(): Promise<FillNight> {
     },
   };
 }
-
-export const fillJob = (id: string, signal: AbortSignal = new AbortController().signal): JobContext<'fill-region'> => ({
-  id: `fill-${id}`,
-  payload: { fillId: id },
-  attempt: 1,
-  lastAttempt: false,
-  signal,
-  progress: async () => undefined,
-  children: async () => [],
-});
 
 /** A clock that runs as all clocks do, from another moment. */
 export const clockFrom = (atMs: number): Clock => {

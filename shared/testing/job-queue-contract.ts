@@ -320,6 +320,32 @@ export function describeJobQueue(name: string, setUp: () => Promise<JobQueueSetu
       });
     });
 
+    it('lets a running job add children, which others work on, and completes it after they have ended', async () => {
+      const pending: number[] = [];
+      await queue.work('transcode-asset', async ({ id }) => {
+        const parent = { name: 'transcode-asset', id } as const;
+        for (const assetId of ['good', 'bad']) await queue.add('delete-asset', { assetId }, { parent });
+        pending.push((await other.pendingChildren('transcode-asset', id)).length);
+        expect(await queue.pendingChildren('transcode-asset', id)).toContainEqual({
+          name: 'delete-asset',
+          id: 'delete-good',
+        });
+        await other.work('delete-asset', async ({ payload: { assetId } }) => {
+          if (assetId === 'bad') throw new UnrecoverableJobError('broken');
+          return { objects: 1 };
+        });
+        const good = await queue.waitFor('delete-asset', 'delete-good', 5_000);
+        const bad = await queue.waitFor('delete-asset', 'delete-bad', 5_000);
+        pending.push((await other.pendingChildren('transcode-asset', id)).length);
+        return { version: `${good?.state} ${bad?.failure}` };
+      });
+      await transcode();
+      const ended = await other.waitFor('transcode-asset', 'transcode-a', 10_000);
+      expect(ended).toMatchObject({ state: 'completed', result: { version: 'completed broken' } });
+      expect(pending).toEqual([2, 0]);
+      expect(await queue.pendingChildren('transcode-asset', 'transcode-none')).toEqual([]);
+    });
+
     it('schedules on the clock of a time zone', async () => {
       const schedule = { pattern: '30 1 * * *', timeZone: 'Asia/Tokyo' };
       await queue.putSchedule('nightly-tokyo', schedule, 'plan-region', { regionId: 'tokyo' });

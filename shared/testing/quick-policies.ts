@@ -6,6 +6,7 @@ export const quickPolicies: typeof jobMap = {
   'encode-chunk': { ...jobMap['encode-chunk'], backoffMs: 20, lockMs: 2_000 },
   'plan-region': { ...jobMap['plan-region'], backoffMs: 20, lockMs: 2_000 },
   'fill-region': { ...jobMap['fill-region'], backoffMs: 20, lockMs: 2_000 },
+  'fill-batch': { ...jobMap['fill-batch'], backoffMs: 20, lockMs: 2_000 },
   'score-region': { ...jobMap['score-region'], backoffMs: 20, lockMs: 2_000 },
   'delete-asset': { ...jobMap['delete-asset'], backoffMs: 20, lockMs: 2_000, keepEndedS: 1 },
   'deliver-webhook': { ...jobMap['deliver-webhook'], backoffMs: 20, lockMs: 2_000 },

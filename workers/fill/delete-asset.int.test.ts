@@ -41,6 +41,7 @@ const run = (attempt: number) =>
     attempt,
     lastAttempt: false,
     signal: never,
+    begun: 1,
     progress: async () => undefined,
     children: async () => [],
   });

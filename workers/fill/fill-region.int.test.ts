@@ -4,15 +4,8 @@ import { manifestName } from '../../shared/domain/keys.ts';
 import { noCount } from '../../shared/domain/reporting/fill-report.ts';
 import { windowFor } from '../../shared/domain/time/fill-window.ts';
 import { JobAbortedError } from '../../shared/ports/job-queue.ts';
-import {
-  clockFrom,
-  type FillNight,
-  fillJob,
-  makeFillNight,
-  nightDate,
-  segments,
-} from '../../shared/testing/fill-night.ts';
-import { type FillRegionDeps, makeFillRegion } from './fill-region.ts';
+import { clockFrom, type FillNight, makeFillNight, nightDate, segments } from '../../shared/testing/fill-night.ts';
+import { type FillWorkerOptions, runFill } from './testing/run-fill.ts';
 
 let night: FillNight;
 
@@ -21,13 +14,14 @@ beforeEach(async () => {
 });
 afterEach(() => night.dispose());
 
-const makeHandler = (over: Partial<FillRegionDeps> = {}) => makeFillRegion({ ...night.workerDeps, ...over });
+const run = (fillId: string, over: FillWorkerOptions = {}, signal?: AbortSignal) =>
+  runFill(night, fillId, over, signal);
 
 describe('fill-region', () => {
   it('pushes what is planned, asset.json before anything else, and reports it', async () => {
     await night.addEdges(2);
     const fill = await night.freeze({ a: segments(5, 50_000), b: segments(3, 40_000) });
-    expect(await makeHandler()(fillJob(fill.id))).toEqual({ state: 'completed' });
+    expect(await run(fill.id)).toEqual({ state: 'completed' });
 
     const { appliances, ...rest } = await night.report();
     expect(rest).toMatchObject({
@@ -60,15 +54,15 @@ describe('fill-region', () => {
 
   it('sends nothing that is held, and does nothing for a fill that has ended', async () => {
     const fill = await night.freeze({ a: segments(4, 30_000) });
-    await makeHandler()(fillJob(fill.id));
+    await run(fill.id);
     const pushes = night.edge(0).puts.length;
-    await makeHandler()(fillJob(fill.id));
+    await run(fill.id);
     expect(night.edge(0).puts.length).toBe(pushes);
 
     const held = [...night.edge(0).held];
     const second = await night.freeze({ c: segments(2, 10_000) }, { run: 2 });
     for (const [key, bytes] of held) night.edge(0).held.set(key, bytes);
-    await makeHandler()(fillJob(second.id));
+    await run(second.id);
     const result = await night.report();
     expect(result.run).toBe(2);
     expect(result.skipped.files).toBe(7);
@@ -80,7 +74,7 @@ describe('fill-region', () => {
     const rateBps = 16e6;
     const fill = await night.freeze({ a: segments(48, 500_000) }, { budget: { rateBps } });
     const stop = new AbortController();
-    const running = makeHandler({ parallelPushes: 6 })(fillJob(fill.id, stop.signal));
+    const running = run(fill.id, { parallelPushes: 6 }, stop.signal);
     const arrivals = () => night.edges.flatMap((edge) => edge.arrivals).sort((a, b) => a.atMs - b.atMs);
     await expect.poll(() => arrivals().length, { timeout: 5_000 }).toBeGreaterThan(0);
     const startMs = arrivals()[0]?.atMs ?? 0;
@@ -102,7 +96,7 @@ describe('fill-region', () => {
     const fill = await night.freeze({ a: segments(40, 100_000) }, { start: 'window', budget: { rateBps: 8e6 } });
     const { endMs } = windowFor(nightDate, { start: '01:00', end: '05:00' }, 'Europe/Berlin');
     const clock = clockFrom(endMs - 1_500);
-    expect(await makeHandler({ clock })(fillJob(fill.id))).toEqual({ state: 'incomplete' });
+    expect(await run(fill.id, { clock })).toEqual({ state: 'incomplete' });
     expect(clock.now() - endMs).toBeLessThan(1_000);
     const result = await night.report();
     expect(result.pushed.files).toBeGreaterThan(3);
@@ -119,7 +113,7 @@ describe('fill-region', () => {
   it('waits for the window, and sends nothing before it opens', async () => {
     const fill = await night.freeze({ a: segments(2, 1_000) }, { start: 'window' });
     const { startMs } = windowFor(nightDate, { start: '01:00', end: '05:00' }, 'Europe/Berlin');
-    const running = makeHandler({ clock: clockFrom(startMs - 800) })(fillJob(fill.id));
+    const running = run(fill.id, { clock: clockFrom(startMs - 800) });
     await expect.poll(async () => (await night.fill(fill.id)).state).toBe('paused-window');
     expect(night.edge(0).arrivals).toEqual([]);
     expect(await running).toEqual({ state: 'completed' });
@@ -129,7 +123,7 @@ describe('fill-region', () => {
     const first = await night.freeze({ a: segments(10, 100_000) }, { budget: { bytesPerNight: 620_000 } });
     expect(first.planned.bytes).toBeLessThanOrEqual(620_000);
     night.edge(0).faults.refuse = (key) => (key.endsWith('/2.m4s') ? 422 : null);
-    await makeHandler()(fillJob(first.id));
+    await run(first.id);
     const arrived = (): number => night.edge(0).arrivals.reduce((sum, { bytes }) => sum + bytes, 0);
     expect(arrived()).toBeLessThanOrEqual(620_000);
     const { sentBytes, rateCurve = [] } = await night.fill(first.id);
@@ -139,7 +133,7 @@ describe('fill-region', () => {
     night.edge(0).faults.refuse = () => null;
     const second = await night.freeze({ b: segments(10, 100_000) }, { run: 2, budget: { bytesPerNight: 900_000 } });
     const before = arrived();
-    expect(await makeHandler()(fillJob(second.id))).toEqual({ state: 'incomplete' });
+    expect(await run(second.id)).toEqual({ state: 'incomplete' });
     expect(arrived()).toBeLessThanOrEqual(900_000);
     expect(arrived()).toBeGreaterThan(before);
     expect((await night.report()).failures.every(({ reason }) => reason === 'night-budget-spent')).toBe(true);
@@ -148,7 +142,7 @@ describe('fill-region', () => {
   it('sends of a large file only the slices that are missing', async () => {
     const fill = await night.freeze({ a: [10 * 1024 * 1024] });
     night.edge(0).held.set('a/v1/video-360p/0.m4s', 4 * 1024 * 1024);
-    expect(await makeHandler()(fillJob(fill.id))).toEqual({ state: 'completed' });
+    expect(await run(fill.id)).toEqual({ state: 'completed' });
     expect(night.edge(0).held.get('a/v1/video-360p/0.m4s')).toBe(10 * 1024 * 1024);
     const sent = night.edge(0).arrivals.reduce((sum, { bytes }) => sum + bytes, 0);
     expect(sent).toBe(fill.planned.bytes - 4 * 1024 * 1024);

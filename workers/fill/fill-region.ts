@@ -5,64 +5,57 @@
  * |-----------------------------------|-----------------------------------------------------------------------|
  * | job begins before the window      | waits as `paused-window`                                              |
  * | window open, or started by hand   | `running`; counts are written about once a second                     |
+ * | paused                            | pushes are cut, `paused` until it is resumed or must end              |
  * | window's end                      | pushes are cut, what is left fails with `window-ended`: `incomplete`  |
  * | cancelled                         | the same with `cancelled`: `cancelled`                                |
  * | worker closes, dies, loses lock   | stays `running`; the next attempt goes on with what is not held       |
  * | all pushed or held                | `completed`                                                           |
  *
- * The queue's lock lets only one worker execute a fill at a time; its report is written once, when it ends.
+ * This job only hands out and writes down: the bytes are brought by its children (`fill-batch`) in any worker. The
+ * queue's lock lets only one worker lead a fill, which is the only writer of its document; the report is written once.
  */
-import pLimit from 'p-limit';
 import { type Fill, type FillPlan, type FillState, hasEnded } from '../../shared/domain/fill.ts';
-import { addToRateCurve } from '../../shared/domain/rate-curve.ts';
+import { addSpanToRateCurve } from '../../shared/domain/rate-curve.ts';
 import { buildFillReport } from '../../shared/domain/reporting/fill-report.ts';
 import { windowFor } from '../../shared/domain/time/fill-window.ts';
 import type { Logger } from '../../shared/platform/logger.ts';
 import type { ApplianceApi } from '../../shared/ports/appliance-api.ts';
-import type { Catalogue } from '../../shared/ports/catalogue.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
 import type { Documents } from '../../shared/ports/documents.ts';
 import type { Fleet } from '../../shared/ports/fleet.ts';
 import { JobAbortedError, type JobHandler, UnrecoverableJobError } from '../../shared/ports/job-queue.ts';
-import type { ObjectStore } from '../../shared/ports/object-store.ts';
-import { makeFillAppliance } from './fill-appliance.ts';
+import type { NightShare } from '../../shared/ports/night-share.ts';
+import { askUntilAnswered } from './ask.ts';
+import { defaultPatienceMs } from './fill-batch.ts';
 import { FillStopped } from './fill-errors.ts';
 import { type Ledger, makeLedger } from './ledger.ts';
-import { makeNightBudget } from './night-budget.ts';
-import { makePatience } from './patience.ts';
-import { makeProgressWriter } from './progress-writer.ts';
-import { makePushFile } from './push-file.ts';
-import { makeRateLimiter } from './rate-limiter.ts';
-import { makeRateMeter, type RateMeter } from './rate-meter.ts';
-import { makeRegionTurns } from './region-turns.ts';
+import { makePauseGate, type PauseGate } from './pause-gate.ts';
+import { pushRegion } from './push-region.ts';
+import type { QueueBatches } from './queue-batches.ts';
 import { stateOf, wordsFor } from './verdict.ts';
 
 export interface FillRegionDeps {
   readonly fleet: Fleet;
-  readonly catalogue: Catalogue;
   readonly documents: Documents;
-  readonly store: ObjectStore;
   readonly api: ApplianceApi;
+  readonly share: NightShare;
+  readonly batches: QueueBatches;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Objects pushed at once into one region. */
-  readonly parallelPushes: number;
   /** How long an appliance may fail before its files are given up; less for a fill that somebody waits for. */
   readonly patienceMs?: { readonly window: number; readonly now: number };
-  /** Told of every byte that leaves, for the metrics. */
-  readonly onSent?: (bytes: number) => void;
+  readonly slowAfterMs?: number;
 }
 
 const progressEveryMs = 1_000;
 const runsOfOneDate = 1_000;
-const defaultPatienceMs = { window: 600_000, now: 15_000 };
+const defaultSlowAfterMs = 60_000;
 
 export function makeFillRegion(deps: FillRegionDeps): JobHandler<'fill-region'> {
-  const { documents, clock, logger } = deps;
-  const turns = makeRegionTurns();
+  const { documents, share, clock, logger } = deps;
 
   /** What stops the pushes: the job's own signal, and the window's end. */
-  async function runInWindow(fill: Fill, plan: FillPlan, jobSignal: AbortSignal): Promise<FillState> {
+  async function runInWindow(fill: Fill, plan: FillPlan, jobId: string, jobSignal: AbortSignal): Promise<FillState> {
     const stopping = new AbortController();
     const { startMs, endMs } = windowFor(plan.date, plan.window, plan.timeZone);
     const stopOnCancel = (): void => {
@@ -87,110 +80,124 @@ export function makeFillRegion(deps: FillRegionDeps): JobHandler<'fill-region'> 
           );
         }
       }
-      return await execute(fill, plan, stopping.signal);
+      return await execute(fill, plan, jobId, fill.start === 'window' ? endMs : null, stopping.signal);
     } finally {
       over.abort();
       jobSignal.removeEventListener('abort', stopOnCancel);
     }
   }
 
-  async function execute(before: Fill, plan: FillPlan, signal: AbortSignal): Promise<FillState> {
+  async function execute(
+    before: Fill,
+    plan: FillPlan,
+    jobId: string,
+    endsAtMs: number | null,
+    signal: AbortSignal,
+  ): Promise<FillState> {
     const ledger = makeLedger(plan, before);
-    const meter = makeRateMeter(clock);
+    const gate = makePauseGate();
+    gate.set(await documents.isFillPaused(before.id));
     const startedAt = before.startedAt ?? new Date(clock.now()).toISOString();
+    const startedMs = Date.parse(startedAt);
     let live: Fill = { ...before, state: 'running', startedAt, finishedAt: null, message: null };
-    let curveBytes = ledger.sentBytes;
-    const curve = (): NonNullable<Fill['rateCurve']> => {
-      const bytes = ledger.sentBytes - curveBytes;
-      curveBytes += bytes;
-      return addToRateCurve(live.rateCurve ?? [], (clock.now() - Date.parse(startedAt)) / 1_000, bytes);
-    };
-    const writer = makeProgressWriter({
-      clock,
-      everyMs: progressEveryMs,
-      write: () => {
-        live = { ...live, ...ledger.counts(), rateBps: Math.round(meter.nowBps()), rateCurve: curve() };
-        return documents.putFill(live);
-      },
-      onError: (error) => logger.warn({ err: error, fillId: plan.id }, 'the progress of a fill could not be written'),
-    });
+    let lookedAtMs = clock.now();
+
+    /** Takes over what all workers sent since it was last asked. */
+    async function look(): Promise<void> {
+      const sentBefore = ledger.sentBytes;
+      ledger.sent(await share.sentBytes(plan.id, sentBefore));
+      const bytes = ledger.sentBytes - sentBefore;
+      const nowMs = clock.now();
+      const rateCurve = addSpanToRateCurve(
+        live.rateCurve ?? [],
+        (lookedAtMs - startedMs) / 1_000,
+        (nowMs - startedMs) / 1_000,
+        bytes,
+      );
+      const rateBps = Math.round((bytes * 8_000) / Math.max(1, nowMs - lookedAtMs));
+      const state: FillState = gate.paused ? 'paused' : 'running';
+      live = { ...live, ...ledger.counts(), rateCurve, rateBps, state };
+      lookedAtMs = nowMs;
+    }
+
     // Before the first byte: a later attempt knows by this that it is not the first.
-    await documents.putFill({ ...live, ...ledger.counts() });
+    await look();
+    await documents.putFill(live);
+    const done = new AbortController();
+    const watching = watch(plan.id, gate, look, () => live, done.signal);
     try {
-      await pushAll(before, plan, ledger, meter, writer.touch, signal);
+      await deps.batches.endLeftovers(jobId, signal);
+      await pushAll(before, plan, ledger, gate, jobId, endsAtMs, signal);
+    } catch (error) {
+      if (!(error instanceof FillStopped)) throw error;
     } finally {
-      await writer.stop();
+      done.abort();
+      await watching;
       if (signal.aborted && !(signal.reason instanceof FillStopped)) {
-        await documents.putFill({ ...live, ...ledger.counts(), rateBps: 0, rateCurve: curve() }).catch(() => undefined);
+        await documents.putFill({ ...live, ...ledger.counts(), rateBps: 0 }).catch(() => undefined);
       }
     }
     if (signal.aborted && !(signal.reason instanceof FillStopped)) throw signal.reason;
-    return finish({ ...live, ...ledger.counts(), rateCurve: curve() }, plan, ledger, meter);
+    await askUntilAnswered(look, clock, new AbortController().signal);
+    return finish(live, plan, ledger);
+  }
+
+  /** Once a second: what was sent, whether it is paused, and the document. A failed write is made good by the next. */
+  async function watch(
+    fillId: string,
+    gate: PauseGate,
+    look: () => Promise<void>,
+    live: () => Fill,
+    done: AbortSignal,
+  ): Promise<void> {
+    let written = '';
+    while (!done.aborted) {
+      await clock.sleep(progressEveryMs, done).catch(() => undefined);
+      if (done.aborted) return;
+      try {
+        gate.set(await documents.isFillPaused(fillId));
+        await look();
+        const text = JSON.stringify(live());
+        if (text !== written && !done.aborted) await documents.putFill(live());
+        written = text;
+      } catch (error) {
+        logger.warn({ err: error, fillId }, 'the progress of a fill could not be written');
+      }
+    }
   }
 
   async function pushAll(
-    { start }: Fill,
+    { start, id }: Fill,
     plan: FillPlan,
     ledger: Ledger,
-    meter: RateMeter,
-    onProgress: () => void,
+    gate: PauseGate,
+    jobId: string,
+    endsAtMs: number | null,
     signal: AbortSignal,
   ): Promise<void> {
-    const patienceMs = (deps.patienceMs ?? defaultPatienceMs)[start];
-    const inTurn = pLimit(deps.parallelPushes);
-    const fillAppliance = makeFillAppliance({
-      api: deps.api,
-      clock,
+    const { regionId, date, budget } = plan;
+    const fills = await documents.listFills({ regionId, date, limit: runsOfOneDate });
+    const others = fills.filter((other) => other.id !== id);
+    const spent = others.reduce((sum, fill) => sum + (fill.sentBytes ?? fill.pushed.bytes), ledger.sentBytes);
+    const night = { regionId, date, limitBytes: budget.bytesPerNight };
+    await askUntilAnswered(() => share.raiseSpent(night, spent), clock, signal);
+    const appliances = await deps.fleet.listAppliances({ regionId });
+    await pushRegion({
+      plan,
       ledger,
-      pushFile: makePushFile({
-        ...deps,
-        limiter: makeRateLimiter({ rateBps: plan.budget.rateBps, clock }),
-        budget: makeNightBudget(await leftOfNight(plan, ledger.sentBytes)),
-        meter,
-        onSent: (bytes) => {
-          ledger.sent(bytes);
-          deps.onSent?.(bytes);
-          onProgress();
-        },
-      }),
-      inTurn: (push) => inTurn(push),
-      storePatience: makePatience(patienceMs, clock),
-      patienceMs,
-      parallelPushes: deps.parallelPushes,
-      isDeleted: await deletedAssets(plan),
-      onProgress,
+      gate,
+      clock,
+      endsAtMs,
+      signal,
+      api: deps.api,
+      appliances: new Map(appliances.map((appliance) => [appliance.id, appliance])),
+      runBatch: deps.batches.runBatch(jobId),
+      patienceMs: (deps.patienceMs ?? defaultPatienceMs)[start],
+      slowAfterMs: deps.slowAfterMs ?? defaultSlowAfterMs,
     });
-    const appliances = new Map(
-      (await deps.fleet.listAppliances({ regionId: plan.regionId })).map((appliance) => [appliance.id, appliance]),
-    );
-    await Promise.all(
-      plan.appliances.map(async (part) => {
-        const target = appliances.get(part.applianceId);
-        if (target?.mode === 'active') return fillAppliance(target, part, signal);
-        const words = `${part.applianceId} ${target ? `is ${target.mode} now` : 'was removed'}`;
-        for (const file of part.fetch) ledger.failed(part.applianceId, file, 'appliance-refused', words);
-      }),
-    );
   }
 
-  async function leftOfNight(plan: FillPlan, sentBytes: number): Promise<number> {
-    const fills = await documents.listFills({ regionId: plan.regionId, date: plan.date, limit: runsOfOneDate });
-    const others = fills.filter(({ id }) => id !== plan.id);
-    const spent = others.reduce((sum, fill) => sum + (fill.sentBytes ?? fill.pushed.bytes), sentBytes);
-    return Math.max(0, plan.budget.bytesPerNight - spent);
-  }
-
-  async function deletedAssets(plan: FillPlan): Promise<(assetId: string) => boolean> {
-    const ids = [...new Set(plan.appliances.flatMap(({ fetch }) => fetch.map(({ assetId }) => assetId)))];
-    const gone = await pLimit(8).map(ids, async (id) => {
-      const asset = await deps.catalogue.get(id);
-      return !asset || asset.state === 'deleted' ? [id] : [];
-    });
-    const deleted = new Set(gone.flat());
-    return (assetId) => deleted.has(assetId);
-  }
-
-  async function finish(fill: Fill, plan: FillPlan, ledger: Ledger, meter: RateMeter): Promise<FillState> {
+  async function finish(fill: Fill, plan: FillPlan, ledger: Ledger): Promise<FillState> {
     const state = stateOf(ledger.failures, ledger.results());
     const finishedAt = new Date(clock.now()).toISOString();
     await documents.putReport(
@@ -202,13 +209,14 @@ export function makeFillRegion(deps: FillRegionDeps): JobHandler<'fill-region'> 
         failures: ledger.failures,
         held: ledger.held,
         pushedByAsset: ledger.pushedByAsset,
-        meanRateBps: meter.meanBps(),
-        peakRateBps: meter.peakBps(),
+        meanRateBps: 0,
+        peakRateBps: 0,
         ...(fill.rateCurve ? { rateCurve: fill.rateCurve } : {}),
         sentBytes: ledger.sentBytes,
       }),
     );
     await documents.putFill({ ...fill, state, finishedAt, rateBps: 0, message: wordsFor(ledger.failures) });
+    await documents.setFillPaused(fill.id, false);
     logger.info({ fillId: plan.id, state, pushed: fill.pushed, failed: fill.failed }, 'fill ended');
     return state;
   }
@@ -222,20 +230,20 @@ export function makeFillRegion(deps: FillRegionDeps): JobHandler<'fill-region'> 
     await documents.putFill({ ...now, state: 'failed', finishedAt, rateBps: 0, message: words });
   }
 
-  return async ({ payload, signal, lastAttempt }) => {
+  return async ({ id, payload, signal, lastAttempt }) => {
     const fill = await documents.getFill(payload.fillId);
     if (!fill) throw new UnrecoverableJobError(`there is no fill ${payload.fillId}`);
     if (hasEnded(fill)) return { state: fill.state };
     const plan = await documents.getPlan(fill.regionId, fill.date, fill.run);
     if (!plan) throw new UnrecoverableJobError(`fill ${fill.id} has no plan`);
-    const give = await turns.take(fill.regionId, signal);
+    const endTurn = await share.takeTurn(fill.regionId, signal);
     try {
-      return { state: await runInWindow((await documents.getFill(fill.id)) ?? fill, plan, signal) };
+      return { state: await runInWindow((await documents.getFill(fill.id)) ?? fill, plan, id, signal) };
     } catch (error) {
       if (lastAttempt && !signal.aborted) await giveUp(fill, error);
       throw error;
     } finally {
-      give();
+      await endTurn();
     }
   };
 }

@@ -1,21 +1,17 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { makeBullmqJobQueue } from '../../shared/adapters/bullmq/bullmq-job-queue.ts';
 import { noCount } from '../../shared/domain/reporting/fill-report.ts';
-import { systemClock } from '../../shared/platform/clock.ts';
 import { JobAbortedError } from '../../shared/ports/job-queue.ts';
+import { type FillNight, makeFillNight, nightDate, nightSecret, segments } from '../../shared/testing/fill-night.ts';
 import {
-  type FillNight,
-  fillJob,
-  makeFillNight,
-  nightDate,
-  nightSecret,
-  segments,
-} from '../../shared/testing/fill-night.ts';
-import { quickPolicies } from '../../shared/testing/quick-policies.ts';
-import { type FillRegionDeps, makeFillRegion } from './fill-region.ts';
+  type FillWorker,
+  type FillWorkerOptions,
+  openQueue,
+  runFill,
+  spawnWorker,
+  startFillWorker,
+} from './testing/run-fill.ts';
 
 let night: FillNight;
 
@@ -24,21 +20,22 @@ beforeEach(async () => {
 });
 afterEach(() => night.dispose());
 
-const makeHandler = (over: Partial<FillRegionDeps> = {}) => makeFillRegion({ ...night.workerDeps, ...over });
+const run = (fillId: string, over: FillWorkerOptions = {}, signal?: AbortSignal) =>
+  runFill(night, fillId, over, signal);
 
 describe('fill-region in trouble', () => {
   it('works around an appliance that is down, and one that comes back in time', async () => {
     await night.addEdges(2);
     const fill = await night.freeze({ a: segments(6, 20_000) });
     await night.edge(0).down();
-    expect(await makeHandler()(fillJob(fill.id))).toEqual({ state: 'incomplete' });
+    expect(await run(fill.id)).toEqual({ state: 'incomplete' });
     const result = await night.report();
     expect(result.appliances.find((a) => a.applianceId === 'e1')?.pushed.files).toBe(9);
     expect(result.appliances.find((a) => a.applianceId === 'e0')?.failed.files).toBe(9);
     expect(result.failures[0]).toMatchObject({ applianceId: 'e0', reason: 'appliance-unreachable' });
 
     const again = await night.freeze({ b: segments(2, 20_000) }, { run: 2 });
-    const running = makeHandler({ patienceMs: { window: 8_000, now: 8_000 } })(fillJob(again.id));
+    const running = run(again.id, { patienceMs: { window: 8_000, now: 8_000 } });
     await delay(500);
     await night.edge(0).up();
     expect(await running).toEqual({ state: 'completed' });
@@ -47,7 +44,7 @@ describe('fill-region in trouble', () => {
   it('ends as failed when no appliance could be reached at all', async () => {
     const fill = await night.freeze({ a: segments(2, 1_000) });
     await night.edge(0).down();
-    expect(await makeHandler()(fillJob(fill.id))).toEqual({ state: 'failed' });
+    expect(await run(fill.id)).toEqual({ state: 'failed' });
     expect((await night.fill(fill.id)).message).toContain('see that the appliances run');
   });
 
@@ -57,7 +54,7 @@ describe('fill-region in trouble', () => {
     let busy = 3;
     night.edge(0).faults.drop = (key) => key.endsWith('/3.m4s') && drops-- > 0;
     night.edge(0).faults.refuse = (key) => (key.endsWith('/4.m4s') && busy-- > 0 ? 503 : null);
-    expect(await makeHandler({ patienceMs: { window: 20_000, now: 20_000 } })(fillJob(fill.id))).toEqual({
+    expect(await run(fill.id, { patienceMs: { window: 20_000, now: 20_000 } })).toEqual({
       state: 'completed',
     });
     expect((await night.fill(fill.id)).sentBytes).toBeGreaterThan(fill.planned.bytes);
@@ -67,12 +64,12 @@ describe('fill-region in trouble', () => {
     const fill = await night.freeze({ a: segments(5, 100_000) });
     night.edge(0).held.set('pulled/v9/1.m4s', 300_000);
     night.edge(0).faults.capacityBytes = 700_000;
-    expect(await makeHandler()(fillJob(fill.id))).toEqual({ state: 'completed' });
+    expect(await run(fill.id)).toEqual({ state: 'completed' });
     expect(night.edge(0).held.has('pulled/v9/1.m4s')).toBe(false);
     expect((await night.report()).appliances[0]?.evicted).toEqual({ files: 1, bytes: 300_000 });
 
     const second = await night.freeze({ b: segments(5, 100_000) }, { run: 2 });
-    expect(await makeHandler()(fillJob(second.id))).toEqual({ state: 'incomplete' });
+    expect(await run(second.id)).toEqual({ state: 'incomplete' });
     expect((await night.report()).failures.every(({ reason }) => reason === 'appliance-full')).toBe(true);
   });
 
@@ -82,7 +79,7 @@ describe('fill-region in trouble', () => {
     await store.put('assets/a/v1/video-360p/0.m4s', Buffer.alloc(10_000, 'x'));
     await store.delete('assets/a/v1/video-360p/1.m4s');
     await night.kit.catalogue.update('b', (asset) => ({ ...asset, state: 'deleted' }));
-    expect(await makeHandler()(fillJob(fill.id))).toEqual({ state: 'incomplete' });
+    expect(await run(fill.id)).toEqual({ state: 'incomplete' });
     const reasons = Object.fromEntries((await night.report()).failures.map(({ key, reason }) => [key, reason]));
     expect(reasons['a/v1/video-360p/0.m4s']).toBe('digest-mismatch');
     expect(reasons['a/v1/video-360p/1.m4s']).toBe('source-missing');
@@ -94,7 +91,7 @@ describe('fill-region in trouble', () => {
   it('shows its progress, and hands on what is left when the worker closes', async () => {
     const fill = await night.freeze({ a: segments(40, 100_000) }, { budget: { rateBps: 8e6 } });
     const stop = new AbortController();
-    const running = makeHandler()(fillJob(fill.id, stop.signal));
+    const running = run(fill.id, {}, stop.signal);
     const live = () => night.fill(fill.id);
     await expect.poll(async () => (await live()).pushed.files, { timeout: 5_000 }).toBeGreaterThan(4);
     expect((await live()).state).toBe('running');
@@ -103,7 +100,7 @@ describe('fill-region in trouble', () => {
     await expect(running).rejects.toThrow('worker-closing');
     expect(await night.kit.documents.getReport('r', nightDate)).toBeNull();
     expect((await live()).state).toBe('running');
-    expect(await makeHandler()(fillJob(fill.id))).toEqual({ state: 'completed' });
+    expect(await run(fill.id)).toEqual({ state: 'completed' });
     expect(await night.report()).toMatchObject({ pushed: fill.planned, skipped: noCount });
     const stored = night
       .edge(0)
@@ -114,57 +111,20 @@ describe('fill-region in trouble', () => {
 
   it('is taken up by another worker where it stopped after kill -9, with nothing counted or stored twice', async () => {
     const fill = await night.freeze({ a: segments(40, 100_000) }, { budget: { rateBps: 8e6 } });
-    const at = (path: string): string => JSON.stringify(new URL(path, import.meta.url).href);
-    const child = spawn(
-      process.execPath,
-      [
-        '--input-type=module',
-        '-e',
-        `import { pino } from 'pino';
-         import { makeApplianceHttpApi } from ${at('../../shared/adapters/appliance-http/appliance-http.ts')};
-         import { makeBullmqJobQueue } from ${at('../../shared/adapters/bullmq/bullmq-job-queue.ts')};
-         import { quickPolicies as policies } from ${at('../../shared/testing/quick-policies.ts')};
-         import { makeStoreDocuments } from ${at('../../shared/adapters/documents/store-documents.ts')};
-         import { makeFolderObjectStore } from ${at('../../shared/adapters/folder/folder-object-store.ts')};
-         import { connectRedis } from ${at('../../shared/adapters/redis/connection.ts')};
-         import { makeRedisCatalogue } from ${at('../../shared/adapters/redis/redis-catalogue.ts')};
-         import { makeRedisFleet } from ${at('../../shared/adapters/redis/redis-fleet.ts')};
-         import { systemClock as clock } from ${at('../../shared/platform/clock.ts')};
-         import { applianceCredential } from ${at('../../shared/tokens/credentials.ts')};
-         import { makeFillRegion } from ${at('./fill-region.ts')};
-         const [redisUrl, root, secret] = process.argv.slice(1);
-         const redis = connectRedis({ url: redisUrl });
-         const store = makeFolderObjectStore({ root });
-         const run = makeFillRegion({
-           fleet: makeRedisFleet({ redis, store, clock }),
-           catalogue: makeRedisCatalogue({ redis, store, clock }),
-           documents: makeStoreDocuments(store),
-           api: makeApplianceHttpApi({ credentialOf: (id) => applianceCredential(secret, id) }),
-           store, clock, logger: pino({ level: 'silent' }), parallelPushes: 4,
-         });
-         const queue = makeBullmqJobQueue({ redisUrl, clock, policies });
-         await queue.work('fill-region', run);`,
-        night.kit.redisKit.server.url,
-        night.kit.redisKit.folder,
-        nightSecret,
-      ],
-      { stdio: ['ignore', 'inherit', 'inherit'], cwd: process.cwd() },
-    );
+    const child = spawnWorker(night);
     const exited = once(child, 'exit');
-    const queue = makeBullmqJobQueue({
-      redisUrl: night.kit.redisKit.server.url,
-      clock: systemClock,
-      policies: quickPolicies,
-    });
+    const queue = openQueue(night);
+    let second: FillWorker | null = null;
     try {
       const { id } = await queue.add('fill-region', { fillId: fill.id });
       await expect.poll(() => night.edge(0).held.size, { timeout: 15_000, interval: 20 }).toBeGreaterThan(15);
-      await queue.work('fill-region', makeHandler());
+      second = await startFillWorker(night);
       child.kill('SIGKILL');
       await exited;
       const ended = await queue.waitFor('fill-region', id, 25_000);
       expect(ended).toMatchObject({ state: 'completed', result: { state: 'completed' }, attempts: 2 });
     } finally {
+      await second?.close();
       await queue.close();
     }
     expect(await night.report()).toMatchObject({ pushed: fill.planned, skipped: noCount, failed: noCount });

@@ -5,27 +5,34 @@
  * pushed is known from the first greeting of each appliance and kept in the fill's document (`skipped`), so everything
  * else that is held by now counts as pushed.
  */
-import type {
-  ApplianceFillResult,
-  Fill,
-  FillCount,
-  FillFailure,
-  FillFailureReason,
-  FillPlan,
-  PlannedFile,
+import {
+  type ApplianceFillResult,
+  type Fill,
+  type FillCount,
+  type FillFailure,
+  type FillFailureReason,
+  type FillPlan,
+  type FillSource,
+  fillSources,
+  type PlannedFile,
 } from '../../shared/domain/fill.ts';
+import type { FillBatchResult } from '../../shared/domain/fill-batch.ts';
 import { addCounts, countFiles, noCount, totalsOf } from '../../shared/domain/reporting/fill-report.ts';
 
 export interface Ledger {
   /** The appliance freed what the plan evicts and said what it holds: planned keys that are whole there. */
   greeted(applianceId: string, heldKeys: ReadonlySet<string>): void;
-  evicted(applianceId: string, entries: readonly { readonly sizeBytes: number }[]): void;
+  evicted(applianceId: string, count: FillCount): void;
   pushed(applianceId: string, file: PlannedFile): void;
   /** It turned out to be held when its turn came. */
   skipped(applianceId: string, file: PlannedFile): void;
   failed(applianceId: string, file: PlannedFile, reason: FillFailureReason, detail: string): void;
-  /** Bytes left for an appliance, whatever becomes of them. */
-  sent(bytes: number): void;
+  /** What was pushed came from there. */
+  came(applianceId: string, sources: FillBatchResult['sources']): void;
+  /** `applianceId` stored what `plannedFor` could not. */
+  tookOver(applianceId: string, plannedFor: string, file: PlannedFile): void;
+  /** All bytes that left so far, whatever became of them. */
+  sent(totalBytes: number): void;
   readonly sentBytes: number;
   readonly failures: readonly FillFailure[];
   readonly held: ReadonlyMap<string, ReadonlySet<string>>;
@@ -41,6 +48,8 @@ interface Entry {
   skipped: FillCount;
   failed: FillCount;
   evicted: FillCount;
+  tookOver: FillCount;
+  readonly sources: Partial<Record<FillSource, FillCount>>;
   greeted: boolean;
 }
 
@@ -64,6 +73,8 @@ export function makeLedger(plan: FillPlan, before: Fill): Ledger {
           skipped: known?.skipped ?? noCount,
           failed: noCount,
           evicted: known?.evicted ?? noCount,
+          tookOver: known?.tookOver ?? noCount,
+          sources: { ...known?.sources },
           greeted: known !== undefined,
         },
       ];
@@ -71,6 +82,7 @@ export function makeLedger(plan: FillPlan, before: Fill): Ledger {
   );
   const held = new Map(plan.appliances.map(({ applianceId }) => [applianceId, new Set<string>()]));
   const failures: FillFailure[] = [];
+  const failureOf = new Map<string, number>();
   const pushedByAsset: Record<string, number> = {};
   let sentBytes = before.sentBytes ?? 0;
 
@@ -83,7 +95,12 @@ export function makeLedger(plan: FillPlan, before: Fill): Ledger {
     pushedByAsset[file.assetId] = (pushedByAsset[file.assetId] ?? 0) + file.sizeBytes;
   };
   const results = (): ApplianceFillResult[] =>
-    [...entries].map(([applianceId, { greeted: _greeted, ...counts }]) => ({ applianceId, ...counts }));
+    [...entries].map(([applianceId, { greeted: _greeted, tookOver, sources, ...counts }]) => ({
+      applianceId,
+      ...counts,
+      ...(Object.keys(sources).length > 0 ? { sources: { ...sources } } : {}),
+      ...(tookOver.files > 0 ? { tookOver } : {}),
+    }));
 
   return {
     greeted(applianceId, heldKeys) {
@@ -101,9 +118,9 @@ export function makeLedger(plan: FillPlan, before: Fill): Ledger {
       }
       entry.greeted = true;
     },
-    evicted(applianceId, list) {
+    evicted(applianceId, count) {
       const entry = entryOf(applianceId);
-      entry.evicted = addCounts(entry.evicted, countFiles(list));
+      entry.evicted = addCounts(entry.evicted, count);
     },
     pushed(applianceId, file) {
       const entry = entryOf(applianceId);
@@ -119,10 +136,25 @@ export function makeLedger(plan: FillPlan, before: Fill): Ledger {
     failed(applianceId, file, reason, detail) {
       const entry = entryOf(applianceId);
       entry.failed = addCounts(entry.failed, one(file));
+      failureOf.set(`${applianceId} ${file.key}`, failures.length);
       failures.push({ applianceId, key: file.key, sizeBytes: file.sizeBytes, reason, detail });
     },
-    sent(bytes) {
-      sentBytes += bytes;
+    came(applianceId, counts) {
+      const { sources } = entryOf(applianceId);
+      for (const source of fillSources) {
+        const count = counts[source];
+        if (count) sources[source] = addCounts(sources[source] ?? noCount, count);
+      }
+    },
+    tookOver(applianceId, plannedFor, file) {
+      const entry = entryOf(applianceId);
+      entry.tookOver = addCounts(entry.tookOver, one(file));
+      const at = failureOf.get(`${plannedFor} ${file.key}`) ?? -1;
+      const failure = failures[at];
+      if (failure) failures[at] = { ...failure, heldBy: applianceId };
+    },
+    sent(totalBytes) {
+      sentBytes = Math.max(sentBytes, totalBytes);
     },
     get sentBytes() {
       return sentBytes;

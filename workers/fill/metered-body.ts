@@ -1,6 +1,6 @@
 /** A body on its way to an appliance: held to the rate, counted, and able to tell who broke it. */
 import { Readable } from 'node:stream';
-import type { RateLimiter } from './rate-limiter.ts';
+import type { RateLimiter } from './shared-rate.ts';
 
 export interface MeteredBody {
   readonly body: Readable;

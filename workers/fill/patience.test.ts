@@ -1,8 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Clock } from '../../shared/ports/clock.ts';
-import { makeNightBudget } from './night-budget.ts';
 import { makePatience } from './patience.ts';
-import { makeRegionTurns } from './region-turns.ts';
 import { stateOf, wordsFor } from './verdict.ts';
 
 function sleepingClock(): Clock {
@@ -52,47 +50,6 @@ describe('makePatience', () => {
   });
 });
 
-describe('makeNightBudget', () => {
-  it('counts what left, and gives back what was set aside and not sent', () => {
-    const budget = makeNightBudget(100);
-    expect(budget.reserve(60)).toBe(true);
-    expect(budget.reserve(60)).toBe(false);
-    budget.settle(60, 10);
-    expect(budget.reserve(90)).toBe(true);
-    expect(budget.reserve(1)).toBe(false);
-  });
-});
-
-describe('makeRegionTurns', () => {
-  it('lets one fill of a region run at a time, and others beside it', async () => {
-    const turns = makeRegionTurns();
-    const giveFirst = await turns.take('a', never);
-    const giveOther = await turns.take('b', never);
-    let second = false;
-    const taken = turns.take('a', never).then((give) => {
-      second = true;
-      return give;
-    });
-    await Promise.resolve();
-    expect(second).toBe(false);
-    giveFirst();
-    (await taken)();
-    giveOther();
-  });
-
-  it('passes over a waiting fill that is cancelled', async () => {
-    const turns = makeRegionTurns();
-    const give = await turns.take('a', never);
-    const stop = new AbortController();
-    const waiting = turns.take('a', stop.signal);
-    const third = turns.take('a', never);
-    stop.abort(new Error('cancelled'));
-    await expect(waiting).rejects.toThrow('cancelled');
-    give();
-    (await third)();
-  });
-});
-
 describe('stateOf and wordsFor', () => {
   const count = (files: number) => ({ files, bytes: files });
   const result = (pushed: number) => [
@@ -121,5 +78,6 @@ describe('stateOf and wordsFor', () => {
       '3 files were not pushed: 2 × window-ended (the next fill goes on; a longer window or a higher rate brings more); ' +
         '1 × appliance-full (raise the capacity of the appliances or free their disks).',
     );
+    expect(wordsFor([{ reason: 'appliance-slow', heldBy: 'e2' }])).toContain('took 1 of them');
   });
 });

@@ -1,101 +1,127 @@
 /**
- * Brings one planned file from the object store to one appliance.
+ * Brings one planned file to one appliance: from a peer that holds it, else across into the region.
  *
  * A file of one slice is sent whole. A larger one goes slice by slice, because the manifest has a digest for each: what
- * the appliance holds from the start of the file is not sent again.
+ * the appliance holds from the start of the file is not sent again. Only what crosses into the region counts against
+ * its rate and its night.
  */
-import type { PlannedFile } from '../../shared/domain/fill.ts';
-import { parseObjectKey, storeKeys } from '../../shared/domain/keys.ts';
+import type { FillSource, PlannedFile } from '../../shared/domain/fill.ts';
+import { parseObjectKey } from '../../shared/domain/keys.ts';
 import { type SliceSpec, sliceSizeBytes, slicesOf } from '../../shared/domain/manifest.ts';
-import type { ApplianceApi, ApplianceTarget } from '../../shared/ports/appliance-api.ts';
+import { type ApplianceApi, ApplianceApiError, type ApplianceTarget } from '../../shared/ports/appliance-api.ts';
 import type { Documents } from '../../shared/ports/documents.ts';
-import { type ObjectStore, ObjectStoreError } from '../../shared/ports/object-store.ts';
+import { ObjectStoreError } from '../../shared/ports/object-store.ts';
 import { PushFailure } from './fill-errors.ts';
 import { meterBody } from './metered-body.ts';
-import type { NightBudget } from './night-budget.ts';
-import type { RateLimiter } from './rate-limiter.ts';
-import type { RateMeter } from './rate-meter.ts';
+import type { RateLimiter } from './shared-rate.ts';
+import type { Sources } from './sources.ts';
 
 export interface PushDeps {
-  readonly store: ObjectStore;
+  readonly sources: Sources;
   readonly documents: Documents;
   readonly api: ApplianceApi;
   readonly limiter: RateLimiter;
-  readonly budget: NightBudget;
-  readonly meter: RateMeter;
+  /** Bytes of the night: set aside before they are sent, given back when they were not. */
+  readonly reserve: (bytes: number, signal: AbortSignal) => Promise<boolean>;
+  readonly giveBack: (bytes: number) => Promise<void>;
   /** Told of every byte that leaves. */
   readonly onSent: (bytes: number) => void;
+}
+
+export interface Pushed {
+  readonly outcome: 'stored' | 'already-held';
+  /** Of the last part that was stored. */
+  readonly source: FillSource;
 }
 
 export type PushFile = (
   target: ApplianceTarget,
   file: PlannedFile,
+  peers: readonly ApplianceTarget[],
   signal: AbortSignal,
-) => Promise<'stored' | 'already-held'>;
+) => Promise<Pushed>;
 
 /** The function throws PushFailure for what no repetition mends, and the ports' errors for the rest. */
 export function makePushFile(deps: PushDeps): PushFile {
-  const { store, documents, api, limiter, budget, meter, onSent } = deps;
+  const { sources, documents, api, limiter, reserve, giveBack, onSent } = deps;
   const slicesOfFile = rememberSlices(documents);
+
+  const partOf = (file: PlannedFile, { offset, sizeBytes, sha256 }: SliceSpec) => ({
+    sizeBytes,
+    sha256,
+    ...(sizeBytes === file.sizeBytes ? {} : { part: { offset, objectBytes: file.sizeBytes } }),
+  });
+
+  /** Null when no peer could give it. */
+  async function takeFromPeer(
+    target: ApplianceTarget,
+    file: PlannedFile,
+    slice: SliceSpec,
+    peers: readonly ApplianceTarget[],
+    signal: AbortSignal,
+  ): Promise<Pushed | null> {
+    for (const peer of peers) {
+      const outcome = await api
+        .takeFrom(target, file.key, partOf(file, slice), peer, signal)
+        .catch((error: unknown) => {
+          // The peer's bytes were wrong: the object store's may be right.
+          if (error instanceof ApplianceApiError && error.code === 'digest-mismatch') return 'not-there' as const;
+          throw error;
+        });
+      if (outcome !== 'not-there') return { outcome, source: 'peer' };
+    }
+    return null;
+  }
 
   async function pushSlice(
     target: ApplianceTarget,
     file: PlannedFile,
     slice: SliceSpec,
     signal: AbortSignal,
-  ): Promise<'stored' | 'already-held'> {
-    const whole = slice.sizeBytes === file.sizeBytes;
-    if (!budget.reserve(slice.sizeBytes))
+  ): Promise<Pushed> {
+    if (!(await reserve(slice.sizeBytes, signal)))
       throw new PushFailure('night-budget-spent', 'the bytes of the night are spent');
     let sentBytes = 0;
-    const end = meter.begin();
     try {
-      const range = { start: slice.offset, end: slice.offset + slice.sizeBytes - 1 };
-      const object = await store.get(storeKeyOf(file.key), { signal, ...(whole ? {} : { range }) });
-      if (!object) throw new PushFailure('source-missing', `the object store has no ${storeKeyOf(file.key)}`);
+      const span = { start: slice.offset, end: slice.offset + slice.sizeBytes - 1 };
+      const opened = await sources.open(file.key, slice.sizeBytes === file.sizeBytes ? null : span, signal);
       const metered = meterBody(
-        object.body,
+        opened.body,
         limiter,
         (bytes) => {
           sentBytes += bytes;
           onSent(bytes);
-          meter.add(bytes);
         },
         signal,
       );
-      const upload = {
-        body: metered.body,
-        sizeBytes: slice.sizeBytes,
-        sha256: slice.sha256,
-        ...(whole ? {} : { part: { offset: slice.offset, objectBytes: file.sizeBytes } }),
-      };
-      return await api.put(target, file.key, upload, signal).catch((error: unknown) => {
+      const upload = { ...partOf(file, slice), body: metered.body };
+      const outcome = await api.put(target, file.key, upload, signal).catch((error: unknown) => {
+        if (error instanceof ApplianceApiError && error.code === 'digest-mismatch') opened.distrust();
         const fault = metered.sourceError();
         throw fault && !signal.aborted ? sourceBroke(file.key, fault) : error;
       });
+      return { outcome, source: opened.source };
     } finally {
-      end();
-      budget.settle(slice.sizeBytes, sentBytes);
+      await giveBack(slice.sizeBytes - sentBytes);
     }
   }
 
-  return async (target, file, signal) => {
+  return async (target, file, peers, signal) => {
+    const bring = async (slice: SliceSpec): Promise<Pushed> =>
+      (await takeFromPeer(target, file, slice, peers, signal)) ?? pushSlice(target, file, slice, signal);
     if (file.sizeBytes <= sliceSizeBytes) {
-      return pushSlice(target, file, { index: 0, offset: 0, sizeBytes: file.sizeBytes, sha256: file.sha256 }, signal);
+      return bring({ index: 0, offset: 0, sizeBytes: file.sizeBytes, sha256: file.sha256 });
     }
     const slices = await slicesOfFile(file.key);
     if (!slices) throw new PushFailure('source-missing', `the manifest of ${file.key} is gone or does not list it`);
     const heldBytes = await api.heldBytes(target, file.key, signal);
-    const missing = slices.filter(({ offset, sizeBytes }) => offset + sizeBytes > heldBytes);
-    for (const slice of missing) await pushSlice(target, file, slice, signal);
-    return missing.length > 0 ? 'stored' : 'already-held';
+    let pushed: Pushed = { outcome: 'already-held', source: 'object-store' };
+    for (const slice of slices) {
+      if (slice.offset + slice.sizeBytes > heldBytes) pushed = { ...(await bring(slice)), outcome: 'stored' };
+    }
+    return pushed;
   };
 }
-
-const storeKeyOf = (key: string): string => {
-  const parsed = parseObjectKey(key);
-  return parsed ? storeKeys.media(parsed) : key;
-};
 
 const sourceBroke = (key: string, cause: Error): ObjectStoreError =>
   cause instanceof ObjectStoreError

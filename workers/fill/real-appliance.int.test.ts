@@ -6,18 +6,16 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { makeApplianceHttpApi } from '../../shared/adapters/appliance-http/appliance-http.ts';
 import type { Fill } from '../../shared/domain/fill.ts';
 import type { ApplianceOrders } from '../../shared/domain/fleet.ts';
 import { manifestName } from '../../shared/domain/keys.ts';
 import { noCount } from '../../shared/domain/reporting/fill-report.ts';
-import { systemClock } from '../../shared/platform/clock.ts';
 import type { ApplianceApi, HeldKey } from '../../shared/ports/appliance-api.ts';
-import { type FillNight, fillJob, makeFillNight, nightSecret } from '../../shared/testing/fill-night.ts';
+import { type FillNight, makeFillNight, nightSecret } from '../../shared/testing/fill-night.ts';
 import { applianceCredential } from '../../shared/tokens/credentials.ts';
-import { makeFillRegion } from './fill-region.ts';
+import { runFill } from './testing/run-fill.ts';
 
 const target = (url: string) => ({ id: 'e1', internalUrl: url });
 
@@ -89,15 +87,7 @@ afterEach(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-const carryOut = (fill: Fill) =>
-  makeFillRegion({
-    ...night.kit,
-    store: night.ports.store,
-    api,
-    clock: systemClock,
-    logger: pino({ level: 'silent' }),
-    parallelPushes: 4,
-  })(fillJob(fill.id));
+const carryOut = (fill: Fill) => runFill(night, fill.id, { api });
 
 async function inventory(): Promise<HeldKey[]> {
   const held: HeldKey[] = [];

@@ -4,6 +4,7 @@ import type { ApplianceFillResult, FillFailure, FillFailureReason, FillState } f
 const mends: Readonly<Record<FillFailureReason, string>> = {
   'appliance-unreachable': 'see that the appliances run and are reachable',
   'appliance-full': 'raise the capacity of the appliances or free their disks',
+  'appliance-slow': 'see what slows the appliance or its line down',
   'appliance-refused': 'see the details in the report',
   'digest-mismatch': 'the object store holds other bytes than were published; upload the asset again',
   'source-missing': 'the object store lacks published files; upload the asset again',
@@ -28,10 +29,12 @@ export function stateOf(
 }
 
 /** Null when there is nothing to say. */
-export function wordsFor(failures: readonly Pick<FillFailure, 'reason'>[]): string | null {
+export function wordsFor(failures: readonly Pick<FillFailure, 'reason' | 'heldBy'>[]): string | null {
   const counts = new Map<FillFailureReason, number>();
   for (const { reason } of failures) counts.set(reason, (counts.get(reason) ?? 0) + 1);
   if (counts.size === 0) return null;
   const parts = [...counts].sort((a, b) => b[1] - a[1]).map(([reason, n]) => `${n} × ${reason} (${mends[reason]})`);
-  return `${failures.length} file${failures.length === 1 ? ' was' : 's were'} not pushed: ${parts.join('; ')}.`;
+  const taken = failures.filter(({ heldBy }) => heldBy !== undefined).length;
+  const others = taken > 0 ? ` Other appliances of the region took ${taken} of them.` : '';
+  return `${failures.length} file${failures.length === 1 ? ' was' : 's were'} not pushed: ${parts.join('; ')}.${others}`;
 }

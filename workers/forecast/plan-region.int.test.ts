@@ -71,6 +71,7 @@ const run = (payload: PlanRegionPayload, over: { lastAttempt?: boolean; signal?:
     attempt: 1,
     lastAttempt: false,
     signal: new AbortController().signal,
+    begun: 1,
     progress: async () => undefined,
     children: async () => [],
     ...over,
@@ -259,6 +260,7 @@ describe('score-region', () => {
       attempt: 1,
       lastAttempt: false,
       signal: new AbortController().signal,
+      begun: 1,
       progress: async () => undefined,
       children: async () => [],
     };

@@ -77,6 +77,7 @@ function transcode(
     attempt: options.lastAttempt ? 3 : 1,
     lastAttempt: options.lastAttempt ?? false,
     signal: options.signal ?? new AbortController().signal,
+    begun: 1,
     progress: async () => undefined,
     children: async () => [],
   };

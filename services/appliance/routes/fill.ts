@@ -9,6 +9,7 @@ import { Problem } from '../../../shared/platform/problem.ts';
 import type { DeleteObjects } from '../delete-objects.ts';
 import type { FillObject, FillRequest } from '../fill-object.ts';
 import type { ApplyPlan } from '../fill-plan.ts';
+import type { TakeObject } from '../take-object.ts';
 
 export interface FillRouteDeps {
   readonly credential: string;
@@ -16,6 +17,7 @@ export interface FillRouteDeps {
   readonly isReady: () => boolean;
   readonly fillObject: FillObject;
   readonly applyPlan: ApplyPlan;
+  readonly takeObject: TakeObject;
   readonly deleteObjects: DeleteObjects;
   /** Asks control for orders; false when it cannot be reached. */
   readonly beat: () => Promise<boolean>;
@@ -25,11 +27,23 @@ export interface FillRouteDeps {
 const maxPlanBytes = 128 * 1024 * 1024;
 const plan = Type.Object({ pinned: Type.Array(Type.String()), evict: Type.Array(Type.String()) });
 
+const take = Type.Object({
+  sizeBytes: Type.Integer({ minimum: 0 }),
+  sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+  offset: Type.Optional(Type.Integer({ minimum: 0 })),
+  objectBytes: Type.Optional(Type.Integer({ minimum: 0 })),
+  from: Type.Object({
+    applianceId: Type.String(),
+    url: Type.String({ pattern: '^https?://' }),
+    credential: Type.String(),
+  }),
+});
+
 export const credentialMend = 'The fill API takes the credential of this appliance.';
 
 /** The fill API of docs/internal-api.md, for control and the fill worker. */
 export function registerFill(server: HttpServer, deps: FillRouteDeps): void {
-  const { credential, isReady, fillObject, applyPlan, deleteObjects, beat } = deps;
+  const { credential, isReady, fillObject, takeObject, applyPlan, deleteObjects, beat } = deps;
   const authorise = requireBearer(credential, credentialMend);
   const onRequest = async (request: FastifyRequest): Promise<void> => {
     await authorise(request);
@@ -43,6 +57,11 @@ export function registerFill(server: HttpServer, deps: FillRouteDeps): void {
   server.post('/fill/beat', { onRequest: authorise, schema: { hide: true } }, async (_request, reply) => {
     if (!(await beat())) throw new Problem('upstream-failed', 'Control could not be reached for orders.');
     return reply.code(204).send();
+  });
+
+  server.post('/fill/take/*', { onRequest, schema: { hide: true, body: take } }, async (request, reply) => {
+    const outcome = await takeObject({ ...request.body, key: keyOf(request) });
+    return reply.code(outcome === 'stored' ? 201 : 200).send();
   });
 
   server.delete('/objects/*', { onRequest, schema: { hide: true } }, async (request) => ({

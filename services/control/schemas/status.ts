@@ -42,6 +42,7 @@ export const SystemStatusSchema = documentSchema<SystemStatus>()(
         'encode-chunk': Counts,
         'plan-region': Counts,
         'fill-region': Counts,
+        'fill-batch': Counts,
         'score-region': Counts,
         'delete-asset': Counts,
         'deliver-webhook': Counts,

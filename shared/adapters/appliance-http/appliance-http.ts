@@ -15,6 +15,8 @@ import { type ProblemBody, readJson, readProblem } from './answers.ts';
 export interface ApplianceHttpOptions {
   /** The credential of each appliance's fill API. */
   readonly credentialOf: (applianceId: string) => string;
+  /** What an appliance asks of those that read media from it; without it, none is read from and none sent to another. */
+  readonly pullCredentialOf?: (applianceId: string) => string;
   /** Silence after which a call is given up. While a body is sent, every chunk that leaves counts as a sign of life. */
   readonly silenceMs?: number;
   readonly connectMs?: number;
@@ -33,7 +35,7 @@ const codes: Readonly<Record<number, ApplianceApiErrorCode>> = {
 };
 
 export function makeApplianceHttpApi(options: ApplianceHttpOptions): ApplianceApi {
-  const { credentialOf, silenceMs = 15_000, connectMs = 3_000, pageSize = 1_000 } = options;
+  const { credentialOf, pullCredentialOf, silenceMs = 15_000, connectMs = 3_000, pageSize = 1_000 } = options;
   const agent = new Agent({
     connect: { timeout: connectMs },
     headersTimeout: silenceMs,
@@ -50,6 +52,8 @@ export function makeApplianceHttpApi(options: ApplianceHttpOptions): ApplianceAp
       readonly body?: Readable | string;
       readonly headers?: Readonly<Record<string, string>>;
       readonly signal?: AbortSignal | undefined;
+      /** Another than that of the fill API. */
+      readonly credential?: string;
     } = {},
   ): Promise<Dispatcher.ResponseData> {
     try {
@@ -57,7 +61,7 @@ export function makeApplianceHttpApi(options: ApplianceHttpOptions): ApplianceAp
         origin: new URL(target.internalUrl).origin,
         path: `${new URL(target.internalUrl).pathname.replace(/\/$/, '')}${path}`,
         method,
-        headers: { authorization: `Bearer ${credentialOf(target.id)}`, ...request.headers },
+        headers: { authorization: `Bearer ${request.credential ?? credentialOf(target.id)}`, ...request.headers },
         ...(request.body === undefined ? {} : { body: request.body }),
         ...(request.signal ? { signal: request.signal } : {}),
       });
@@ -138,6 +142,44 @@ export function makeApplianceHttpApi(options: ApplianceHttpOptions): ApplianceAp
       } finally {
         body.destroy();
       }
+    },
+
+    async takeFrom(target, key, { sizeBytes, sha256, part }, from, signal) {
+      if (!pullCredentialOf) return 'not-there';
+      const order = {
+        sizeBytes,
+        sha256,
+        ...(part ? { offset: part.offset, objectBytes: part.objectBytes } : {}),
+        from: { applianceId: from.id, url: from.internalUrl, credential: pullCredentialOf(from.id) },
+      };
+      const answer = await call(target, 'POST', `/fill/take/${key}`, {
+        body: JSON.stringify(order),
+        headers: { 'content-type': 'application/json' },
+        signal,
+      });
+      if (answer.statusCode === 404 || answer.statusCode === 502 || answer.statusCode === 504) {
+        await answer.body.dump();
+        return 'not-there';
+      }
+      if (answer.statusCode !== 200 && answer.statusCode !== 201) throw await refusal(target, answer);
+      await answer.body.dump();
+      return answer.statusCode === 201 ? 'stored' : 'already-held';
+    },
+
+    async read(target, key, span, signal) {
+      if (!pullCredentialOf) return null;
+      const answer = await call(target, 'GET', `/v/${key}`, {
+        credential: pullCredentialOf(target.id),
+        headers: {
+          'cache-control': 'only-if-cached',
+          'cdn-loop': 'nightfill;id=fill-worker',
+          ...(span ? { range: `bytes=${span.start}-${span.end}` } : {}),
+        },
+        signal,
+      });
+      if (answer.statusCode === (span ? 206 : 200)) return answer.body;
+      await answer.body.dump();
+      return null;
     },
 
     async remove(target, keyOrPrefix, signal) {

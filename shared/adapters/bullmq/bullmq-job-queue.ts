@@ -1,7 +1,7 @@
-import { type JobState as BullmqState, Queue } from 'bullmq';
+import { type JobState as BullmqState, type JobsOptions, Queue } from 'bullmq';
 import { type JobName, type JobPolicy, type JobResults, jobMap, jobNames } from '../../jobs/map.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { JobQueue, JobState, JobView, JobWorker } from '../../ports/job-queue.ts';
+import type { JobQueue, JobRef, JobState, JobView, JobWorker } from '../../ports/job-queue.ts';
 import { connectRedis } from '../redis/connection.ts';
 import { startBullmqWorker } from './bullmq-worker.ts';
 import { makeJobCancellation } from './job-cancellation.ts';
@@ -89,6 +89,16 @@ export function makeBullmqJobQueue(options: BullmqJobQueueOptions): JobQueue {
     };
   }
 
+  const childOptions = async ({
+    name,
+    id,
+  }: JobRef): Promise<Pick<JobsOptions, 'parent' | 'ignoreDependencyOnFailure'>> => ({
+    parent: { id, queue: (await queueOf(name)).qualifiedName },
+    ignoreDependencyOnFailure: true,
+  });
+
+  const nameOfQueue = (queue: string): JobName | undefined => jobNames.find((name) => policies[name].queue === queue);
+
   /** BullMQ removes old jobs only when another one ends. */
   const isOutdated = ({ keepEndedS }: JobPolicy<never>, finishedOn: number | undefined): boolean =>
     finishedOn !== undefined && clock.now() - finishedOn > keepEndedS * 1_000;
@@ -112,7 +122,7 @@ export function makeBullmqJobQueue(options: BullmqJobQueueOptions): JobQueue {
     // First of all the parent: it is woken by the first child that ends, and must know.
     await cancellation.cancel({ queue: queueName, id, timestamp: job.timestamp }, keepEndedS * 1_000);
     for (const child of children) {
-      const childName = jobNames.find((candidate) => policies[candidate].queue === child.queue);
+      const childName = nameOfQueue(child.queue);
       if (childName) await cancel(childName, child.id);
     }
     if (children.length > 0) await removeUnlessLocked(queue, id);
@@ -121,7 +131,7 @@ export function makeBullmqJobQueue(options: BullmqJobQueueOptions): JobQueue {
   const childAccess: ChildAccess = { queueOf, policies, view };
 
   return {
-    async add(name, payload, { delayMs, replaceEnded = false } = {}) {
+    async add(name, payload, { delayMs, replaceEnded = false, parent } = {}) {
       const queue = await queueOf(name);
       const id = policies[name].id(payload);
       await makeRoom(name, queue, id, replaceEnded);
@@ -129,6 +139,7 @@ export function makeBullmqJobQueue(options: BullmqJobQueueOptions): JobQueue {
         ...retryOptions(policies[name]),
         jobId: id,
         ...(delayMs ? { delay: delayMs } : {}),
+        ...(parent ? await childOptions(parent) : {}),
       });
       const added = await view(name, id);
       if (!added) throw new Error(`The job ${id} was removed while it was added`);
@@ -148,6 +159,15 @@ export function makeBullmqJobQueue(options: BullmqJobQueueOptions): JobQueue {
     },
 
     cancel,
+
+    async pendingChildren(name, id) {
+      const job = await (await queueOf(name)).getJob(id);
+      const children = job ? await unfinishedChildren(job) : [];
+      return children.flatMap(({ queue, id: childId }) => {
+        const childName = nameOfQueue(queue);
+        return childName ? [{ name: childName, id: childId }] : [];
+      });
+    },
 
     async putSchedule(id, { pattern, timeZone }, name, payload) {
       const queue = await queueOf(name);

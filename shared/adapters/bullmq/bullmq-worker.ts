@@ -62,6 +62,7 @@ export function startBullmqWorker<N extends JobName>(options: BullmqWorkerOption
         payload: job.data,
         attempt,
         lastAttempt: attempt >= policy.attempts,
+        begun: Math.max(1, job.attemptsStarted),
         signal,
         progress: (value) => job.updateProgress(value),
         children: (name, payloads) => {

@@ -42,6 +42,10 @@ export function makeStoreDocuments(store: ObjectStore): Documents {
     createFill: (fill) => createDocument(store, storeKeys.fill(fill.id), asStored(fill)),
     putFill: (fill) => writeDocument(store, storeKeys.fill(fill.id), asStored(fill)),
 
+    isFillPaused: async (id) => (await store.head(storeKeys.fillPause(id))) !== null,
+    setFillPaused: (id, paused) =>
+      paused ? writeDocument(store, storeKeys.fillPause(id), { schema }) : store.delete(storeKeys.fillPause(id)),
+
     async listFills({ regionId, date, limit = defaultFills } = {}) {
       const prefix = storeKeys.fillsPrefix + (regionId === undefined ? '' : `${regionId}-${date ?? ''}`);
       const fills = await listDated(store, prefix, storeKeys.fillsPrefix);
