@@ -179,11 +179,12 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
       },
     },
   });
-  const fillObject = makeFillObject({ cache, versions, tombstones });
+  const fillObject = makeFillObject({ cache, versions, tombstones, provenance });
   registerFill(server, {
     credential,
     isReady: () => orders.current() !== null,
-    fillObject: makeFillObject({ cache, versions, tombstones, provenance }),
+    fillObject,
+    takeObject: makeTakeObject({ fillObject, sourceOf }),
     applyPlan: makeApplyPlan(cache, provenance),
     deleteObjects: makeDeleteObjects({ cache, versions, tombstones, provenance }),
     beat: orders.beat,

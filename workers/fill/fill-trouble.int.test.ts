@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { noCount } from '../../shared/domain/reporting/fill-report.ts';
 import { JobAbortedError } from '../../shared/ports/job-queue.ts';
-import { type FillNight, makeFillNight, nightDate, nightSecret, segments } from '../../shared/testing/fill-night.ts';
+import { type FillNight, makeFillNight, nightDate, segments } from '../../shared/testing/fill-night.ts';
 import {
   type FillWorker,
   type FillWorkerOptions,

@@ -31,6 +31,8 @@ const burstMs = 100;
 const keepMs = 3 * 86_400_000;
 const lockMs = 10_000;
 const turnWaitMs = 1_000;
+/** A dead leader keeps the next one waiting for so long. */
+const turnMs = 5_000;
 /** A lost Redis costs a night at most this share of its bytes. */
 const blockShare = 1 / 32;
 
@@ -136,7 +138,7 @@ export function makeRedisNightShare({ redis, store, clock }: NightShareDeps): Ni
     async takeTurn(regionId, signal) {
       const turn = Promise.withResolvers<void>();
       const over = Promise.withResolvers<void>();
-      const options = { redis, clock, key: redis.key('fill-turn', regionId), ttlMs: lockMs, waitMs: turnWaitMs };
+      const options = { redis, clock, key: redis.key('fill-turn', regionId), ttlMs: turnMs, waitMs: turnWaitMs };
       const hold = async (): Promise<void> => {
         for (;;) {
           signal.throwIfAborted();
