@@ -23,6 +23,7 @@ await runProcess({
       dir: join(applianceDir, 'cache'),
       capacityBytes: kept?.capacityBytes ?? unknownCapacityBytes,
       memoryBytes: settings.memoryTierBytes,
+      clock,
       onDiskError: (error) => logger.error({ err: error }, 'the disk has trouble'),
     });
     onClose('cache', () => cache.close());

@@ -72,6 +72,7 @@ export function makeServeRange({ cache, puller, provenance }: ServeRangeDeps): S
     if (request.onlyIfCached) throw new PullError('not-held', `${request.key} is not held`);
     const { assetId, key, slices, loop } = request;
     const cause = provenance.miss(key, slice.index);
+    cache.demand.missed(key, slice, to - from);
     const { value, outcome } = await puller.pullSlice({ assetId, key, slice, whole: slices.length === 1, loop });
     return { bytes: cut(value, piece), outcome, slice, cause };
   }

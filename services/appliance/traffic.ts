@@ -124,7 +124,8 @@ export function makeTraffic(
     },
     notKept(key, why) {
       notKept.inc({ why });
-      onNotKept(key, why);
+      // That something is not worth its place is no trouble.
+      if (why !== 'worth-less') onNotKept(key, why);
     },
   };
 }

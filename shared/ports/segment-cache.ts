@@ -5,6 +5,7 @@ import type { SliceSpec } from '../domain/manifest.ts';
  *
  * Promised: what `read` returns matched its digest when it was committed; a slice is visible whole or not at all, also
  * after `kill -9`; `storedBytes` never exceeds the capacity. Keys are `<assetId>/<version>/<path>`.
+ * What is read is noted as asked for; of the slices that no plan keeps those stay that are expected to be asked for most.
  * Deliberately absent: expiry. Versions are immutable, so a slice is right for ever and leaves only by eviction or
  * deletion.
  */
@@ -27,8 +28,8 @@ export interface SegmentCache {
    * Stores one slice so that readers see all of it or none of it.
    *
    * What is held already is kept, whatever bytes come, and reported as `already-held`; otherwise the digest is checked
-   * first. Room is made by evicting pulled slices, for pulled and for filled ones; pinned slices leave only by a plan or a
-   * deletion.
+   * first. Room is made by evicting pulled slices, for filled ones and for pulled ones that are worth more; pinned slices
+   * leave only by a plan or a deletion. A pulled slice of a pinned key is pinned.
    */
   write(key: string, slice: SliceSpec, bytes: Uint8Array, options: WriteOptions): Promise<WriteOutcome>;
 
@@ -49,6 +50,8 @@ export interface SegmentCache {
    */
   scrub(maxBytes: number): Promise<number>;
 
+  readonly demand: SliceDemand;
+
   /** Slices that were found damaged and dropped, by readers and by `scrub`. */
   readonly damagedSlices: number;
 
@@ -58,6 +61,30 @@ export interface SegmentCache {
   setCapacity(bytes: number): Promise<void>;
 
   close(): Promise<void>;
+}
+
+/** What is asked for and not read here, and what should be here before it is. */
+export interface SliceDemand {
+  /** Somebody asks for so many bytes of a slice that is not held. */
+  missed(key: string, slice: SlicePlace, bytes: number): void;
+  /** Viewers of other regions ask for a slice, held here or not; `requests` may be a fraction. */
+  seenElsewhere(key: string, slice: SlicePlace, requests: number): void;
+  /** Until then nothing is pushed. */
+  setTopUp(topUp: TopUp): void;
+  /** What `push` was told of does not come. */
+  giveUp(key: string, sliceIndex: number): void;
+}
+
+export type SlicePlace = Pick<SliceSpec, 'index' | 'sizeBytes'>;
+
+/** Fetches what is worth more than what it takes the place of, before anybody asks; decided once an hour. */
+export interface TopUp {
+  /** Bytes that may be pushed now. */
+  budgetBytes(): number;
+  /** Whether the object may be pushed here at all. */
+  mayPush(key: string): boolean;
+  /** The slice is to be pulled and written; its place is kept for a day, or until `giveUp`. */
+  push(key: string, sliceIndex: number): void;
 }
 
 export interface CachedSlice {
@@ -74,7 +101,8 @@ export interface WriteOptions {
   readonly pinned: boolean;
 }
 
-export type WriteOutcome = 'stored' | 'already-held' | 'digest-mismatch' | 'no-room' | 'disk-failed';
+/** `worth-less`: what would have to leave for a pulled slice is expected to be asked for more. */
+export type WriteOutcome = 'stored' | 'already-held' | 'digest-mismatch' | 'no-room' | 'worth-less' | 'disk-failed';
 
 export interface InventoryEntry {
   readonly key: string;

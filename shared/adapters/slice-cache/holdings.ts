@@ -1,32 +1,32 @@
 /**
- * What the cache holds and why it may stay: every slice comes in and leaves here, so that the index, the eviction queue,
- * the pinned set, the journal and the disk budget agree.
+ * What the cache holds and why it may stay: every slice comes in and leaves here, so that the index, the rules for pulled
+ * slices, the pinned set, the journal and the disk budget agree.
  *
  * | a slice is | when |
  * |------------|------|
  * | held       | its journal line is written; from now on readers see it |
- * | pinned     | its key is in the pinned set; then it is in no queue |
+ * | pinned     | its key is in the pinned set; then only a plan or a deletion lets it go |
  * | leaving    | readers miss, and a journal line says so; its bytes count until the file is gone |
  */
 import type { Journal, JournalRecord } from './journal.ts';
 import type { MemoryTier } from './memory-tier.ts';
 import type { PartReader } from './part-reader.ts';
 import type { PinnedKeys } from './pinned-keys.ts';
+import type { Expected, PulledSlices } from './pulled-slices.ts';
 import { recordsOf } from './recovery.ts';
-import { makeRoomKeeper, type RoomKeeper } from './room.ts';
-import type { EvictionQueue } from './s3-fifo.ts';
+import type { RoomKeeper } from './room.ts';
 import type { SliceFiles } from './slice-files.ts';
 import { type HeldSlice, nameOf, type SliceIndex } from './slice-index.ts';
 
 export interface HoldingsDeps {
   readonly index: SliceIndex;
-  readonly queue: EvictionQueue<HeldSlice>;
+  readonly pulled: PulledSlices;
+  readonly room: RoomKeeper;
   readonly memory: MemoryTier<HeldSlice>;
   readonly parts: PartReader;
   readonly pinned: PinnedKeys;
   readonly journal: Journal;
   readonly files: SliceFiles;
-  readonly capacityBytes: number;
   readonly compactAfterLines: number;
   readonly onDiskError: (error: Error) => void;
 }
@@ -40,13 +40,21 @@ export interface NewSlice extends Pick<HeldSlice, 'sizeBytes' | 'fileId' | 'crc'
 }
 
 export interface Holdings {
-  readonly room: RoomKeeper;
-  readonly pinnedBytes: number;
+  /** Of slices that left for others' sake. */
+  readonly evictedBytes: number;
   readonly damagedSlices: number;
-  /** Counts and queues the slices that recovery put into the index, and evicts those that no longer fit. */
-  adopt(): Promise<void>;
-  /** Shows a slice to readers; its bytes are reserved already. @throws when the journal does not take its line. */
-  add(slice: NewSlice, pinIt: boolean): void;
+  /** Counts the slices that recovery put into the index, and evicts those that no longer fit. */
+  adopt(capacityBytes: number): Promise<void>;
+  isPinned(key: string): boolean;
+  /**
+   * Shows a slice to readers; its bytes are reserved already.
+   *
+   * @param expected its place among the pulled slices; null: a fill brought it.
+   * @throws when the journal does not take its line.
+   */
+  add(slice: NewSlice, expected: Expected | null): void;
+  /** Takes a slice away for others' sake. */
+  evict(slice: HeldSlice): void;
   /** Takes a slice away from readers at once and resolves when its bytes are free. */
   drop(slice: HeldSlice): Promise<void>;
   /** As `drop`, counted and told. */
@@ -59,30 +67,30 @@ export interface Holdings {
 }
 
 export function makeHoldings(deps: HoldingsDeps): Holdings {
-  const { index, queue, memory, parts, pinned, journal, files, compactAfterLines, onDiskError } = deps;
-  const room = makeRoomKeeper({ capacityBytes: deps.capacityBytes, queue, drop });
-  let pinnedBytes = 0;
+  const { index, pulled, room, memory, parts, pinned, journal, files, compactAfterLines, onDiskError } = deps;
+  let evictedBytes = 0;
   let damagedSlices = 0;
   let compacting: Promise<void> | null = null;
 
-  function enqueue(slice: HeldSlice, proven: boolean): void {
-    if (pinned.has(slice.object.key)) pinnedBytes += slice.sizeBytes;
-    else queue.add(slice, { proven });
-  }
-
   async function drop(slice: HeldSlice): Promise<void> {
     if (!index.remove(slice)) return;
-    if (pinned.has(slice.object.key)) pinnedBytes -= slice.sizeBytes;
-    queue.remove(slice);
+    if (pinned.has(slice.object.key)) room.pin(-slice.sizeBytes);
+    pulled.drop(slice);
     memory.remove(slice);
     parts.forget(slice);
     tryAppend(['-', slice.fileId]);
+    await room.leave(slice.sizeBytes, removeFile(slice));
+    room.refit();
+  }
+
+  async function removeFile(slice: HeldSlice): Promise<boolean> {
     try {
       await files.remove(slice.fileId);
-      room.release(slice.sizeBytes);
+      return true;
     } catch (error) {
       // Its bytes stay counted: they still lie on the disk. The next start finds a file that no line names.
       onDiskError(error as Error);
+      return false;
     }
   }
 
@@ -108,38 +116,51 @@ export function makeHoldings(deps: HoldingsDeps): Holdings {
   function pin(key: string): void {
     if (!pinned.add(key)) return;
     tryAppend(['pin', pinned.setNumber, key]);
-    for (const slice of index.object(key)?.slices.values() ?? []) {
-      queue.remove(slice);
-      pinnedBytes += slice.sizeBytes;
-    }
+    for (const slice of index.object(key)?.slices.values() ?? []) keepByPlan(slice);
+    room.refit();
+  }
+
+  function keepByPlan(slice: HeldSlice): void {
+    pulled.keepByPlan(slice);
+    room.pin(slice.sizeBytes);
   }
 
   return {
-    room,
-    get pinnedBytes() {
-      return pinnedBytes;
+    get evictedBytes() {
+      return evictedBytes;
     },
     get damagedSlices() {
       return damagedSlices;
     },
 
-    async adopt() {
+    async adopt(capacityBytes) {
       for (const object of index.objects()) {
+        const isPlanned = pinned.has(object.key);
         for (const slice of object.slices.values()) {
           room.count(slice.sizeBytes);
-          enqueue(slice, true);
+          if (isPlanned) room.pin(slice.sizeBytes);
+          else pulled.keepByValue(slice);
         }
       }
-      await room.shrinkTo(deps.capacityBytes);
+      await room.shrinkTo(capacityBytes);
     },
 
-    add({ key, index: sliceIndex, sizeBytes, fileId, crc, blocks }, pinIt) {
+    isPinned: pinned.has,
+
+    add({ key, index: sliceIndex, sizeBytes, fileId, crc, blocks }, expected) {
       journal.append(['+', fileId, key, sliceIndex, sizeBytes, crc]);
-      if (pinIt) pin(key);
+      if (!expected) pin(key);
       const held = index.add(key, sliceIndex, { sizeBytes, fileId, crc });
       parts.learn(held, blocks);
-      enqueue(held, false);
+      if (expected) pulled.arrive(held, expected);
+      // A plan may have come while the slice was pulled.
+      if (pinned.has(key)) keepByPlan(held);
       compactWhenDue();
+    },
+
+    evict(slice) {
+      evictedBytes += slice.sizeBytes;
+      void drop(slice);
     },
 
     drop,
@@ -152,19 +173,21 @@ export function makeHoldings(deps: HoldingsDeps): Holdings {
 
     pin,
 
-    async setPinned(keys) {
-      await pinned.replace(keys);
-      pinnedBytes = 0;
-      for (const object of index.objects()) {
-        const stays = pinned.has(object.key);
-        for (const slice of object.slices.values()) {
-          if (stays) {
-            queue.remove(slice);
-            pinnedBytes += slice.sizeBytes;
-          } else queue.add(slice);
+    setPinned: (keys) =>
+      pinned.replace(keys, (before) => {
+        for (const object of index.objects()) {
+          const stays = pinned.has(object.key);
+          if (stays === before.has(object.key)) continue;
+          for (const slice of object.slices.values()) {
+            if (stays) keepByPlan(slice);
+            else {
+              room.pin(-slice.sizeBytes);
+              pulled.keepByValue(slice);
+            }
+          }
         }
-      }
-    },
+        room.refit();
+      }),
 
     async settled() {
       await compacting;

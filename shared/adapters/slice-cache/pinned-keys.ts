@@ -9,7 +9,8 @@ export interface PinnedKeys {
   add(key: string): boolean;
   /** What was added since the set was made: the part that lives in the journal. */
   added(): Iterable<string>;
-  replace(keys: ReadonlySet<string>): Promise<void>;
+  /** @param onReplaced called with the set before, as soon as the new one counts. */
+  replace(keys: ReadonlySet<string>, onReplaced: (before: ReadonlySet<string>) => void): Promise<void>;
 }
 
 export function openPinnedKeys(dir: string): PinnedKeys {
@@ -31,7 +32,7 @@ export function openPinnedKeys(dir: string): PinnedKeys {
       return true;
     },
     added: () => added,
-    async replace(next) {
+    async replace(next, onReplaced) {
       const number = setNumber + 1;
       const file = await fs.promises.open(`${path}.tmp`, 'w', 0o600);
       try {
@@ -42,8 +43,10 @@ export function openPinnedKeys(dir: string): PinnedKeys {
       }
       await fs.promises.rename(`${path}.tmp`, path);
       setNumber = number;
+      const before = keys;
       keys = new Set(next);
       added = new Set();
+      onReplaced(before);
     },
   };
 }

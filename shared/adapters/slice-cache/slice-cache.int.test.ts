@@ -184,6 +184,40 @@ describe('slices on disk', () => {
     expect(again.stats()).toMatchObject({ pinnedBytes: 10, storedBytes: 500 });
   });
 
+  it('remembers demand over a restart, and starts without it where it cannot be read', async () => {
+    const options = { capacityBytes: 30_000 };
+    const fill = async (to: SegmentCache, name: string) => {
+      for (let i = 0; i < 20; i += 1) await put(to, `${name}/v/${i}`);
+    };
+    const first = await openCache(options);
+    await put(first, 'hot/v/1');
+    for (let i = 0; i < 20; i += 1) await first.read('hot/v/1', 0);
+    await first.close();
+    const second = await openCache(options);
+    await fill(second, 'a');
+    expect(second.has('hot/v/1', 0)).toBe(true);
+    await second.close();
+    const path = join(dir, 'foresight');
+    for (const damage of [
+      () => flipByte(path, fs.statSync(path).size - 100),
+      () => fs.truncateSync(path, 50),
+      () => fs.truncateSync(path, 0),
+      () => fs.writeFileSync(path, '{}'),
+    ]) {
+      damage();
+      errors.length = 0;
+      const it = await openCache(options);
+      expect(errors.map(({ message }) => message)).toEqual([expect.stringContaining('learnt anew')]);
+      expect(it.stats().storedBytes).toBe(30_000);
+      await fill(it, `b${errors.length}`);
+      await it.close();
+    }
+    fs.rmSync(path);
+    errors.length = 0;
+    await openCache(options);
+    expect(errors).toEqual([]);
+  });
+
   it('lets no second process into its folder, and forgives a killed one', async () => {
     await openCache();
     const child = spawnWriter(dir);

@@ -8,20 +8,22 @@
  * | held       | its journal line is written; from now on readers see it | holdings.ts |
  * | leaving    | a journal line says so, readers miss; its bytes count until the file is gone | holdings.ts |
  *
- * Unpinned slices queue for eviction (S3-FIFO); pinned ones are in no queue, so nothing but a plan or a deletion can
- * take them. A file that cannot be read, or reads otherwise than it was written, is dropped and is a miss: found by
+ * Of the slices that no plan keeps, those stay that are expected to be asked for most (pulled-slices.ts); pinned ones
+ * leave by nothing but a plan or a deletion. A file that cannot be read, or reads otherwise than it was written, is dropped and is a miss: found by
  * readers (slice-reader.ts) and by the rounds of scrubber.ts.
  */
 import type { SegmentCache } from '../../ports/segment-cache.ts';
 import { makeBufferPool } from './buffer-pool.ts';
 import { lockFolder } from './folder-lock.ts';
+import { readForesight, writeForesight } from './foresight-file.ts';
 import { makeHoldings } from './holdings.ts';
 import { makeMemoryTier } from './memory-tier.ts';
 import { makeOpenFiles } from './open-files.ts';
 import { makePartReader } from './part-reader.ts';
 import { openPinnedKeys } from './pinned-keys.ts';
+import { makePulledSlices } from './pulled-slices.ts';
 import { recover } from './recovery.ts';
-import { makeS3Fifo } from './s3-fifo.ts';
+import { makeRoomKeeper } from './room.ts';
 import { makeScrubber } from './scrubber.ts';
 import { makeSliceFiles } from './slice-files.ts';
 import { type HeldSlice, makeSliceIndex, nameOf } from './slice-index.ts';
@@ -35,6 +37,8 @@ export interface SliceCacheOptions {
   readonly memoryBytes: number;
   /** How long bytes read from the disk and checked may be read again unchecked; they come from the page cache then. */
   readonly trustMs?: number;
+  /** The machine's own by default. */
+  readonly clock?: { now(): number };
   /** The journal is replaced by a snapshot after so many lines, or twice as many as there are slices. */
   readonly compactAfterLines?: number;
   /** Told of disk errors that the cache survived. */
@@ -59,7 +63,20 @@ export async function openSliceCache(options: SliceCacheOptions): Promise<Segmen
   const index = makeSliceIndex();
   const { journal, nextFileId } = recover(dir, index, files, (set, key) => set === pinned.setNumber && pinned.add(key));
 
-  const queue = makeS3Fifo<HeldSlice>({ nameOf, maxGhosts: 100_000 });
+  let saving: Promise<void> | null = null;
+  const saved = await readForesight(dir).catch((error: Error) => {
+    onDiskError(new Error(`what was known of demand cannot be read and is learnt anew: ${error.message}`));
+    return null;
+  });
+  const pulled = makePulledSlices({
+    index,
+    clock: options.clock ?? Date,
+    isPlanned: pinned.has,
+    onEvict: (slice) => holdings.evict(slice),
+    onRound: () => void saveForesight(),
+    saved,
+  });
+  const room = makeRoomKeeper(capacityBytes, pulled);
   const memory = makeMemoryTier<HeldSlice>(options.memoryBytes, nameOf);
   const pool = makeBufferPool(idlePoolBytes);
   const openFiles = makeOpenFiles(files.pathOf);
@@ -71,26 +88,37 @@ export async function openSliceCache(options: SliceCacheOptions): Promise<Segmen
   });
   const holdings = makeHoldings({
     index,
-    queue,
+    pulled,
+    room,
     memory,
     parts,
     pinned,
     journal,
     files,
-    capacityBytes,
     compactAfterLines,
     onDiskError,
   });
-  const { room } = holdings;
   let closing: Promise<void> | null = null;
-  const reader = makeSliceReader({ index, queue, memory, parts, holdings, files, onDiskError });
-  const writer = makeSliceWriter({ index, holdings, files, firstFileId: nextFileId, onDiskError });
+  const reader = makeSliceReader({ index, pulled, memory, parts, holdings, files, onDiskError });
+  const writer = makeSliceWriter({ index, holdings, pulled, room, files, firstFileId: nextFileId, onDiskError });
   const scrub = makeScrubber({ index, holdings, files, pool, isClosing: () => closing !== null });
-  await holdings.adopt();
+  await holdings.adopt(capacityBytes);
+
+  function saveForesight(): Promise<void> {
+    saving ??= writeForesight(dir, pulled.save())
+      .catch((error: Error) => onDiskError(error))
+      .finally(() => {
+        saving = null;
+      });
+    return saving;
+  }
 
   async function closeOnce(): Promise<void> {
     await writer.settled();
     await holdings.settled();
+    pulled.stop();
+    await saving;
+    await saveForesight();
     memory.clear();
     openFiles.closeAll();
     journal.close();
@@ -103,6 +131,12 @@ export async function openSliceCache(options: SliceCacheOptions): Promise<Segmen
     scrub,
     setPinned: holdings.setPinned,
     setCapacity: room.shrinkTo,
+    demand: {
+      missed: pulled.missed,
+      seenElsewhere: pulled.seenElsewhere,
+      giveUp: pulled.giveUp,
+      setTopUp: pulled.setTopUp,
+    },
 
     has: (key, sliceIndex) => index.get(key, sliceIndex) !== null,
 
@@ -126,10 +160,10 @@ export async function openSliceCache(options: SliceCacheOptions): Promise<Segmen
     stats: () => ({
       capacityBytes: room.capacityBytes,
       storedBytes: room.storedBytes,
-      pinnedBytes: holdings.pinnedBytes,
+      pinnedBytes: room.pinnedBytes,
       storedObjects: index.objectCount,
       memoryBytes: memory.sizeBytes,
-      evictedBytes: room.evictedBytes,
+      evictedBytes: holdings.evictedBytes,
     }),
 
     get damagedSlices() {

@@ -6,6 +6,10 @@ export interface HeldSlice {
   readonly sizeBytes: number;
   readonly fileId: number;
   readonly crc: number;
+  /** Under which its demand is counted (slice-numbers.ts); -1: none yet. */
+  number: number;
+  /** How often it was asked for and not weighed yet (pulled-slices.ts); a part of it counts as a part. */
+  askedShare: number;
 }
 
 export interface HeldObject {
@@ -65,7 +69,7 @@ export function makeSliceIndex(): SliceIndex {
 
     add(key, index, facts) {
       const object = objectFor(key);
-      const slice: HeldSlice = { object, index, ...facts };
+      const slice: HeldSlice = { object, index, ...facts, number: -1, askedShare: 0 };
       object.slices.set(index, slice);
       object.heldBytes += slice.sizeBytes;
       sliceCount += 1;

@@ -9,13 +9,13 @@ import { sumBlocks } from './block-sums.ts';
 import type { Holdings } from './holdings.ts';
 import type { MemoryTier } from './memory-tier.ts';
 import type { PartReader, ReadPart } from './part-reader.ts';
-import type { EvictionQueue } from './s3-fifo.ts';
+import type { PulledSlices } from './pulled-slices.ts';
 import { isPassing, type SliceFiles } from './slice-files.ts';
 import type { HeldSlice, SliceIndex } from './slice-index.ts';
 
 export interface SliceReaderDeps {
   readonly index: SliceIndex;
-  readonly queue: EvictionQueue<HeldSlice>;
+  readonly pulled: Pick<PulledSlices, 'asked'>;
   readonly memory: MemoryTier<HeldSlice>;
   readonly parts: PartReader;
   readonly holdings: Holdings;
@@ -31,7 +31,7 @@ const cut = (bytes: Buffer, from: number, to: number): Buffer =>
 const fromDisk = (part: ReadPart | null): CachedPart | null => part && { ...part, tier: 'disk' };
 
 export function makeSliceReader(deps: SliceReaderDeps): SliceReader {
-  const { index, queue, memory, parts, holdings, files, onDiskError } = deps;
+  const { index, pulled, memory, parts, holdings, files, onDiskError } = deps;
   const reads = new Map<HeldSlice, Promise<Buffer | null>>();
 
   /** `forPart`: only a part is wanted now, so the rest need not take the place of something else in memory. */
@@ -70,10 +70,7 @@ export function makeSliceReader(deps: SliceReaderDeps): SliceReader {
   const readNowFromDisk = (slice: HeldSlice, from: number, to: number): CachedPart | null =>
     to - from === slice.sizeBytes && memory.mayHold(slice.sizeBytes) ? null : fromDisk(parts.readNow(slice, from, to));
 
-  async function read(key: string, sliceIndex: number): Promise<CachedSlice | null> {
-    const slice = index.get(key, sliceIndex);
-    if (!slice) return null;
-    queue.touch(slice);
+  async function readHeld(slice: HeldSlice): Promise<CachedSlice | null> {
     const hot = memory.get(slice);
     if (hot) return { bytes: hot, tier: 'memory' };
     const bytes = await readOnce(slice, false);
@@ -81,20 +78,27 @@ export function makeSliceReader(deps: SliceReaderDeps): SliceReader {
   }
 
   return {
-    read,
+    async read(key, sliceIndex) {
+      const slice = index.get(key, sliceIndex);
+      if (!slice) return null;
+      pulled.asked(slice, slice.sizeBytes);
+      return readHeld(slice);
+    },
 
     readPartNow(key, sliceIndex, from, to) {
       const slice = index.get(key, sliceIndex);
       if (!slice) return null;
       const hot = memory.get(slice);
       const found = hot ? { bytes: cut(hot, from, to), tier: 'memory' as const } : readNowFromDisk(slice, from, to);
-      if (found) queue.touch(slice);
+      if (found) pulled.asked(slice, to - from);
       return found;
     },
 
     async readPart(key, sliceIndex, from, to) {
       const slice = index.get(key, sliceIndex);
-      if (slice && !memory.has(slice)) {
+      if (!slice) return null;
+      pulled.asked(slice, to - from);
+      if (!memory.has(slice)) {
         const wantsAll = to - from === slice.sizeBytes;
         const part =
           wantsAll && memory.mayHold(slice.sizeBytes) ? 'hot' : await parts.read(slice, from, to).catch(() => null);
@@ -102,14 +106,13 @@ export function makeSliceReader(deps: SliceReaderDeps): SliceReader {
           await holdings.dropDamaged(slice);
           return null;
         }
-        queue.touch(slice);
         if (part && part !== 'hot') return fromDisk(part);
         if (part === null && !wantsAll) {
           const bytes = await readOnce(slice, true);
           return bytes && { bytes: cut(bytes, from, to), tier: 'disk' };
         }
       }
-      const found = await read(key, sliceIndex);
+      const found = await readHeld(slice);
       return found && { bytes: cut(found.bytes, from, to), tier: found.tier };
     },
   };

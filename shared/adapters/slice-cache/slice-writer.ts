@@ -13,12 +13,16 @@ import type { SegmentCache, WriteOptions, WriteOutcome } from '../../ports/segme
 import { sumBlocks } from './block-sums.ts';
 import { sha256Of } from './digest.ts';
 import type { Holdings } from './holdings.ts';
+import type { Expected, PulledSlices } from './pulled-slices.ts';
+import type { Reservation, RoomKeeper } from './room.ts';
 import type { SliceFiles } from './slice-files.ts';
 import type { SliceIndex } from './slice-index.ts';
 
 export interface SliceWriterDeps {
   readonly index: SliceIndex;
   readonly holdings: Holdings;
+  readonly pulled: Pick<PulledSlices, 'offer' | 'cancel'>;
+  readonly room: RoomKeeper;
   readonly files: SliceFiles;
   /** Above those of all files that are there. */
   readonly firstFileId: number;
@@ -38,26 +42,51 @@ interface Write {
   readonly done: Promise<WriteOutcome>;
 }
 
-export function makeSliceWriter({ index, holdings, files, firstFileId, onDiskError }: SliceWriterDeps): SliceWriter {
-  const { room } = holdings;
+/** What a slice may come in on: room on the disk, and for a pulled one its place among those. */
+interface Leave {
+  readonly reservation: Reservation;
+  /** Null: a plan keeps it. */
+  readonly expected: Expected | null;
+}
+
+export function makeSliceWriter(deps: SliceWriterDeps): SliceWriter {
+  const { index, holdings, pulled, room, files, firstFileId, onDiskError } = deps;
   const writes = new Map<string, Write>();
   let nextFileId = firstFileId;
 
+  async function askLeave(key: string, { index, sizeBytes }: SliceSpec, pinIt: boolean): Promise<Leave | WriteOutcome> {
+    if (pinIt || holdings.isPinned(key)) {
+      const reservation = await room.reservePinned(sizeBytes);
+      return reservation ? { reservation, expected: null } : 'no-room';
+    }
+    const expected = pulled.offer({ key, index }, sizeBytes);
+    if (typeof expected === 'string') return expected;
+    const reservation = await room.reservePulled(sizeBytes);
+    if (reservation) return { reservation, expected };
+    pulled.cancel(expected);
+    return 'no-room';
+  }
+
   async function store(write: Write, slice: SliceSpec, bytes: Uint8Array, pinIt: boolean): Promise<WriteOutcome> {
     if (bytes.length !== slice.sizeBytes || (await sha256Of(bytes)) !== slice.sha256) return 'digest-mismatch';
-    if (!(await room.reserve(bytes.length))) return 'no-room';
+    const leave = await askLeave(write.key, slice, pinIt);
+    if (typeof leave === 'string') return leave;
+    const { reservation, expected } = leave;
     const fileId = nextFileId;
     nextFileId += 1;
     try {
-      await files.write(fileId, bytes);
-      if (write.deleted) throw new Error(`${write.key} was deleted while it was written`);
+      if (!expected?.isLost) await files.write(fileId, bytes);
+      if (write.deleted || expected?.isLost) throw new Error(`${write.key} is not wanted any more`);
       const { whole: crc, blocks } = sumBlocks(bytes);
-      holdings.add({ key: write.key, index: slice.index, sizeBytes: bytes.length, fileId, crc, blocks }, pinIt);
+      holdings.add({ key: write.key, index: slice.index, sizeBytes: bytes.length, fileId, crc, blocks }, expected);
+      reservation.keep();
       return 'stored';
     } catch (error) {
       await files.remove(fileId).catch(() => {});
-      room.release(bytes.length);
+      if (expected) pulled.cancel(expected);
+      reservation.giveBack();
       if (write.deleted) return 'no-room';
+      if (expected?.isLost) return 'worth-less';
       onDiskError(error as Error);
       return 'disk-failed';
     }

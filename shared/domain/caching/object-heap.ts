@@ -9,12 +9,23 @@ export interface ObjectHeap {
   remove(object: number): void;
 }
 
+/** @param objects to have room for; more may come. */
 export function makeObjectHeap(objects: number): ObjectHeap {
-  const heap = new Int32Array(objects + 1);
-  const keys = new Float64Array(objects);
+  let heap = new Int32Array(objects + 1);
+  let keys = new Float64Array(objects);
   /** Place in the heap, counted from 1; 0 means absent. */
-  const places = new Int32Array(objects);
+  let places = new Int32Array(objects);
   let size = 0;
+
+  const grow = (length: number): void => {
+    const [oldHeap, oldKeys, oldPlaces] = [heap, keys, places];
+    heap = new Int32Array(length + 1);
+    keys = new Float64Array(length);
+    places = new Int32Array(length);
+    heap.set(oldHeap);
+    keys.set(oldKeys);
+    places.set(oldPlaces);
+  };
 
   const keyAt = (place: number): number => keys[heap[place] ?? 0] ?? 0;
   const put = (place: number, object: number): void => {
@@ -41,6 +52,7 @@ export function makeObjectHeap(objects: number): ObjectHeap {
     has: (object) => (places[object] ?? 0) > 0,
     least: () => (size > 0 ? (heap[1] ?? -1) : -1),
     set: (object, key) => {
+      if (object >= keys.length) grow(Math.max(object + 1, keys.length * 2));
       keys[object] = key;
       const place = places[object] ?? 0;
       if (place === 0) size += 1;

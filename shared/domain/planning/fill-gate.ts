@@ -15,6 +15,10 @@ export interface FillGate {
   settle(timeS: number): void;
   /** Whether such a push will, by experience, be asked for. */
   isOpen(expectedLog: number): boolean;
+  /** The number will be that of another object: nobody asked for this one any more. */
+  forget(object: number): void;
+  /** Its experience, to be written over by an earlier one's. */
+  readonly learnt: readonly Float64Array[];
   /** What the gate knows, for people. */
   experience(): readonly { readonly fromExpectedLog: number; readonly askedShare: number; readonly watched: number }[];
 }
@@ -49,6 +53,11 @@ export function makeFillGate(): FillGate {
     return ((asked[step] ?? 0) + priorAsked) / all;
   };
   return {
+    learnt: [watched, asked],
+    forget: (object) => {
+      const found = open.get(object);
+      if (found && open.delete(object)) conclude(found.step, found.weight, false);
+    },
     watch: (object, timeS, expectedLog, sizeBytes) => {
       const step = stepOf(expectedLog);
       // Bytes count, but no object for more than a few others.

@@ -24,6 +24,8 @@ export interface AdditiveModel {
   learn(signs: Float64Array, at: number, guessLog: number, count: number, weight: number): void;
   /** What each sign adds. */
   explain(signs: Float64Array, at: number): number[];
+  /** All that was learnt, to be written over by what was learnt earlier. */
+  readonly learnt: readonly Float64Array[];
 }
 
 export function makeAdditiveModel(signCount: number): AdditiveModel {
@@ -62,6 +64,7 @@ export function makeAdditiveModel(signCount: number): AdditiveModel {
         move(index * knots + knot + 1, slope * share);
       }
     },
+    learnt: [heights, squares],
     explain: (signs, at) => Array.from({ length: signCount }, (_, index) => part(signs[at + index] ?? 0, index)),
   };
 }

@@ -2,7 +2,7 @@
  * How often each of many series was asked for, at several time scales at once: exponentially decayed counts, brought up
  * to date only when a series is touched or read. Constant space for each series.
  */
-import type { Room } from './room.ts';
+import type { Room } from '../../room.ts';
 
 const hourS = 3_600;
 
@@ -18,6 +18,8 @@ export interface DecayedCounts {
   read(series: number, timeS: number, into: Float64Array): void;
   /** Time of the last request, or -Infinity. */
   lastS(series: number): number;
+  /** Makes the place that of a series that was never seen. */
+  clear(series: number): void;
 }
 
 export function makeDecayedCounts(room: Room): DecayedCounts {
@@ -40,5 +42,9 @@ export function makeDecayedCounts(room: Room): DecayedCounts {
         into[scale] = (counts.cells[at] ?? 0) * Math.exp(-elapsedS / (meanAgesS[scale] ?? 1));
     },
     lastS: (series) => last.cells[series] ?? Number.NEGATIVE_INFINITY,
+    clear: (series) => {
+      counts.cells.fill(0, series * scales, (series + 1) * scales);
+      last.cells[series] = Number.NEGATIVE_INFINITY;
+    },
   };
 }

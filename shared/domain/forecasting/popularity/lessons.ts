@@ -21,8 +21,8 @@ export interface Lessons {
   readonly signs: Float64Array;
   readonly nextRow: () => number;
   add(lesson: Lesson, countBefore: number): void;
-  /** Learns from every lesson whose horizon is over. @param countOf requests of a series so far. */
-  settle(timeS: number, horizonS: number, countOf: (series: number) => number): void;
+  /** Learns from every lesson whose horizon is over. @param countSince requests after a lesson, by its time and the count then. */
+  settle(timeS: number, horizonS: number, countSince: (series: number, sinceS: number, before: number) => number): void;
   /** Learns once more from as many settled lessons as there are since a time, in random order. */
   revise(sinceS: number): void;
 }
@@ -53,14 +53,14 @@ export function makeLessons(model: AdditiveModel, signCount: number, random: Ran
       // One that was overwritten before its time is lost.
       settled = Math.max(settled, added - mostLessons);
     },
-    settle: (timeS, horizonS, countOf) => {
+    settle: (timeS, horizonS, countSince) => {
       for (; settled < added; settled += 1) {
         const slot = settled % mostLessons;
         const passedS = timeS - (times[slot] ?? 0);
         if (passedS < horizonS) break;
         // Settled a little late: as much more time as expected requests.
         guesses[slot] = (guesses[slot] ?? 0) + Math.log(passedS / horizonS);
-        counts[slot] = countOf(series[slot] ?? 0) - (counts[slot] ?? 0);
+        counts[slot] = countSince(series[slot] ?? 0, times[slot] ?? 0, counts[slot] ?? 0);
         learn(slot);
       }
     },

@@ -5,11 +5,12 @@
  * forecaster learns from its own past forecasts as their hours end. 128 bytes a series, however long its past.
  * The same calls give the same numbers.
  */
+
+import { makeRoom } from '../../room.ts';
 import { makeAdditiveModel } from './additive-model.ts';
 import { makeDecayedCounts } from './decayed-counts.ts';
 import { makeLessons } from './lessons.ts';
 import { makeRandom } from './random.ts';
-import { makeRoom } from './room.ts';
 import { makeSignReader, type SignContext, signCount, signNames } from './signs.ts';
 
 const dayS = 86_400;
@@ -47,7 +48,19 @@ export interface PopularityForecaster {
   explain(series: number, timeS: number): readonly { readonly sign: string; readonly adds: number }[];
   /** Time of the last request anywhere, or -Infinity. */
   lastSeenS(series: number): number;
+  /** Makes the number that of a series that was never seen. Lessons of the old one end with no further request. */
+  forget(series: number): void;
+  /** Copies what a later run goes on with: the first `series`' counts and what was learnt, but no open lessons. */
+  save(series: number): SavedForecaster;
+  /** @throws RangeError when it was saved by another make; nothing has changed then. */
+  restore(saved: SavedForecaster): void;
   readonly horizonS: number;
+}
+
+/** In an order of the forecaster's own. */
+export interface SavedForecaster {
+  readonly columns: readonly Float64Array[];
+  readonly learnt: readonly Float64Array[];
 }
 
 export interface PopularityOptions {
@@ -75,6 +88,9 @@ export function makePopularityForecaster({ horizonS, series: initial }: Populari
   let revisedDay = Number.NaN;
   const context: SignContext = { timeS: 0, observedS: 0, sizeRatio: 1, firstSeenS: firstSeen.cells };
   const last = { series: 0, timeS: 0, guessLog: 0 };
+  /** What was forgotten since, was not asked for any more. */
+  const countSince = (series: number, sinceS: number, before: number): number =>
+    (firstSeen.cells[series] ?? 0) > sinceS ? 0 : (counts.cells[series] ?? 0) - before;
 
   const note = (series: number, timeS: number, place: 0 | 1, count: number): void => {
     room.admit(series);
@@ -136,7 +152,7 @@ export function makePopularityForecaster({ horizonS, series: initial }: Populari
     advance: (timeS) => {
       const day = Math.floor(timeS / dayS);
       for (const { lessons, learntS } of learners) {
-        lessons.settle(timeS, learntS, (series) => counts.cells[series] ?? 0);
+        lessons.settle(timeS, learntS, countSince);
         if (day !== revisedDay && !Number.isNaN(revisedDay)) lessons.revise(timeS - revisedDays * dayS);
       }
       revisedDay = day;
@@ -150,5 +166,33 @@ export function makePopularityForecaster({ horizonS, series: initial }: Populari
       }));
     },
     lastSeenS: (series) => Math.max(own.lastS(series), elsewhere.lastS(series)),
+    forget: (series) => {
+      if (series >= room.size()) return;
+      own.clear(series);
+      elsewhere.clear(series);
+      firstSeen.cells[series] = Number.POSITIVE_INFINITY;
+      counts.cells[series] = 0;
+    },
+    save: (series) => ({
+      columns: room.save(series),
+      learnt: [
+        Float64Array.of(...totals, totalsS, startS, revisedDay),
+        ...learners.flatMap(({ model }) => model.learnt.map((each) => each.slice())),
+      ],
+    }),
+    restore: (saved) => {
+      const [facts, ...learnt] = saved.learnt;
+      const own = learners.flatMap(({ model }) => model.learnt);
+      if (
+        facts?.length !== 5 ||
+        learnt.length !== own.length ||
+        learnt.some((each, at) => each.length !== own[at]?.length)
+      )
+        throw new RangeError('what was learnt is of another make');
+      room.restore(saved.columns);
+      for (const [at, each] of own.entries()) each.set(learnt[at] ?? each);
+      totals.set(facts.subarray(0, 2));
+      [totalsS, startS, revisedDay] = [facts[2] ?? Number.NaN, facts[3] ?? Number.NaN, facts[4] ?? Number.NaN];
+    },
   };
 }

@@ -2,13 +2,25 @@
 import { advanceEveryS, makeForecastCache } from '../../caching/forecast-cache.ts';
 import { hit, type PolicyFactory, passed, stored } from '../policy.ts';
 
-const answers = { hit, stored, passed } as const;
-
 export const makeNightfill: PolicyFactory = ({ capacityBytes, sizes, ledger }) => {
-  const cache = makeForecastCache({ capacityBytes, sizes, onPush: ledger.push, onEvict: ledger.evict });
+  const cache = makeForecastCache({
+    capacityBytes,
+    sizes: { cells: sizes },
+    onPush: ledger.push,
+    onEvict: ledger.evict,
+  });
   return {
-    request: (object, timeS) => answers[cache.request(object, timeS)],
-    observe: cache.observe,
-    tick: { everyS: advanceEveryS, at: cache.advance },
+    request: (object, timeS) => {
+      if (cache.ask(object, timeS)) return hit;
+      return cache.offer(object, timeS) ? stored : passed;
+    },
+    observe: (object, timeS) => cache.observe(object, timeS),
+    tick: {
+      everyS: advanceEveryS,
+      at: (timeS) => {
+        const steps = cache.advance(timeS);
+        while (!steps.next().done);
+      },
+    },
   };
 };

@@ -1,0 +1,89 @@
+/**
+ * What the cache knows of demand, for the next start: a line of JSON that says what follows, the names of the slices, the
+ * counts and what was learnt, and a CRC-32 of all before it. Replaced whole or not at all.
+ *
+ * It is knowledge that can be gained again: a file that is missing, damaged or of another make is one not read.
+ */
+import { open, readFile, rename } from 'node:fs/promises';
+import { endianness } from 'node:os';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import type { SavedForecaster } from '../../domain/forecasting/popularity/popularity-forecaster.ts';
+import type { SavedNumbers } from './slice-numbers.ts';
+import type { SavedTime } from './steady-time.ts';
+
+export interface SavedForesight {
+  readonly time: SavedTime;
+  readonly numbers: SavedNumbers;
+  readonly forecaster: SavedForecaster;
+}
+
+interface Head {
+  readonly schema: 1;
+  readonly endianness: string;
+  readonly time: SavedTime;
+  readonly namesBytes: number;
+  /** Lengths of the arrays: sizes, then columns, then what was learnt. */
+  readonly columns: readonly number[];
+  readonly learnt: readonly number[];
+}
+
+const sumBytes = 4;
+const pathIn = (dir: string): string => join(dir, 'foresight');
+
+export async function writeForesight(dir: string, { time, numbers, forecaster }: SavedForesight): Promise<void> {
+  const names = Buffer.from(numbers.names.join('\n'));
+  const arrays = [numbers.sizes, ...forecaster.columns, ...forecaster.learnt];
+  const head: Head = {
+    schema: 1,
+    endianness: endianness(),
+    time,
+    namesBytes: names.length,
+    columns: forecaster.columns.map(({ length }) => length),
+    learnt: forecaster.learnt.map(({ length }) => length),
+  };
+  const file = await open(`${pathIn(dir)}.tmp`, 'w', 0o600);
+  try {
+    let sum = 0;
+    const parts = [Buffer.from(`${JSON.stringify(head)}\n`), names, ...arrays.map(bytesOf)];
+    for (const part of parts) {
+      sum = crc32(part, sum);
+      await file.writeFile(part);
+    }
+    const end = Buffer.alloc(sumBytes);
+    end.writeUInt32LE(sum);
+    await file.writeFile(end);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(`${pathIn(dir)}.tmp`, pathIn(dir));
+}
+
+/** Null when there is none. @throws Error that says what is wrong with the one there is. */
+export async function readForesight(dir: string): Promise<SavedForesight | null> {
+  const file = await readFile(pathIn(dir)).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null;
+    throw error;
+  });
+  if (!file) return null;
+  const content = file.subarray(0, -sumBytes);
+  if (file.length < sumBytes || crc32(content) !== file.readUInt32LE(content.length)) throw new Error('it is damaged');
+  const headEnd = content.indexOf('\n');
+  const head = JSON.parse(content.toString('utf8', 0, headEnd)) as Head;
+  if (head.schema !== 1 || head.endianness !== endianness()) throw new Error('it was written by another make');
+  let at = headEnd + 1 + head.namesBytes;
+  const text = content.toString('utf8', headEnd + 1, at);
+  const names = text === '' ? [] : text.split('\n');
+  const array = (length: number): Float64Array => {
+    const found = new Float64Array(length);
+    bytesOf(found).set(content.subarray(at, at + length * 8));
+    at += length * 8;
+    return found;
+  };
+  const sizes = array(names.length);
+  const columns = head.columns.map(array);
+  return { time: head.time, numbers: { names, sizes }, forecaster: { columns, learnt: head.learnt.map(array) } };
+}
+
+const bytesOf = (array: Float64Array): Buffer => Buffer.from(array.buffer, array.byteOffset, array.byteLength);
