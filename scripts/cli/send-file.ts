@@ -17,6 +17,7 @@ export interface UploadDetails {
   readonly premiereDate?: string | undefined;
   readonly profile?: string | undefined;
   readonly packaging?: string | undefined;
+  readonly encryption?: string | undefined;
 }
 
 export interface FileToSend extends UploadDetails {
@@ -104,8 +105,16 @@ export async function sendFile(file: FileToSend, options: SendOptions): Promise<
 }
 
 /** tus metadata: texts only, and nothing for what was not said. */
-function metadataOf({ title, tags, series, premiereDate, profile, packaging }: UploadDetails): Record<string, string> {
-  const said = { title, tags: tags.join(',') || undefined, series, premiereDate, profile, packaging };
+function metadataOf({
+  title,
+  tags,
+  series,
+  premiereDate,
+  profile,
+  packaging,
+  encryption,
+}: UploadDetails): Record<string, string> {
+  const said = { title, tags: tags.join(',') || undefined, series, premiereDate, profile, packaging, encryption };
   return Object.fromEntries(Object.entries(said).filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 

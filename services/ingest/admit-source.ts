@@ -73,6 +73,7 @@ export function makeAdmitSource(dependencies: AdmitDependencies): AdmitSource {
       premiereDate: details.premiereDate,
       profile: details.profile,
       packaging: details.packaging,
+      encryption: details.encryption,
       source: { fileName: details.fileName, sizeBytes, sha256: digest, ...facts },
       sourceKey: key,
       version: null,

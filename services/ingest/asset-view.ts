@@ -1,14 +1,17 @@
 import { LRUCache } from 'lru-cache';
 import type { Asset, TranscodeProgress } from '../../shared/domain/asset.ts';
+import type { Encryption } from '../../shared/domain/encryption.ts';
 import type { Manifest, Packaging, Rendition } from '../../shared/domain/manifest.ts';
 import type { Catalogue } from '../../shared/ports/catalogue.ts';
 import type { Documents } from '../../shared/ports/documents.ts';
 
 /** An asset as callers see it. */
-export interface AssetView extends Omit<Asset, 'schema' | 'sourceKey' | 'series' | 'premiereDate' | 'packaging'> {
+export interface AssetView
+  extends Omit<Asset, 'schema' | 'sourceKey' | 'series' | 'premiereDate' | 'packaging' | 'encryption'> {
   readonly series: string | null;
   readonly premiereDate: string | null;
   readonly packaging: Packaging;
+  readonly encryption: Encryption;
   /** Null unless a transcode waits or runs. */
   readonly progress: TranscodeProgress | null;
   /** Of the published version; empty before the first publication. */
@@ -54,6 +57,7 @@ export function makeViewAsset({
       series: asset.series ?? null,
       premiereDate: asset.premiereDate ?? null,
       packaging: asset.packaging ?? 'segments',
+      encryption: asset.encryption ?? 'none',
       progress: isBeingMade ? await catalogue.getProgress(asset.id) : null,
       ...(asset.state === 'deleted' ? nothing : await madeOf(asset)),
     };

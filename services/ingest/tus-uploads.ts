@@ -169,7 +169,17 @@ export function makeTusUploads(dependencies: TusUploadsDependencies): TusUploads
 /** tus knows only texts: tags come comma separated, and the names are those that tus clients use. */
 export function detailsOfMetadata(metadata: Readonly<Record<string, string | null>> | undefined): GivenDetails {
   const { filename, name, tags, ...others } = metadata ?? {};
-  const { title, series, premiereDate, profile, packaging, sha256 } = others;
+  const { title, series, premiereDate, profile, packaging, encryption, sha256 } = others;
   const fileName = filename ?? name;
-  return { fileName, title, tags: tags?.split(',') ?? [], series, premiereDate, profile, packaging, sha256 };
+  return {
+    fileName,
+    title,
+    tags: tags?.split(',') ?? [],
+    series,
+    premiereDate,
+    profile,
+    packaging,
+    encryption,
+    sha256,
+  };
 }

@@ -14,6 +14,7 @@ describe('what an uploader says of a file', () => {
       premiereDate: null,
       profile: 'default',
       packaging: 'segments',
+      encryption: 'none',
       sha256: null,
     });
     expect(read({ fileName: '.mp4' }).title).toBe('.mp4');
@@ -36,6 +37,12 @@ describe('what an uploader says of a file', () => {
     expect(long.title).toHaveLength(200);
   });
 
+  it('says how its media are encrypted, where the packaging allows it', () => {
+    expect(read({ encryption: 'cbcs', packaging: 'single-file' }).encryption).toBe('cbcs');
+    expect(read({ encryption: 'aes-128' }).encryption).toBe('aes-128');
+    expect(() => read({ encryption: 'aes-128', packaging: 'single-file' })).toThrow(/packaging segments only/);
+  });
+
   it('is refused with every mistake at once', () => {
     const given = {
       title: 't'.repeat(201),
@@ -43,6 +50,7 @@ describe('what an uploader says of a file', () => {
       series: 's'.repeat(201),
       premiereDate: '2026-02-30',
       packaging: 'parcel',
+      encryption: 'rot13',
       profile: 'cinema',
       sha256: 'abc',
     };
@@ -57,6 +65,7 @@ describe('what an uploader says of a file', () => {
         'series',
         'premiereDate',
         'packaging',
+        'encryption',
         'profile',
         'sha256',
       ]);

@@ -1,4 +1,5 @@
-import { type Packaging, packagings } from '../../shared/domain/manifest.ts';
+import { type Encryption, encryptions } from '../../shared/domain/encryption.ts';
+import { type Packaging, packagings, packagingsOf } from '../../shared/domain/manifest.ts';
 import { Problem } from '../../shared/platform/problem.ts';
 
 /** What an uploader says of a file, checked. */
@@ -12,6 +13,7 @@ export interface UploadDetails {
   readonly premiereDate: string | null;
   readonly profile: string;
   readonly packaging: Packaging;
+  readonly encryption: Encryption;
   /** The digest that the bytes must have, lower-case hex; null when none was given. */
   readonly sha256: string | null;
 }
@@ -25,6 +27,7 @@ export interface GivenDetails {
   readonly premiereDate?: string | null | undefined;
   readonly profile?: string | null | undefined;
   readonly packaging?: string | null | undefined;
+  readonly encryption?: string | null | undefined;
   readonly sha256?: string | null | undefined;
 }
 
@@ -44,6 +47,7 @@ export function readUploadDetails(given: GivenDetails, profileNames: readonly st
   const premiereDate = given.premiereDate?.trim() || null;
   const profile = given.profile || 'default';
   const packaging = packagings.find((known) => known === (given.packaging || 'segments'));
+  const encryption = encryptions.find((known) => known === (given.encryption || 'none'));
   const sha256 = given.sha256 ? given.sha256.toLowerCase() : null;
 
   const errors = [
@@ -57,12 +61,18 @@ export function readUploadDetails(given: GivenDetails, profileNames: readonly st
     mistake((series?.length ?? 0) > maxSeriesLength, 'series', `must not have more than ${maxSeriesLength} characters`),
     mistake(premiereDate !== null && !isDate(premiereDate), 'premiereDate', 'must be a day such as 2026-11-21'),
     mistake(packaging === undefined, 'packaging', `must be one of ${packagings.join(', ')}`),
+    mistake(encryption === undefined, 'encryption', `must be one of ${encryptions.join(', ')}`),
+    mistake(
+      encryption !== undefined && packaging !== undefined && !packagingsOf(encryption).includes(packaging),
+      'encryption',
+      `${encryption} goes with the packaging ${packagingsOf(encryption ?? 'none').join(' or ')} only`,
+    ),
     mistake(!profileNames.includes(profile), 'profile', `must be one of ${profileNames.join(', ')}`),
     mistake(sha256 !== null && !/^[0-9a-f]{64}$/.test(sha256), 'sha256', 'must be 64 hexadecimal digits'),
   ].flat();
-  if (errors.length > 0 || packaging === undefined)
+  if (errors.length > 0 || packaging === undefined || encryption === undefined)
     throw new Problem('invalid-request', errors.map(({ at, message }) => `${at} ${message}`).join('; '), { errors });
-  return { fileName, title, tags, series, premiereDate, profile, packaging, sha256 };
+  return { fileName, title, tags, series, premiereDate, profile, packaging, encryption, sha256 };
 }
 
 const mistake = (wrong: boolean, at: string, message: string) => (wrong ? [{ at, message }] : []);

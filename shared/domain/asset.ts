@@ -7,6 +7,7 @@
  * packaging recipe, so that a job which is taken up again lands in the same place.
  */
 
+import type { Encryption } from './encryption.ts';
 import type { Packaging } from './manifest.ts';
 
 /** The life of an asset, in order. `failed` and `deleted` are final for a version, not for the asset's id. */
@@ -82,6 +83,8 @@ export interface Asset {
   readonly profile: string;
   /** How its versions are packaged; absent: as segments. */
   readonly packaging?: Packaging;
+  /** How its versions are encrypted; absent: not at all. */
+  readonly encryption?: Encryption;
   readonly source: SourceInfo;
   /** Object store key of the uploaded bytes while a transcode may still need them; null once they are gone. */
   readonly sourceKey: string | null;

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { type Encryption, encryptions } from '../../../shared/domain/encryption.ts';
 import { profileNames } from '../../../shared/media/profiles.ts';
 import { checkFile } from '../check-file.ts';
 import { type Cli, openCli } from '../cli.ts';
@@ -21,6 +22,7 @@ interface UploadFlags {
   readonly premiere?: string;
   readonly profile?: string;
   readonly packaging?: 'segments' | 'single-file';
+  readonly encryption?: Encryption;
   readonly wait?: boolean;
 }
 
@@ -43,6 +45,7 @@ export function addUpload(program: Command): void {
     .addOption(new Option('--premiere <date>', 'day of its premiere').argParser(dateOption))
     .addOption(new Option('--profile <name>', 'what is made of it; by default H.264 alone').choices(profileNames))
     .addOption(new Option('--packaging <kind>', 'how its media lie in the store').choices(['segments', 'single-file']))
+    .addOption(new Option('--encryption <kind>', 'how its media are encrypted').choices(encryptions))
     .option('--wait', 'wait until it plays, with progress for each rendition')
     .action(async (files: readonly string[], flags: UploadFlags, self: Command) => {
       if (flags.title !== undefined && files.length > 1) throw usageError('--title is for a single file');
@@ -137,13 +140,14 @@ async function sendWithProgress(cli: Cli, client: Client, file: string, flags: U
 
 const isUrl = (file: string): boolean => /^https?:\/\//i.test(file);
 
-const detailsOf = ({ tag, premiere, title, series, profile, packaging }: UploadFlags): UploadDetails => ({
+const detailsOf = ({ tag, premiere, title, series, profile, packaging, encryption }: UploadFlags): UploadDetails => ({
   tags: tag,
   ...(title === undefined ? {} : { title }),
   ...(series === undefined ? {} : { series }),
   ...(premiere === undefined ? {} : { premiereDate: premiere }),
   ...(profile === undefined ? {} : { profile }),
   ...(packaging === undefined ? {} : { packaging }),
+  ...(encryption === undefined ? {} : { encryption }),
 });
 
 async function importWithProgress(cli: Cli, client: Client, url: string, flags: UploadFlags): Promise<string> {

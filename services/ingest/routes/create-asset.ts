@@ -5,6 +5,7 @@ import type { FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import type { Asset } from '../../../shared/domain/asset.ts';
+import { encryptions } from '../../../shared/domain/encryption.ts';
 import { packagings } from '../../../shared/domain/manifest.ts';
 import { profileNames } from '../../../shared/media/profiles.ts';
 import type { HttpServer } from '../../../shared/platform/http-server.ts';
@@ -51,6 +52,7 @@ const form = {
       description: '`default` (H.264) by default; `hevc` and `av1` add a ladder of that codec.',
     },
     packaging: { type: 'string', enum: [...packagings], description: '`segments` by default.' },
+    encryption: { type: 'string', enum: [...encryptions], description: '`none` by default.' },
     sha256: { type: 'string', description: 'Hexadecimal SHA-256 that the file must have.' },
     file: { type: 'string', format: 'binary', description: 'The video.' },
   },

@@ -1,5 +1,6 @@
 import { type TSchema, Type } from 'typebox';
 import { assetStates } from '../../../shared/domain/asset.ts';
+import { encryptions } from '../../../shared/domain/encryption.ts';
 import { packagings } from '../../../shared/domain/manifest.ts';
 import { profileNames } from '../../../shared/media/profiles.ts';
 import { type ProblemCode, problemTypes } from '../../../shared/platform/problem.ts';
@@ -87,6 +88,7 @@ const listedAsset = {
   state: assetState,
   profile: text('Encoding profile.'),
   packaging: oneOf(packagings),
+  encryption: oneOf(encryptions),
   source,
   version: nullable(text('What viewers get; null until the first publication.')),
   durationS: nullable(Type.Number({ description: 'Seconds of the published version.' })),
@@ -152,6 +154,7 @@ export const importSchema = Type.Object(
     premiereDate: Type.Optional(Type.String({ format: 'date' })),
     profile: Type.Optional(Type.String({ description: `One of ${profileNames.join(', ')}.` })),
     packaging: Type.Optional(oneOf(packagings)),
+    encryption: Type.Optional(oneOf(encryptions)),
     sha256: Type.Optional(Type.String({ description: 'Hexadecimal SHA-256 that the file must have.' })),
   },
   { additionalProperties: false },
