@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Problem } from '../../shared/platform/problem.ts';
 import { type GivenDetails, readUploadDetails } from './upload-details.ts';
 
-const read = (given: GivenDetails) => readUploadDetails(given, ['default', 'preview']);
+const read = (given: GivenDetails) => readUploadDetails(given, ['default', 'preview', 'av1']);
 
 describe('what an uploader says of a file', () => {
   it('gets a title from the file name, and a profile by default', () => {
@@ -41,6 +41,8 @@ describe('what an uploader says of a file', () => {
     expect(read({ encryption: 'cbcs', packaging: 'single-file' }).encryption).toBe('cbcs');
     expect(read({ encryption: 'aes-128' }).encryption).toBe('aes-128');
     expect(() => read({ encryption: 'aes-128', packaging: 'single-file' })).toThrow(/packaging segments only/);
+    expect(() => read({ encryption: 'cbcs', profile: 'av1' })).toThrow(/AV1/);
+    expect(read({ encryption: 'aes-128', profile: 'av1' }).encryption).toBe('aes-128');
   });
 
   it('is refused with every mistake at once', () => {

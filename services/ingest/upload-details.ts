@@ -1,5 +1,6 @@
 import { type Encryption, encryptions } from '../../shared/domain/encryption.ts';
 import { type Packaging, packagings, packagingsOf } from '../../shared/domain/manifest.ts';
+import { findProfile } from '../../shared/media/profiles.ts';
 import { Problem } from '../../shared/platform/problem.ts';
 
 /** What an uploader says of a file, checked. */
@@ -66,6 +67,11 @@ export function readUploadDetails(given: GivenDetails, profileNames: readonly st
       encryption !== undefined && packaging !== undefined && !packagingsOf(encryption).includes(packaging),
       'encryption',
       `${encryption} goes with the packaging ${packagingsOf(encryption ?? 'none').join(' or ')} only`,
+    ),
+    mistake(
+      encryption === 'cbcs' && findProfile(profile)?.beside?.codec === 'av1',
+      'encryption',
+      'cbcs does not go with AV1; choose another profile, or aes-128',
     ),
     mistake(!profileNames.includes(profile), 'profile', `must be one of ${profileNames.join(', ')}`),
     mistake(sha256 !== null && !/^[0-9a-f]{64}$/.test(sha256), 'sha256', 'must be 64 hexadecimal digits'),

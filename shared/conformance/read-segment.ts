@@ -1,5 +1,6 @@
 /** What a segment really is, from its beginning, or from all its header boxes where reading is cheap. */
 import type { SegmentMedia } from '../domain/conformance/model.ts';
+import { isWhole, type RawKey } from '../hls/read-key.ts';
 import { beginsWithRandomAccess } from '../media/first-picture.ts';
 import { type FragmentedTrack, readFragmented } from '../media/fragmented.ts';
 import type { StreamSource } from './source.ts';
@@ -7,7 +8,7 @@ import type { StreamSource } from './source.ts';
 export interface SegmentPlace {
   readonly uri: string;
   readonly byteRange: { readonly offset: number; readonly length: number } | null;
-  readonly encrypted: boolean;
+  readonly keys: readonly RawKey[];
 }
 
 const beginningBytes = 64 * 1024;
@@ -19,7 +20,7 @@ const before = ['styp', 'sidx', 'prft', 'emsg', 'free', 'skip', 'ftyp', 'moov', 
 /** @throws Error with the reason for people where it is not there, is cut off, or cannot be media. */
 export async function readSegment(
   source: StreamSource,
-  { uri, byteRange, encrypted }: SegmentPlace,
+  { uri, byteRange, keys }: SegmentPlace,
   init: Uint8Array | null,
 ): Promise<SegmentMedia> {
   const from = byteRange?.offset ?? 0;
@@ -29,7 +30,7 @@ export async function readSegment(
   const sizeBytes = byteRange?.length ?? first.fileSizeBytes;
   if (sizeBytes === 0) throw new Error('is empty');
   const unknown = { startS: null, durationS: null, startsWithKeyframe: null, frameRate: null, firstSampleWhole: null };
-  if (encrypted) return { format: 'other', sizeBytes, ...unknown };
+  if (keys.some(isWhole)) return { format: 'other', sizeBytes, ...unknown };
   if (first.bytes[0] === 0x47 && (first.bytes.length < 189 || first.bytes[188] === 0x47))
     return { format: 'ts', sizeBytes, ...unknown };
   const boxes = await fragmentBoxes(source, uri, from, sizeBytes, first.bytes);

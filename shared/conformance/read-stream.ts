@@ -3,6 +3,7 @@ import pLimit from 'p-limit';
 import type {
   Delivery,
   IframeVariant,
+  KeyUse,
   MasterPlaylist,
   MediaPlaylist,
   MediaTag,
@@ -12,6 +13,7 @@ import type {
   Track,
   Variant,
 } from '../domain/conformance/model.ts';
+import { isWhole, type RawKey } from '../hls/read-key.ts';
 import { type Attributes, type RawMap, type RawPlaylist, type RawSegment, readTags } from '../hls/read-tags.ts';
 import { readFragmented } from '../media/fragmented.ts';
 import { readSegment } from './read-segment.ts';
@@ -184,7 +186,7 @@ async function readMedia(
         signal?.throwIfAborted();
         const uri = absolute(segment.uri, playlistUri);
         const facts = looked.has(index) ? await look(source, uri, segment, initOf, signal) : unseen;
-        const { durationS, discontinuity, map, byteRange } = segment;
+        const { durationS, discontinuity, map, byteRange, keys } = segment;
         const range = byteRange ? `@${byteRange.offset}` : '';
         const name = `${shown(uri, source.entry)}${range}`;
         return {
@@ -193,6 +195,8 @@ async function readMedia(
           discontinuity,
           hasMap: map !== null,
           hasByteRange: byteRange !== null,
+          keys: keys.map(keyUse),
+          mapKeys: map?.keys.map(keyUse) ?? [],
           ...facts,
         };
       }),
@@ -202,6 +206,8 @@ async function readMedia(
   const init = map ? await initOf(map) : null;
   return { tracks: init && 'tracks' in init ? init.tracks : [], segments };
 }
+
+const keyUse = ({ method, hasIv, saysFormat }: RawKey): KeyUse => ({ method, hasIv, saysFormat });
 
 type Facts = Pick<Segment, 'media' | 'failure'>;
 const unseen: Facts = { media: null, failure: null };
@@ -224,6 +230,7 @@ async function look(
 }
 
 async function readInit(source: StreamSource, playlistUri: string, map: RawMap): Promise<Init> {
+  if (map.keys.some(isWhole)) return { bytes: new Uint8Array(), tracks: [] };
   try {
     const uri = absolute(map.uri, playlistUri);
     const { bytes, fileSizeBytes } = await source.read(
@@ -233,12 +240,13 @@ async function readInit(source: StreamSource, playlistUri: string, map: RawMap):
     );
     if (bytes.length < (map.byteRange?.length ?? fileSizeBytes)) throw new Error('is cut off or too large');
     const tracks = readFragmented(bytes).map(
-      ({ kind, codecs, width, height, channels, videoRange }): Track => ({
+      ({ kind, codecs, width, height, channels, videoRange, protection }): Track => ({
         kind,
         codec: codecs,
         size: width && height ? { width, height } : null,
         channels,
         videoRange,
+        protection,
       }),
     );
     return { bytes, tracks };

@@ -43,20 +43,39 @@ describe('tags as they stand', () => {
       'other.mp4',
       '#EXT-X-ENDLIST',
     );
-    const map = { uri: 'm.mp4', byteRange: { offset: 0, length: 700 } };
-    const plain = { discontinuity: false, encrypted: false, map };
+    const map = { uri: 'm.mp4', byteRange: { offset: 0, length: 700 }, keys: [] };
+    const plain = { discontinuity: false, keys: [], map };
+    const key = { method: 'AES-128', uri: 'k', hasIv: false, keyFormat: 'identity', saysFormat: false };
     expect(ended).toBe(true);
     expect(segments).toEqual([
       { ...plain, uri: 'm.mp4', durationS: 6.006, byteRange: { offset: 700, length: 1000 } },
       { ...plain, uri: 'm.mp4', durationS: 6, byteRange: { offset: 1700, length: 500 } },
-      { uri: 'other.mp4', durationS: 2, byteRange: null, map, discontinuity: true, encrypted: true },
+      { uri: 'other.mp4', durationS: 2, byteRange: null, map, discontinuity: true, keys: [key] },
     ]);
   });
+});
+
+it('keys hold until another of their format, or none', () => {
+  const { segments, mistakes } = media(
+    ...[
+      '#EXT-X-KEY:METHOD=SAMPLE-AES,URI="a"',
+      '#EXT-X-KEY:METHOD=SAMPLE-AES,URI="b",KEYFORMAT="x"',
+      '#EXTINF:1,',
+      '1.mp4',
+    ],
+    ...['#EXT-X-KEY:METHOD=SAMPLE-AES,URI="c"', '#EXTINF:1,', '2.mp4'],
+    ...['#EXT-X-KEY:METHOD=NONE', '#EXTINF:1,', '3.mp4'],
+  );
+  expect(segments.map(({ keys }) => keys.map(({ uri }) => uri))).toEqual([['a', 'b'], ['b', 'c'], []]);
+  expect(mistakes).toEqual([]);
 });
 
 describe('mistakes', () => {
   it.each([
     ['a segment without EXTINF', ['a.ts']],
+    ['EXT-X-KEY without URI', ['#EXT-X-KEY:METHOD=AES-128']],
+    ['EXT-X-KEY: METHOD=NONE with other attributes', ['#EXT-X-KEY:METHOD=NONE,URI="k"']],
+    ['EXT-X-KEY: IV is no 128-bit hexadecimal number', ['#EXT-X-KEY:METHOD=AES-128,URI="k",IV=12']],
     ['EXTINF without a decimal duration', ['#EXTINF:six,', 'a.ts']],
     ['EXT-X-BYTERANGE without an offset', ['#EXTINF:6,', '#EXT-X-BYTERANGE:10', 'a.ts']],
     ['"10 to 20" is no byte range', ['#EXTINF:6,', '#EXT-X-BYTERANGE:10 to 20', 'a.ts']],

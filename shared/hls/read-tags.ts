@@ -2,6 +2,7 @@
  * Reads a playlist tag by tag, without correcting it: for checks, which must see what a strict parser refuses and a
  * lenient one repairs. What is to be played goes through `parsePlaylist`.
  */
+import { keysAfter, type RawKey, readKey } from './read-key.ts';
 
 /** One URI with the tags that stood before it. */
 export interface RawSegment {
@@ -10,11 +11,13 @@ export interface RawSegment {
   readonly discontinuity: boolean;
   readonly map: RawMap | null;
   readonly byteRange: { readonly offset: number; readonly length: number } | null;
-  readonly encrypted: boolean;
+  /** In force for it, one for each KEYFORMAT. */
+  readonly keys: readonly RawKey[];
 }
 
 export interface RawMap {
   readonly uri: string;
+  readonly keys: readonly RawKey[];
   readonly byteRange: { readonly offset: number; readonly length: number } | null;
 }
 
@@ -60,7 +63,7 @@ function makeReader() {
   let streamInf: Attributes | null = null;
   let next: { durationS: number | null; discontinuity: boolean; range: string | null } = fresh();
   let map: RawMap | null = null;
-  let encrypted = false;
+  let keys: readonly RawKey[] = [];
   let rangeEnds: { uri: string; at: number } | null = null;
   let at = 0;
 
@@ -97,11 +100,14 @@ function makeReader() {
         const attributes = attributesOf(name, value, ['URI']);
         const uri = attributes.get('URI');
         const range = attributes.get('BYTERANGE');
-        map = uri ? { uri, byteRange: range ? parseRange(range, 0, mistake) : null } : map;
+        map = uri ? { uri, keys, byteRange: range ? parseRange(range, 0, mistake) : null } : map;
         break;
       }
       case 'EXT-X-KEY':
-        encrypted = attributesOf(name, value, ['METHOD']).get('METHOD') !== 'NONE';
+        keys = keysAfter(keys, readKey(name, attributesOf(name, value, ['METHOD']), mistake));
+        break;
+      case 'EXT-X-SESSION-KEY':
+        readKey(name, attributesOf(name, value, ['METHOD']), mistake);
         break;
       case 'EXT-X-STREAM-INF':
         if (streamInf) mistake('EXT-X-STREAM-INF without a URI line after it');
@@ -148,7 +154,7 @@ function makeReader() {
     }
     rangeEnds = byteRange ? { uri, at: byteRange.offset + byteRange.length } : null;
     const { durationS, discontinuity } = next;
-    segments.push({ uri, durationS: durationS ?? 0, discontinuity, map, byteRange, encrypted });
+    segments.push({ uri, durationS: durationS ?? 0, discontinuity, map, byteRange, keys });
     next = fresh();
   }
 

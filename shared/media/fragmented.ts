@@ -3,9 +3,10 @@
  *
  * Media data is never needed; callers leave it out.
  */
+
 import { createFile, MP4BoxBuffer, type Sample, type Track } from 'mp4box';
 import type { VideoRange } from '../domain/manifest.ts';
-
+import { unveil } from './encryption/unveil.ts';
 export interface FragmentedTrack {
   readonly kind: 'video' | 'audio' | 'other';
   /** RFC 6381, e.g. `avc1.64001f`. AV1 has its colours in it where they are not those of SDR. */
@@ -19,7 +20,9 @@ export interface FragmentedTrack {
   readonly sampleRateHz: number | null;
   /** By the transfer characteristics of its colour box (ISO/IEC 23091-2); null without such a box. */
   readonly videoRange: VideoRange | null;
-  /** In decode order over all fragments. */
+  /** By the transfer characteristics of its colour box (ISO/IEC 23091-2): PQ and HLG; null without such a box. */
+  /** The scheme that its samples are encrypted by, e.g. `cbcs`; null where they are clear. */
+  readonly protection: string | null /** In decode order over all fragments. */;
   readonly samples: readonly FragmentSample[];
 }
 
@@ -43,20 +46,27 @@ export function readFragmented(headers: Uint8Array): FragmentedTrack[] {
     throw new Error(`${module}: ${message}`);
   };
   const buffer = new ArrayBuffer(headers.length);
-  new Uint8Array(buffer).set(headers);
+  const bytes = new Uint8Array(buffer);
+  bytes.set(headers);
+  const schemes = unveil(Buffer.from(buffer));
   file.appendBuffer(MP4BoxBuffer.fromArrayBuffer(buffer, 0), true);
   if (!file.moov) throw new Error('no moov box');
   const { tracks } = file.getInfo();
   if (tracks.length === 0) throw new Error('no tracks');
-  return tracks.map((track) => {
+  return tracks.map((track, index) => {
     const description: unknown = file.getTrackById(track.id).mdia.minf.stbl.stsd.entries[0];
-    return trackOf(track, file.getTrackSamplesInfo(track.id) ?? [], description);
+    return trackOf(track, file.getTrackSamplesInfo(track.id) ?? [], description, schemes[index] ?? null);
   });
 }
 
 const kinds: Readonly<Record<string, FragmentedTrack['kind']>> = { video: 'video', audio: 'audio' };
 
-function trackOf(track: Track, samples: readonly Sample[], description: unknown): FragmentedTrack {
+function trackOf(
+  track: Track,
+  samples: readonly Sample[],
+  description: unknown,
+  protection: string | null,
+): FragmentedTrack {
   const kind = kinds[track.type ?? ''] ?? 'other';
   const colour = colourOf(description);
   return {
@@ -68,6 +78,7 @@ function trackOf(track: Track, samples: readonly Sample[], description: unknown)
     channels: aacChannels(description) ?? track.audio?.channel_count ?? null,
     sampleRateHz: track.audio?.sample_rate ?? null,
     videoRange: colour && rangeOf(colour),
+    protection,
     samples: samples.map(({ moof_number, dts, duration, size, is_sync }) => ({
       // mp4box counts them from 1.
       fragment: (moof_number ?? 1) - 1,

@@ -2,6 +2,7 @@ import type { Stream } from './model.ts';
 import type { Rule, Severity, Violation } from './rule.ts';
 import { bandwidthRules } from './rules/bandwidths.ts';
 import { codecIframeRules, codecVariantRules } from './rules/codecs.ts';
+import { encryptionRules } from './rules/encryption.ts';
 import { iframeRules } from './rules/iframes.ts';
 import { mediaPlaylistRules } from './rules/media-playlists.ts';
 import { multivariantRules } from './rules/multivariant.ts';
@@ -18,6 +19,7 @@ export const rules: readonly Rule[] = [
   ...iframeRules,
   ...codecVariantRules,
   ...codecIframeRules,
+  ...encryptionRules,
 ].toSorted((a, b) => a.id.localeCompare(b.id));
 
 export interface Finding extends Violation {

@@ -97,6 +97,15 @@ export interface Track {
   readonly channels: number | null;
   /** By the colour box of the sample entry; null where it has none. */
   readonly videoRange: VideoRange | null;
+  /** Scheme by which its samples are encrypted, e.g. `cbcs`; null where they are clear. */
+  readonly protection: string | null;
+}
+/** EXT-X-KEY as it applies to something. */
+export interface KeyUse {
+  readonly method: string;
+  readonly hasIv: boolean;
+  /** Whether it has KEYFORMAT or KEYFORMATVERSIONS. */
+  readonly saysFormat: boolean;
 }
 
 export interface Segment {
@@ -106,6 +115,9 @@ export interface Segment {
   readonly discontinuity: boolean;
   readonly hasMap: boolean;
   readonly hasByteRange: boolean;
+  readonly keys: readonly KeyUse[];
+  /** Of its EXT-X-MAP, which may stand before a key or behind it. */
+  readonly mapKeys: readonly KeyUse[];
   /** Null where it was not looked at. */
   readonly media: SegmentMedia | null;
   /** Why it could not be read, or is no media. */

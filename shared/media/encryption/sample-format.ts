@@ -23,7 +23,7 @@ export const sampleDescriptionPath = ['moov', 'trak', 'mdia', 'minf', 'stbl', 's
 /** Version, flags and number of entries. */
 export const sampleDescriptionHeadBytes = 8;
 /** Fields of a sample entry before its boxes (ISO/IEC 14496-12 §12.1.3, §12.2.3). */
-const entryFieldBytes = { video: 78, audio: 28 };
+export const entryFieldBytes = { video: 78, audio: 28 };
 
 /**
  * Reads the one sample description of an initialisation segment of one track.

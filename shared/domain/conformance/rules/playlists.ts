@@ -15,9 +15,12 @@ function neededVersion(playlist: Playlist): { readonly version: number; readonly
   const { segments, iframesOnly } = playlist;
   if (!iframesOnly && segments.some(({ hasMap }) => hasMap)) return { version: 6, because: 'EXT-X-MAP' };
   if (segments.some(({ hasMap }) => hasMap)) return { version: 5, because: 'EXT-X-MAP with I-frames' };
+  if (segments.some(({ keys }) => keys.some(({ saysFormat }) => saysFormat)))
+    return { version: 5, because: 'KEYFORMAT' };
   if (iframesOnly || segments.some(({ hasByteRange }) => hasByteRange)) return { version: 4, because: 'byte ranges' };
   if (segments.some(({ durationS }) => !Number.isInteger(durationS)))
     return { version: 3, because: 'fractions of seconds' };
+  if (segments.some(({ keys }) => keys.some(({ hasIv }) => hasIv))) return { version: 2, because: 'IV of EXT-X-KEY' };
   return { version: 1, because: 'nothing special' };
 }
 
