@@ -11,6 +11,7 @@ import type {
   Revocation,
 } from '../../shared/domain/fleet.ts';
 import type { Rendition } from '../../shared/domain/manifest.ts';
+import type { FillAction } from '../../shared/domain/reporting/failures.ts';
 import type { Verification } from '../../shared/domain/reporting/verify-report.ts';
 import type { Page } from '../../shared/ports/catalogue.ts';
 import { ApiError, type Query, type Transport } from './transport.ts';
@@ -34,6 +35,7 @@ export interface NewRegion {
   readonly budget: Region['budget'];
   readonly name?: string;
   readonly coverage?: Partial<Region['coverage']>;
+  readonly tariff?: Region['tariff'];
   readonly fillEnabled?: boolean;
 }
 
@@ -91,6 +93,11 @@ export interface PlaybackRequest {
   readonly region?: string;
   readonly ip?: string;
   readonly ttlS?: number;
+}
+
+/** A report with what to do about its failures. */
+export interface ReportDetail extends FillReport {
+  readonly actions: readonly FillAction[];
 }
 
 /** A plan as it would be made now, or as it was frozen. */
@@ -205,13 +212,16 @@ export function makeClient(transport: Transport) {
     fill: (id: string, signal?: AbortSignal) => json<Fill>(at('fills', id), { signal }),
     cancelFill: (id: string) => json<Fill>(at('fills', id), { method: 'DELETE' }),
     /** The last run of each date, newest first. `limit` is the size of a page, not of the list. */
-    reports: (region: string, limit?: number) => pages<FillReport>(at('regions', region, '/fill-reports'), { limit }),
+    reports: (region: string, limit?: number) => pages<ReportDetail>(at('regions', region, '/fill-reports'), { limit }),
     report: (region: string, date: string, run?: number) =>
-      json<FillReport>(at('regions', region, `/fill-reports/${date}`), { query: { run } }),
+      json<ReportDetail>(at('regions', region, `/fill-reports/${date}`), { query: { run } }),
     verifyReport: (region: string, date: string, run?: number) =>
       json<Verification>(at('regions', region, `/fill-reports/${date}/verification`), { query: { run } }),
-    reportCsv: (region: string, date: string, run?: number) =>
-      request(at('regions', region, `/fill-reports/${date}`), { query: { run }, headers: { accept: 'text/csv' } }),
+    reportCsv: (region: string, date: string, run?: number, table?: string) =>
+      request(at('regions', region, `/fill-reports/${date}`), {
+        query: { run, table },
+        headers: { accept: 'text/csv' },
+      }),
 
     /** With the answer's own time, which tells the two clocks apart. */
     status: () => json<SystemStatus>('/v1/status'),

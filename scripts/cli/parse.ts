@@ -90,3 +90,15 @@ export const listOption = (text: string, before: readonly string[] = []): readon
     .map((part) => part.trim())
     .filter((part) => part !== ''),
 ];
+
+/** `EUR:2.50` or `EUR:2.50/0.40` (day and night); null for `none`. */
+export const tariffOption = reader((text) => {
+  if (text.trim().toLowerCase() === 'none') return null;
+  const match = /^([a-z]{3}):(\d+(?:\.\d+)?)(?:\/(\d+(?:\.\d+)?))?$/i.exec(text.trim());
+  if (!match?.[1]) throw new Error('must be a price of a gigabyte such as EUR:2.50, EUR:2.50/0.40 (day/night) or none');
+  return {
+    currency: match[1].toUpperCase(),
+    perGb: Number(match[2]),
+    ...(match[3] === undefined ? {} : { nightPerGb: Number(match[3]) }),
+  };
+});

@@ -1,6 +1,9 @@
 /** Forecast, fill plan, fill and report: the documents of the nightly loop. Frozen ones are never changed. */
 import type { FillBudget, FillWindow } from './fleet.ts';
 import type { RatePoint } from './rate-curve.ts';
+import type { FillScore, SeriesClass } from './score.ts';
+
+export { type FillScore, type SeriesClass, seriesClasses } from './score.ts';
 
 /** Expected demand of one asset in one region for one coming day. */
 export interface AssetForecast {
@@ -36,13 +39,6 @@ export interface Forecast {
   /** By expected bytes, largest first. */
   readonly assets: readonly AssetForecast[];
 }
-
-/**
- * `head`: the most watched assets that together make half of the demand; `torso`: those up to 90%; `tail`: the rest;
- * `new`: first seen less than two weeks ago in a region that was watched before.
- */
-export const seriesClasses = ['head', 'torso', 'tail', 'new'] as const;
-export type SeriesClass = (typeof seriesClasses)[number];
 
 export interface ModelChoice {
   readonly seriesClass: SeriesClass;
@@ -282,6 +278,10 @@ export interface FillReport {
   readonly failures: readonly FillFailure[];
   /** Failures over the list's cap, by reason; the list itself keeps the first of each. */
   readonly failureCounts: Readonly<Partial<Record<FillFailureReason, number>>>;
+  /** All failures by reason, with their bytes; absent in older reports. */
+  readonly failureTotals?: Readonly<Partial<Record<FillFailureReason, FillCount>>>;
+  /** Which files failed for which reason; what `failureTotals` is computed from. */
+  readonly failedFiles?: readonly FailedFiles[];
   /** Bytes pushed of each asset over all appliances; what `score.wastedBytes` is computed from. */
   readonly pushedByAsset?: Readonly<Record<string, number>>;
   /** What each appliance held when the fill ended; what `forecastCoverage` is computed from. */
@@ -295,15 +295,6 @@ export interface HeldFiles {
   readonly runs: readonly { readonly first: number; readonly files: number }[];
 }
 
-/** How right it was, from the demand log of the day after. */
-export interface FillScore {
-  readonly scoredAt: string;
-  readonly servedBytes: number;
-  readonly hitBytes: number;
-  readonly byteHitRatio: number;
-  readonly forecastBytes: number;
-  readonly actualBytes: number;
-  readonly wape: number | null;
-  /** Pushed bytes of assets that nobody asked for. */
-  readonly wastedBytes: number;
+export interface FailedFiles extends HeldFiles {
+  readonly reason: FillFailureReason;
 }

@@ -14,6 +14,16 @@ export interface FillBudget {
   readonly rateBps: number;
 }
 
+/** What a byte into the region costs. */
+export interface Tariff {
+  /** ISO 4217, e.g. `EUR`. */
+  readonly currency: string;
+  /** Price of 10^9 bytes of transit. */
+  readonly perGb: number;
+  /** The same inside the fill window, where nights are cheaper; absent: `perGb`. */
+  readonly nightPerGb?: number;
+}
+
 export interface GeoPoint {
   readonly latitude: number;
   readonly longitude: number;
@@ -35,6 +45,8 @@ export interface Region {
   readonly window: FillWindow;
   readonly budget: FillBudget;
   readonly coverage: Coverage;
+  /** Absent or null: reports tell bytes, no money. */
+  readonly tariff?: Tariff | null;
   /** False stops the nightly schedule; pull and manual fills go on. */
   readonly fillEnabled: boolean;
   readonly createdAt: string;

@@ -12,8 +12,9 @@ export interface Documents {
   /** Returns false when the version was committed before; the stored manifest then stands. */
   putManifest(manifest: Manifest): Promise<boolean>;
 
-  getForecast(regionId: string, date: string): Promise<Forecast | null>;
-  putForecast(forecast: Forecast): Promise<void>;
+  /** What the plan of a run was made from; without `run`, that of the date's last run that has one. */
+  getForecast(regionId: string, date: string, run?: number): Promise<Forecast | null>;
+  putForecast(forecast: Forecast, run?: number): Promise<void>;
 
   getPlan(regionId: string, date: string, run?: number): Promise<FillPlan | null>;
   putPlan(plan: FillPlan): Promise<boolean>;

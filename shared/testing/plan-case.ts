@@ -89,7 +89,7 @@ export function version(assetId: string, segments: Readonly<Record<string, reado
   return { manifest, manifestFile: { sizeBytes: 1_000, sha256: 'ef'.repeat(32) } };
 }
 
-const forecastOf = (demand: Readonly<Record<string, number>>): Forecast => {
+export const forecastOf = (demand: Readonly<Record<string, number>>): Forecast => {
   const assets = Object.entries(demand).map(
     ([assetId, expectedBytes]): AssetForecast => ({
       assetId,

@@ -70,7 +70,7 @@ export function makeMakePlan(sources: PlanSources) {
       start,
       frozenAt: madeAt,
       forecast,
-      forecastKey: storeKeys.forecast(region.id, date),
+      forecastKey: storeKeys.forecast(region.id, date, run),
       versions,
       appliances: inventories.answered,
       spentBytes: fills

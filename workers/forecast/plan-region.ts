@@ -69,7 +69,7 @@ export function makePlanRegion(deps: PlanRegionDeps): JobHandler<'plan-region'> 
       throw silent && !last ? new Error(words) : new UnrecoverableJobError(words);
     }
     signal.throwIfAborted();
-    await documents.putForecast(made.forecast);
+    await documents.putForecast(made.forecast, fill.run);
     if (await documents.putPlan(made.plan)) return made.plan;
     return (await documents.getPlan(region.id, fill.date, fill.run)) ?? made.plan;
   }

@@ -1,11 +1,11 @@
 import { type Command, Option } from 'commander';
-import type { FillWindow, GeoPoint } from '../../../shared/domain/fleet.ts';
+import type { FillWindow, GeoPoint, Tariff } from '../../../shared/domain/fleet.ts';
 import { type Cli, openCli } from '../cli.ts';
 import type { RegionDetail, RegionPatch } from '../client.ts';
 import { usageError } from '../exit.ts';
 import { formatBitRate, formatBytes, formatTime, printable } from '../format.ts';
 import { withExamples } from '../help.ts';
-import { idOption, listOption, locationOption, rateOption, sizeOption, windowOption } from '../parse.ts';
+import { idOption, listOption, locationOption, rateOption, sizeOption, tariffOption, windowOption } from '../parse.ts';
 import { take } from '../take.ts';
 
 interface RegionFlags {
@@ -16,6 +16,7 @@ interface RegionFlags {
   readonly rate?: number;
   readonly network?: readonly string[];
   readonly location?: GeoPoint;
+  readonly tariff?: Tariff | null;
   readonly fill?: boolean;
 }
 
@@ -113,10 +114,26 @@ const withRegionOptions = (command: Command): Command =>
       ),
     )
     .addOption(new Option('--location <lat,lon>', 'where its viewers are, e.g. 52.5,13.4').argParser(locationOption))
+    .addOption(
+      new Option(
+        '--tariff <price>',
+        'price of a GB of transit, e.g. EUR:2.50, or by day and night EUR:2.50/0.40; none takes it away',
+      ).argParser(tariffOption),
+    )
     .option('--fill', 'fill it every night (default for a new region)')
     .option('--no-fill', 'stop the nightly fill; pull and fill --now go on');
 
-function changeOf({ name, timeZone, window, nightBytes, rate, network, location, fill }: RegionFlags): RegionPatch {
+function changeOf({
+  name,
+  timeZone,
+  window,
+  nightBytes,
+  rate,
+  network,
+  location,
+  tariff,
+  fill,
+}: RegionFlags): RegionPatch {
   return {
     ...(name === undefined ? {} : { name }),
     ...(timeZone === undefined ? {} : { timeZone }),
@@ -137,9 +154,13 @@ function changeOf({ name, timeZone, window, nightBytes, rate, network, location,
             ...(location === undefined ? {} : { location }),
           },
         }),
+    ...(tariff === undefined ? {} : { tariff }),
     ...(fill === undefined ? {} : { fillEnabled: fill }),
   };
 }
+
+const tariffText = ({ currency, perGb, nightPerGb }: Tariff): string =>
+  `${perGb} ${currency} a GB${nightPerGb === undefined ? '' : `, ${nightPerGb} ${currency} in the fill window`}`;
 
 const windowText = (window: FillWindow): string => `${window.start}-${window.end}`;
 
@@ -155,6 +176,7 @@ function answer(cli: Cli, region: RegionDetail): void {
     ['rate', formatBitRate(region.budget.rateBps)],
     ['networks', coverage.networks.length > 0 ? coverage.networks.join(', ') : 'none'],
     ['location', coverage.location ? `${coverage.location.latitude}, ${coverage.location.longitude}` : null],
+    ['tariff', region.tariff ? tariffText(region.tariff) : null],
     ['nightly fill', region.fillEnabled ? 'on' : 'off'],
     [
       'next window',

@@ -23,6 +23,7 @@ export function regionMistakes(region: Region, nowMs: number): Mistake[] {
       'bytes; set fillEnabled to false to stop the nightly fill',
     ),
     ...positive(budget.rateBps, 'budget.rateBps', 'bits a second'),
+    ...tariffMistakes(region),
     ...coverage.networks.flatMap((network, index) => networkMistakes(network, `coverage.networks[${index}]`)),
   ];
   return formal.length > 0 || !zoneKnown ? formal : windowMistakes(window, timeZone, nowMs);
@@ -36,6 +37,25 @@ const timeMistakes = (window: FillWindow, side: 'start' | 'end'): Mistake[] =>
     `window.${side}`,
     `must be a time of day as HH:MM, 00:00 to 23:59 (got ${quote(window[side])})`,
   );
+
+function tariffMistakes({ tariff }: Region): Mistake[] {
+  if (!tariff) return [];
+  const price = (value: number | undefined, at: string): Mistake[] =>
+    unless(
+      value === undefined || (Number.isFinite(value) && value >= 0),
+      at,
+      'must be a price of a gigabyte, 0 or more',
+    );
+  return [
+    ...unless(
+      /^[A-Z]{3}$/.test(tariff.currency),
+      'tariff.currency',
+      `must be an ISO 4217 code such as EUR (got ${quote(tariff.currency)})`,
+    ),
+    ...price(tariff.perGb, 'tariff.perGb'),
+    ...price(tariff.nightPerGb, 'tariff.nightPerGb'),
+  ];
+}
 
 function networkMistakes(text: string, at: string): Mistake[] {
   const ok = parseNetwork(text) !== null && text.includes('/');

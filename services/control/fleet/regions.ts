@@ -57,6 +57,7 @@ export function makeRegions({ fleet, clock, alone }: FleetDeps) {
           window: input.window,
           budget: input.budget,
           coverage: { networks: input.coverage?.networks ?? [], location: input.coverage?.location ?? null },
+          ...(input.tariff ? { tariff: input.tariff } : {}),
           fillEnabled: input.fillEnabled ?? true,
           createdAt: now,
           updatedAt: now,

@@ -1,9 +1,8 @@
 /** Brings together what a report can be computed from again. */
-import type { FillReport, FillScore } from '../../../shared/domain/fill.ts';
-import { sumByLocalDay } from '../../../shared/domain/forecasting/daily-demand.ts';
+import type { FillPlan, FillReport, FillScore } from '../../../shared/domain/fill.ts';
+import { collectDay } from '../../../shared/domain/reporting/day-inputs.ts';
 import { scoreFill } from '../../../shared/domain/reporting/fill-score.ts';
 import { type Verification, verifyReport } from '../../../shared/domain/reporting/verify-report.ts';
-import { addDays, localInstant } from '../../../shared/domain/time/local-time.ts';
 import type { DemandLog } from '../../../shared/ports/demand-log.ts';
 import type { Documents } from '../../../shared/ports/documents.ts';
 
@@ -12,32 +11,37 @@ interface Sources {
   readonly demandLog: DemandLog;
 }
 
+const mostRuns = 1_000;
+
 export async function verifyStored(sources: Sources, report: FillReport): Promise<Verification> {
   const { documents } = sources;
   const [plan, fill] = await Promise.all([
     documents.getPlan(report.regionId, report.date, report.run),
     documents.getFill(report.fillId),
   ]);
-  const score = report.score ? await scoreAgain(sources, report, report.score, plan?.timeZone) : null;
+  const score = report.score ? await scoreAgain(sources, report, report.score, plan) : null;
   return verifyReport(report, { plan, fill, score });
 }
 
-/** As the job score-region does it: the region's calendar was the plan's. */
+/** As the job score-region does it: the region's calendar was the plan's, the tariff that of the score. */
 async function scoreAgain(
   { documents, demandLog }: Sources,
   report: FillReport,
-  { scoredAt }: FillScore,
-  timeZone: string | undefined,
+  { scoredAt, savings }: FillScore,
+  plan: FillPlan | null,
 ): Promise<FillScore | string> {
-  if (timeZone === undefined) return 'the frozen plan is gone, and with it the region’s calendar';
-  const { regionId, date } = report;
-  const noon = new Date(localInstant(date, '12:00', timeZone)).toISOString().slice(0, 10);
-  const rows = demandLog.read({ regionId, from: addDays(date, -1), to: addDays(date, 1) });
-  const [demand, served, forecast] = await Promise.all([
-    sumByLocalDay(rows, timeZone, date),
-    demandLog.outcomes(regionId, noon),
-    documents.getForecast(regionId, date),
+  if (!plan) return 'the frozen plan is gone, and with it the region’s calendar';
+  const { regionId, date, run } = report;
+  const [forecast, fills] = await Promise.all([
+    // Before each run kept its own, a later one of the date wrote over the first.
+    documents.getForecast(regionId, date, run).then((found) => found ?? documents.getForecast(regionId, date, 1)),
+    documents.listFills({ regionId, date, limit: mostRuns }),
   ]);
   if (forecast && forecast.madeAt > scoredAt) return 'the forecast was made anew after the score';
-  return scoreFill({ scoredAt, report, forecast, demand, served });
+  const others = await Promise.all(
+    fills.filter((fill) => fill.run !== run).map((fill) => documents.getReport(regionId, date, fill.run)),
+  );
+  const reports = [report, ...others.filter((one) => one !== null)];
+  const inputs = await collectDay(demandLog, { regionId, date, timeZone: plan.timeZone, reports });
+  return scoreFill({ scoredAt, report, plan, forecast, inputs, tariff: savings?.tariff ?? null });
 }

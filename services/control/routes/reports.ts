@@ -1,14 +1,16 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import type { FillReport } from '../../../shared/domain/fill.ts';
+import { actionsOf } from '../../../shared/domain/reporting/failures.ts';
 import type { HttpServer } from '../../../shared/platform/http-server.ts';
-import { reportCsv } from '../reports/report-csv.ts';
+import { type CsvTable, csvTables, reportCsv } from '../reports/report-csv.ts';
 import type { Reports } from '../reports/reports.ts';
 import { DateText, Id, PageQuery, pageOf, problems, RegionParams } from '../schemas/common.ts';
-import { ReportSchema, VerificationSchema } from '../schemas/fill.ts';
+import { type ReportAnswer, ReportSchema, VerificationSchema } from '../schemas/report.ts';
 
 const tags = ['reports'];
-const csvNote = '`Accept: text/csv` gives one line for each appliance.';
+const csvNote =
+  '`Accept: text/csv` gives a table: a line for each appliance, for each step of the rate curve, or for each number.';
 const Csv = { 'text/csv': { schema: Type.String() } };
 
 export function reportRoutes(server: HttpServer, reports: Reports): void {
@@ -20,7 +22,7 @@ export function reportRoutes(server: HttpServer, reports: Reports): void {
         summary: 'Fill reports, newest first',
         description: `The last run of each date. ${csvNote}`,
         params: RegionParams,
-        querystring: PageQuery,
+        querystring: Type.Object({ ...PageQuery.properties, table: Table }),
         response: {
           200: { description: 'Reports.', content: { 'application/json': { schema: pageOf(ReportSchema) }, ...Csv } },
           ...problems('region-not-found'),
@@ -30,7 +32,8 @@ export function reportRoutes(server: HttpServer, reports: Reports): void {
     async (request, reply) => {
       const { params, query } = request;
       const page = await reports.list(params.id, query.after, query.limit ?? 30);
-      return wantsCsv(request) ? sendCsv(reply, page.items) : reply.send({ items: [...page.items], next: page.next });
+      if (wantsCsv(request)) return sendCsv(reply, page.items, query.table);
+      return reply.send({ items: page.items.map(answer), next: page.next });
     },
   );
 
@@ -42,7 +45,7 @@ export function reportRoutes(server: HttpServer, reports: Reports): void {
         summary: 'The fill report of one date',
         description: csvNote,
         params: Type.Object({ id: Id('the region'), date: DateText }),
-        querystring: RunQuery,
+        querystring: Type.Object({ ...RunQuery.properties, table: Table }),
         response: {
           200: { description: 'The report.', content: { 'application/json': { schema: ReportSchema }, ...Csv } },
           ...problems('region-not-found', 'report-not-found'),
@@ -51,7 +54,7 @@ export function reportRoutes(server: HttpServer, reports: Reports): void {
     },
     async (request, reply) => {
       const report = await reports.get(request.params.id, request.params.date, request.query.run);
-      return wantsCsv(request) ? sendCsv(reply, [report]) : reply.send(report);
+      return wantsCsv(request) ? sendCsv(reply, [report], request.query.table) : reply.send(answer(report));
     },
   );
 
@@ -72,6 +75,9 @@ export function reportRoutes(server: HttpServer, reports: Reports): void {
   );
 }
 
+const Table = Type.Optional(
+  Type.Enum([...csvTables], { description: 'Which table `text/csv` gives; `appliances` by default.' }),
+);
 const RunQuery = Type.Object({
   run: Type.Optional(Type.Integer({ minimum: 1, description: 'The last run that has a report by default.' })),
 });
@@ -79,5 +85,10 @@ const RunQuery = Type.Object({
 const wantsCsv = (request: Pick<FastifyRequest, 'headers'>): boolean =>
   /(^|,)\s*text\/csv\s*(;|,|$)/i.test(request.headers.accept ?? '');
 
-const sendCsv = (reply: Pick<FastifyReply, 'type' | 'send'>, reports: readonly FillReport[]) =>
-  reply.type('text/csv; charset=utf-8').send(reportCsv(reports));
+const sendCsv = (
+  reply: Pick<FastifyReply, 'type' | 'send'>,
+  reports: readonly FillReport[],
+  table: CsvTable | undefined,
+) => reply.type('text/csv; charset=utf-8').send(reportCsv(reports, table));
+
+const answer = (report: FillReport): ReportAnswer => ({ ...report, actions: actionsOf(report) });

@@ -3,41 +3,27 @@ import {
   type Fill,
   type FillCount,
   type FillPlan,
-  type FillReport,
   type Forecast,
-  fillFailureReasons,
   fillStates,
   planReasons,
   seriesClasses,
 } from '../../../shared/domain/fill.ts';
-import { type Verification, verdicts } from '../../../shared/domain/reporting/verify-report.ts';
 import { DateText, Id, Timestamp } from './common.ts';
 import { documentSchema, nullable } from './document-schema.ts';
 import { BudgetSchema, WindowSchema } from './fleet.ts';
 
-const bytes = Type.Number({ description: 'Bytes.' });
-const Count = Type.Object({ files: Type.Number(), bytes: Type.Number() });
+export const bytes = Type.Number({ description: 'Bytes.' });
+export const Count = Type.Object({ files: Type.Number(), bytes: Type.Number() });
 documentSchema<FillCount>()(Count);
-const rateCurve = Type.Optional(
+export const rateCurve = Type.Optional(
   Type.Array(Type.Object({ atS: Type.Number(), bytes: Type.Number() }), {
     description:
       'Bytes that left in the step which began so many seconds after the start. Steps are 10 s long, twice as long each time there would be over 360; one in which nothing left has no point.',
   }),
 );
-const sources = Type.Optional(
-  Type.Partial(
-    Type.Object(
-      { 'object-store': Count, shield: Count, peer: Count, 'other-region': Count },
-      {
-        description: '`pushed` by where the bytes came from; absent: all from the object store.',
-      },
-    ),
-  ),
-);
-
-const counts = { planned: Count, pushed: Count, skipped: Count, failed: Count };
-const run = Type.Integer({ description: '1 for the night’s own fill; later fills of the same date count on.' });
-const state = Type.Enum([...fillStates]);
+export const counts = { planned: Count, pushed: Count, skipped: Count, failed: Count };
+export const run = Type.Integer({ description: '1 for the night’s own fill; later fills of the same date count on.' });
+export const state = Type.Enum([...fillStates]);
 
 export const FillSchema = documentSchema<Fill>()(
   Type.Object({
@@ -179,113 +165,5 @@ export const PlanSchema = documentSchema<PlanAnswer>()(
   Type.Object({
     frozen: Type.Boolean({ description: 'False: made for this answer, carried out by nobody.' }),
     ...PlanFields,
-  }),
-);
-
-const failureReason = Type.Enum([...fillFailureReasons]);
-const failureCounts = Type.Partial(
-  Type.Object(
-    Object.fromEntries(fillFailureReasons.map((name) => [name, Type.Number()])) as Record<
-      (typeof fillFailureReasons)[number],
-      ReturnType<typeof Type.Number>
-    >,
-  ),
-);
-
-const recomputed = Type.Union([Type.Number(), Type.String(), Type.Null()]);
-export const VerificationSchema = documentSchema<Verification>()(
-  Type.Object({
-    regionId: Type.String(),
-    date: DateText,
-    run,
-    equal: Type.Integer(),
-    different: Type.Integer(),
-    notRecomputable: Type.Integer(),
-    checks: Type.Array(
-      Type.Object({
-        field: Type.String({
-          description: 'Where it stands in the report.',
-          examples: ['appliances.edge-1.pushed.bytes'],
-        }),
-        verdict: Type.Enum([...verdicts]),
-        reported: recomputed,
-        recomputed: Type.Union([Type.Number(), Type.String(), Type.Null()], {
-          description: 'Null where it cannot be recomputed.',
-        }),
-        reason: nullable(Type.String({ description: 'Why it cannot be recomputed.' })),
-      }),
-    ),
-  }),
-);
-
-export const ReportSchema = documentSchema<FillReport>()(
-  Type.Object({
-    schema: Type.Literal(1),
-    fillId: Type.String(),
-    regionId: Type.String(),
-    date: DateText,
-    run,
-    state,
-    startedAt: Timestamp,
-    finishedAt: Timestamp,
-    durationS: Type.Number(),
-    ...counts,
-    kept: Type.Object(Count.properties, { description: 'Held already when the plan was made; no part of `planned`.' }),
-    meanRateBps: Type.Number(),
-    peakRateBps: Type.Number(),
-    forecastCoverage: Type.Number({ description: 'Share of the day’s expected bytes that the region holds.' }),
-    rateCurve,
-    sentBytes: Type.Optional(
-      Type.Number({ description: 'What the night was charged with: bytes that left, repeated ones included.' }),
-    ),
-    appliances: Type.Array(
-      Type.Object({
-        applianceId: Type.String(),
-        ...counts,
-        kept: Count,
-        evicted: Count,
-        sources,
-        forecastCoverage: Type.Optional(
-          Type.Number({ description: 'The part of the report’s `forecastCoverage` that lies here.' }),
-        ),
-      }),
-    ),
-    failures: Type.Array(
-      Type.Object({
-        applianceId: Type.String(),
-        key: Type.String(),
-        sizeBytes: bytes,
-        reason: failureReason,
-        detail: Type.String(),
-      }),
-    ),
-    failureCounts,
-    pushedByAsset: Type.Optional(
-      Type.Record(Type.String(), Type.Number(), { description: 'Bytes pushed of each asset over all appliances.' }),
-    ),
-    held: Type.Optional(
-      Type.Array(
-        Type.Object({
-          applianceId: Type.String(),
-          runs: Type.Array(Type.Object({ first: Type.Integer(), files: Type.Integer() })),
-        }),
-        {
-          description:
-            'What was held at the end: runs of places in the plan’s `keep` and then `fetch`, counted from 0.',
-        },
-      ),
-    ),
-    score: nullable(
-      Type.Object({
-        scoredAt: Timestamp,
-        servedBytes: bytes,
-        hitBytes: bytes,
-        byteHitRatio: Type.Number(),
-        forecastBytes: bytes,
-        actualBytes: bytes,
-        wape: nullable(Type.Number()),
-        wastedBytes: bytes,
-      }),
-    ),
   }),
 );

@@ -27,6 +27,14 @@ const LocationSchema = Type.Object(
   { latitude: Type.Number({ minimum: -90, maximum: 90 }), longitude: Type.Number({ minimum: -180, maximum: 180 }) },
   { additionalProperties: false },
 );
+export const TariffSchema = Type.Object(
+  {
+    currency: Type.String({ description: 'ISO 4217.', examples: ['EUR'] }),
+    perGb: Type.Number({ description: 'Price of 10^9 bytes of transit into the region; ≥ 0.' }),
+    nightPerGb: Type.Optional(Type.Number({ description: 'The same inside the fill window, where it differs; ≥ 0.' })),
+  },
+  { additionalProperties: false, description: 'What a byte into the region costs; reports tell money by it.' },
+);
 const networks = Type.Array(Type.String(), {
   maxItems: 20_000,
   description: 'CIDR networks of its viewers; the longest prefix wins.',
@@ -49,6 +57,7 @@ const RegionFields = Type.Object({
   window: WindowSchema,
   budget: BudgetSchema,
   coverage: CoverageSchema,
+  tariff: Type.Optional(nullable(TariffSchema)),
   createdAt: Timestamp,
   updatedAt: Timestamp,
 });
@@ -77,6 +86,7 @@ export const NewRegion = Type.Object(
     budget: BudgetSchema,
     name: Type.Optional(regionFields.name),
     coverage: Type.Optional(CoverageInput),
+    tariff: Type.Optional(nullable(TariffSchema)),
     fillEnabled: Type.Optional(regionFields.fillEnabled),
   },
   { additionalProperties: false },
@@ -90,6 +100,7 @@ export const RegionPatch = Type.Object(
     window: Type.Optional(Type.Partial(WindowSchema, { additionalProperties: false })),
     budget: Type.Optional(Type.Partial(BudgetSchema, { additionalProperties: false })),
     coverage: Type.Optional(CoverageInput),
+    tariff: Type.Optional(nullable(TariffSchema)),
     fillEnabled: Type.Optional(regionFields.fillEnabled),
   },
   { additionalProperties: false, minProperties: 1 },

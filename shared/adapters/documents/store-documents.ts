@@ -32,8 +32,12 @@ export function makeStoreDocuments(store: ObjectStore): Documents {
     getManifest: (assetId, version) => readDocument<Manifest>(store, storeKeys.manifest(assetId, version), schema),
     putManifest: (manifest) => createDocument(store, storeKeys.manifest(manifest.assetId, manifest.version), manifest),
 
-    getForecast: (regionId, date) => readDocument<Forecast>(store, storeKeys.forecast(regionId, date), schema),
-    putForecast: (forecast) => writeDocument(store, storeKeys.forecast(forecast.regionId, forecast.date), forecast),
+    async getForecast(regionId, date, run) {
+      const number = run ?? (await lastRun(store, storeKeys.forecastsPrefix(regionId), date));
+      return number === null ? null : readDocument<Forecast>(store, storeKeys.forecast(regionId, date, number), schema);
+    },
+    putForecast: (forecast, run) =>
+      writeDocument(store, storeKeys.forecast(forecast.regionId, forecast.date, run), forecast),
 
     getPlan: (regionId, date, run) => readDocument<FillPlan>(store, storeKeys.plan(regionId, date, run), schema),
     putPlan: (plan) => createDocument(store, storeKeys.plan(plan.regionId, plan.date, plan.run), plan),
@@ -59,7 +63,7 @@ export function makeStoreDocuments(store: ObjectStore): Documents {
     },
 
     async getReport(regionId, date, run) {
-      const number = run ?? (await lastReport(store, regionId, date));
+      const number = run ?? (await lastRun(store, storeKeys.reportsPrefix(regionId), date));
       return number === null ? null : readDocument<FillReport>(store, storeKeys.report(regionId, date, number), schema);
     },
     putReport: (report) => writeDocument(store, storeKeys.report(report.regionId, report.date, report.run), report),
@@ -74,8 +78,7 @@ export function makeStoreDocuments(store: ObjectStore): Documents {
 
 const idOf = (key: string): string => key.slice(storeKeys.fillsPrefix.length, -'.json'.length);
 
-async function lastReport(store: ObjectStore, regionId: string, date: string): Promise<number | null> {
-  const folder = storeKeys.reportsPrefix(regionId);
+async function lastRun(store: ObjectStore, folder: string, date: string): Promise<number | null> {
   const [last] = await listDated(store, folder + date, folder);
   return last?.name.run ?? null;
 }

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { DailyDemand } from '../demand.ts';
 import type { ApplianceFillResult, FillFailure, FillPlan, Forecast, PlannedFile } from '../fill.ts';
+import type { DayInputs } from './day-inputs.ts';
 import { buildFillReport, countFiles, type FillOutcome, listedFailures } from './fill-report.ts';
 import { scoreFill } from './fill-score.ts';
 
@@ -114,20 +116,27 @@ describe('scoreFill', () => {
   };
   const watched = (assetId: string, bytes: number, date = plan.date) => ({ assetId, date, views: 1, bytes });
   const scoredAt = '2026-11-22T05:00:00.000Z';
+  /** Of a day on which appliances told outcomes only. */
+  const inputs = (demand: readonly DailyDemand[], served: DayInputs['served'] = []): DayInputs => ({
+    date: plan.date,
+    demand,
+    served,
+    service: [],
+    answers: [],
+    usedBytes: new Map(),
+    pushedBytes: new Map(),
+    filledBytes: 0,
+  });
 
   it('compares forecast with what was watched, and finds what was pushed for nobody', () => {
-    const score = scoreFill({
-      scoredAt,
-      report,
-      forecast,
-      demand: [watched('a', 500), watched('c', 300), watched('b', 9_999, '2026-11-20')],
-      served: [
-        { outcome: 'hit-memory', bytes: 500 },
-        { outcome: 'hit-disk', bytes: 100 },
-        { outcome: 'pull-origin', bytes: 200 },
-      ],
-    });
-    expect(score).toEqual({
+    const demand = [watched('a', 500), watched('c', 300), watched('b', 9_999, '2026-11-20')];
+    const served = [
+      { outcome: 'hit-memory', bytes: 500 },
+      { outcome: 'hit-disk', bytes: 100 },
+      { outcome: 'pull-origin', bytes: 200 },
+    ];
+    const score = scoreFill({ scoredAt, report, plan, forecast, tariff: null, inputs: inputs(demand, served) });
+    expect(score).toMatchObject({
       scoredAt,
       servedBytes: 800,
       hitBytes: 600,
@@ -140,11 +149,12 @@ describe('scoreFill', () => {
   });
 
   it('claims no error where nothing was watched or the forecast is lost', () => {
-    expect(scoreFill({ scoredAt, report, forecast, demand: [], served: [] })).toMatchObject({
+    const given = { scoredAt, report, plan, tariff: null };
+    expect(scoreFill({ ...given, forecast, inputs: inputs([]) })).toMatchObject({
       wape: null,
       byteHitRatio: 0,
     });
-    expect(scoreFill({ scoredAt, report, forecast: null, demand: [watched('b', 1)], served: [] })).toMatchObject({
+    expect(scoreFill({ ...given, forecast: null, inputs: inputs([watched('b', 1)]) })).toMatchObject({
       wape: null,
       forecastBytes: 0,
       wastedBytes: 0,

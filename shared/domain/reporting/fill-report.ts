@@ -14,6 +14,7 @@ import type {
 } from '../fill.ts';
 import { coverageShare } from '../planning/plan-fill.ts';
 import { type RatePoint, ratesOf } from '../rate-curve.ts';
+import { failedRuns, failureTotals } from './failures.ts';
 import { heldRuns } from './held-files.ts';
 
 /** Failures that a report lists one by one; the rest is counted by reason. */
@@ -95,6 +96,8 @@ export function buildFillReport(plan: FillPlan, outcome: FillOutcome): FillRepor
     })),
     failures: listed,
     failureCounts: counts,
+    failureTotals: failureTotals(outcome.failures),
+    failedFiles: failedRuns(plan, outcome.failures),
     pushedByAsset: outcome.pushedByAsset,
     held: heldRuns(plan, outcome.held),
     score: null,

@@ -1,34 +1,40 @@
 /** Which planned files an appliance held, written down in few numbers: mostly one run, or two where a fill was cut. */
-import type { FillPlan, HeldFiles } from '../fill.ts';
+import type { AppliancePlan, FillPlan, HeldFiles, PlannedFile } from '../fill.ts';
 
-export function heldRuns(plan: FillPlan, held: ReadonlyMap<string, ReadonlySet<string>>): HeldFiles[] {
-  return plan.appliances.map(({ applianceId, keep, fetch }) => {
-    const keys = held.get(applianceId);
-    const runs: { first: number; files: number }[] = [];
-    let at = 0;
-    for (const { key } of [...keep, ...fetch]) {
-      const last = runs.at(-1);
-      if (keys?.has(key)) {
-        if (last && last.first + last.files === at) last.files += 1;
-        else runs.push({ first: at, files: 1 });
-      }
-      at += 1;
+export const heldRuns = (plan: FillPlan, held: ReadonlyMap<string, ReadonlySet<string>>): HeldFiles[] =>
+  plan.appliances.map((part) => ({
+    applianceId: part.applianceId,
+    runs: runsOf(part, held.get(part.applianceId) ?? new Set()),
+  }));
+
+/** Where the keys stand in the plan's list of one appliance. */
+export function runsOf({ keep, fetch }: AppliancePlan, keys: ReadonlySet<string>): HeldFiles['runs'] {
+  const runs: { first: number; files: number }[] = [];
+  let at = 0;
+  for (const { key } of [...keep, ...fetch]) {
+    const last = runs.at(-1);
+    if (keys.has(key)) {
+      if (last && last.first + last.files === at) last.files += 1;
+      else runs.push({ first: at, files: 1 });
     }
-    return { applianceId, runs };
-  });
+    at += 1;
+  }
+  return runs;
+}
+
+/** The files again. */
+export function filesIn({ keep, fetch }: AppliancePlan, runs: HeldFiles['runs']): PlannedFile[] {
+  const files = [...keep, ...fetch];
+  return runs.flatMap((run) => files.slice(run.first, run.first + run.files));
 }
 
 /** The keys again, as `forecastCoverage` takes them. */
 export function heldKeys(plan: FillPlan, held: readonly HeldFiles[]): Map<string, Set<string>> {
-  const runsOf = new Map(held.map(({ applianceId, runs }) => [applianceId, runs]));
+  const known = new Map(held.map(({ applianceId, runs }) => [applianceId, runs]));
   return new Map(
-    plan.appliances.map(({ applianceId, keep, fetch }) => {
-      const files = [...keep, ...fetch];
-      const runs = runsOf.get(applianceId) ?? [];
-      return [
-        applianceId,
-        new Set(runs.flatMap((run) => files.slice(run.first, run.first + run.files).map(({ key }) => key))),
-      ];
+    plan.appliances.map((part) => {
+      const files = filesIn(part, known.get(part.applianceId) ?? []);
+      return [part.applianceId, new Set(files.map(({ key }) => key))];
     }),
   );
 }

@@ -13,8 +13,10 @@ import type {
 } from '../fill.ts';
 import { fillSources } from '../fill.ts';
 import { ratesOf } from '../rate-curve.ts';
+import { totalsOfRuns } from './failures.ts';
 import { addCounts, applianceCoverage, countFiles, forecastCoverage, noCount, totalsOf } from './fill-report.ts';
 import { heldKeys } from './held-files.ts';
+import { leavesOf } from './leaves.ts';
 
 export const verdicts = ['equal', 'different', 'not-recomputable'] as const;
 export type Verdict = (typeof verdicts)[number];
@@ -101,13 +103,7 @@ export function verifyReport(report: FillReport, { plan, fill, score }: StoredDo
 
   const unlisted = Object.values(report.failureCounts).reduce((sum, files) => sum + files, 0);
   check('failures', report.failures.length + unlisted, report.failed.files);
-  for (const reason of Object.keys(report.failureCounts) as FillFailureReason[]) {
-    cannot(
-      `failureCounts.${reason}`,
-      report.failureCounts[reason] ?? 0,
-      'failures over the list’s cap are only counted',
-    );
-  }
+  verifyFailures(report, plan, either);
   verifyPushedByAsset(report, plan, either);
   const keys = plan && report.held ? heldKeys(plan, report.held) : undefined;
   const noHeld = plan ? 'what was held at the end was not kept then' : noPlan;
@@ -124,7 +120,7 @@ export function verifyReport(report: FillReport, { plan, fill, score }: StoredDo
   if (report.score) {
     const again = typeof score === 'string' ? undefined : (score ?? undefined);
     const why = typeof score === 'string' ? score : 'the demand of the day is gone';
-    for (const name of scoreFields) either(`score.${name}`, report.score[name], again?.[name], why);
+    verifyScore(report.score, again, why, either);
   }
 
   const number = (verdict: Verdict): number => checks.filter((one) => one.verdict === verdict).length;
@@ -139,15 +135,48 @@ export function verifyReport(report: FillReport, { plan, fill, score }: StoredDo
   };
 }
 
-const scoreFields = [
-  'servedBytes',
-  'hitBytes',
-  'byteHitRatio',
-  'forecastBytes',
-  'actualBytes',
-  'wape',
-  'wastedBytes',
-] as const;
+/** When it was made, and the tariff of that day, are what it was computed with rather than from. */
+const given = /^(scoredAt|savings\.tariff\b.*)$/;
+
+/** Groups that an older score does not have are no mistake of it; within a group, each number has to be there. */
+function verifyScore(score: FillScore, again: FillScore | undefined, why: string, either: Either): void {
+  const reported = leavesOf(score);
+  const recomputed = leavesOf(again ?? {});
+  const groups = new Set(Object.keys(score));
+  for (const field of new Set([...reported.keys(), ...recomputed.keys()])) {
+    const [group = ''] = field.split('.');
+    if (given.test(field) || !groups.has(group)) continue;
+    const isGone = again !== undefined && !(group in again);
+    const value = recomputed.get(field) ?? (again && !isGone ? null : undefined);
+    either(`score.${field}`, reported.get(field) ?? null, value, isGone ? 'the logs of the day tell it no more' : why);
+  }
+}
+
+function verifyFailures(
+  { failureCounts, failureTotals, failedFiles, failures }: FillReport,
+  plan: FillPlan | null,
+  either: Either,
+): void {
+  const again = plan && failedFiles ? totalsOfRuns(plan, failedFiles) : undefined;
+  const why = plan ? 'failures over the list’s cap were only counted then' : noPlan;
+  const reasons = new Set([
+    ...Object.keys(failureTotals ?? {}),
+    ...Object.keys(again ?? {}),
+    ...Object.keys(failureCounts),
+  ]);
+  for (const reason of reasons as Set<FillFailureReason>) {
+    const total = failureTotals?.[reason] ?? noCount;
+    const files = again && (again[reason]?.files ?? 0);
+    if (failureTotals) {
+      either(`failureTotals.${reason}.files`, total.files, files, why);
+      either(`failureTotals.${reason}.bytes`, total.bytes, again && (again[reason]?.bytes ?? 0), why);
+    }
+    const unlisted = failureCounts[reason];
+    const listed = failures.filter((failure) => failure.reason === reason).length;
+    if (unlisted !== undefined)
+      either(`failureCounts.${reason}`, unlisted, files === undefined ? undefined : files - listed, why);
+  }
+}
 
 /** Sums may be taken in another order than they were. */
 const same = (a: Value, b: Value): boolean =>
