@@ -132,7 +132,13 @@ describe('fills, forecasts and reports', () => {
     });
     const csv = await call<string>('GET', '/v1/regions/paris/fill-reports', undefined, { accept: 'text/csv' });
     expect(csv.headers.get('content-type')).toContain('text/csv');
-    expect(csv.body.split('\n')[1]).toMatch(/^paris,2026-11-19,1,completed,.*,p1,2,20,1,10,0,0,0,0,0,0,0,0,0\.5,$/);
+    expect(csv.body.split('\n')[1]).toMatch(
+      /^paris,2026-11-19,1,completed,.*,p1,2,20,1,10,0,0,0,0,0,0,0,0,0\.5,,10,0,0,0,,,,$/,
+    );
+    const numbers = await call<string>('GET', '/v1/regions/paris/fill-reports/2026-11-19?table=numbers', undefined, {
+      accept: 'text/csv',
+    });
+    expect(numbers.body.split('\n')).toContain('paris,2026-11-19,1,appliances.p1.planned.bytes,20');
     expect((await call('GET', '/v1/regions/paris/fill-reports/2026-11-18')).body).toMatchObject({
       fillId: 'paris-2026-11-18',
     });
