@@ -38,6 +38,8 @@ export const totalsOfRuns = (plan: FillPlan, failed: readonly FailedFiles[]): Fa
 export const fillFailureMends: Readonly<Record<FillFailureReason, string>> = {
   'appliance-unreachable':
     'The appliance did not answer: see that it runs and that its internal address can be reached from the fill worker (nightfill appliances, nightfill doctor), then start a fill by hand.',
+  'appliance-slow':
+    'The appliance took bytes so slowly that others were served first: look for a busy disk or a thin line there (nightfill appliances shows its load), or give it fewer viewers by a smaller weight.',
   'appliance-full':
     'The disk had no room for it: raise the capacity (nightfill appliances set --capacity), or free the disk it lies on; the next plan takes the capacity as it is then.',
   'appliance-refused':
