@@ -59,7 +59,7 @@ export function parseVersion(
   if (manifest.assetId !== assetId || manifest.version !== version || Number.isNaN(createdAtMs)) return null;
   if (!manifest.files.every(isSound)) return null;
   const videos = manifest.renditions.filter(({ kind }) => kind === 'video');
-  const leaders = videos.length > 0 ? videos : manifest.renditions;
+  const leaders = videos.length > 0 ? videos : manifest.renditions.filter(({ kind }) => kind !== 'text');
   return {
     manifest,
     createdAtMs,

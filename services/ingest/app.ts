@@ -26,9 +26,11 @@ import { makeQuota } from './quota.ts';
 import { assetEventsRoute } from './routes/asset-events.ts';
 import { assetRoutes } from './routes/assets.ts';
 import { createAssetRoute } from './routes/create-asset.ts';
+import { textTrackRoutes } from './routes/text-tracks.ts';
 import { uploadRoutes } from './routes/uploads.ts';
 import { openScratch } from './scratch.ts';
 import { makeSweep, type Sweep } from './sweep.ts';
+import { makeTextTracks } from './text-tracks.ts';
 import { makeTusServer } from './tus-server.ts';
 import { makeTusUploads } from './tus-uploads.ts';
 import { makeUploadMetrics } from './upload-metrics.ts';
@@ -55,6 +57,7 @@ export interface IngestApp {
 
 const tags = [
   { name: 'assets', description: 'Uploaded titles, from upload to publication.' },
+  { name: 'text', description: 'Subtitles and captions of an asset.' },
   { name: 'uploads', description: 'Resumable uploads by tus 1.0 (https://tus.io).' },
 ];
 
@@ -143,6 +146,9 @@ export async function makeIngestApp(dependencies: IngestDependencies): Promise<I
       view,
       rename: makeRenameAsset({ catalogue, clock }),
       remove: makeDeleteAsset({ catalogue, jobs, announce, clock }),
+    });
+    await api.register(textTrackRoutes, {
+      texts: makeTextTracks({ catalogue, documents, store, jobs, clock, logger }),
     });
     const events = makeAssetEvents({ catalogue, view, clock });
     await api.register(assetEventsRoute, { catalogue, events, stopping });

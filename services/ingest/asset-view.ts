@@ -4,14 +4,17 @@ import type { Encryption } from '../../shared/domain/encryption.ts';
 import type { Manifest, Packaging, Rendition } from '../../shared/domain/manifest.ts';
 import type { Catalogue } from '../../shared/ports/catalogue.ts';
 import type { Documents } from '../../shared/ports/documents.ts';
+import { type TextTrackView, viewTexts } from './text-tracks.ts';
 
 /** An asset as callers see it. */
 export interface AssetView
-  extends Omit<Asset, 'schema' | 'sourceKey' | 'series' | 'premiereDate' | 'packaging' | 'encryption'> {
+  extends Omit<Asset, 'schema' | 'sourceKey' | 'series' | 'premiereDate' | 'packaging' | 'encryption' | 'textTracks'> {
   readonly series: string | null;
   readonly premiereDate: string | null;
   readonly packaging: Packaging;
   readonly encryption: Encryption;
+  /** Subtitles and captions, as the next version has them. */
+  readonly textTracks: readonly TextTrackView[];
   /** Null unless a transcode waits or runs. */
   readonly progress: TranscodeProgress | null;
   /** Of the published version; empty before the first publication. */
@@ -24,7 +27,7 @@ export type ViewAsset = (asset: Asset) => Promise<AssetView>;
 
 const rememberedVersions = 200;
 
-type Made = Pick<AssetView, 'renditions' | 'images'>;
+type Made = Pick<AssetView, 'renditions' | 'images'> & Pick<Manifest, 'sourceTexts'>;
 const nothing: Made = { renditions: [], images: null };
 
 /** Adds to the catalogue's document what lives elsewhere. What a version is made of is remembered, since versions never change. */
@@ -44,13 +47,15 @@ export function makeViewAsset({
     if (known) return known;
     const manifest = await documents.getManifest(id, version);
     if (!manifest) return nothing;
-    const made = { renditions: manifest.renditions, images: manifest.images ?? null };
+    const { renditions, images = null, sourceTexts = [] } = manifest;
+    const made = { renditions, images, sourceTexts };
     remembered.set(key, made);
     return made;
   }
 
   return async (asset) => {
     const { schema: _schema, sourceKey: _sourceKey, ...shown } = asset;
+    const made = asset.state === 'deleted' ? nothing : await madeOf(asset);
     const isBeingMade = asset.state === 'uploaded' || asset.state === 'transcoding';
     return {
       ...shown,
@@ -59,7 +64,10 @@ export function makeViewAsset({
       packaging: asset.packaging ?? 'segments',
       encryption: asset.encryption ?? 'none',
       progress: isBeingMade ? await catalogue.getProgress(asset.id) : null,
-      ...(asset.state === 'deleted' ? nothing : await madeOf(asset)),
+      renditions: made.renditions,
+      images: made.images,
+      textTracks: viewTexts(asset, made),
+      textFailure: asset.textFailure ?? null,
     };
   };
 }

@@ -58,7 +58,8 @@ export function makeDeleteAsset({ catalogue, jobs, announce, clock }: ChangeDepe
 
 export const assetNotFound = (id: string): Problem => new Problem('asset-not-found', `There is no asset "${id}".`);
 
-function refuseMissing(error: unknown): never {
+/** The catalogue's refusals in the words of the API. */
+export function refuseMissing(error: unknown): never {
   if (error instanceof CatalogueError && error.code === 'not-found')
     throw new Problem('asset-not-found', error.message);
   if (error instanceof CatalogueError && error.code === 'busy')

@@ -8,6 +8,7 @@ import type { Clock } from '../../shared/ports/clock.ts';
 import type { JobQueue } from '../../shared/ports/job-queue.ts';
 import type { ObjectStore } from '../../shared/ports/object-store.ts';
 import type { UrlImports } from './import/url-imports.ts';
+import { enqueueRetext } from './text-tracks.ts';
 import type { TusUploads } from './tus-uploads.ts';
 
 export interface SweepDependencies {
@@ -84,6 +85,9 @@ export function makeSweep(dependencies: SweepDependencies): Sweep {
         if (state === 'transcoding' && !options.replaceEnded) await failWhatWorkersLost(id);
         await ensureJob('transcode-asset', id, options);
       }
+    // Once after a start: a change of text is written first and enqueued then. A job without anything to do is soon done.
+    if (options.replaceEnded)
+      for await (const asset of assetsIn('published')) if (asset.textTracks) await enqueueRetext(jobs, asset, logger);
     for await (const { id } of assetsIn('deleted')) await ensureJob('delete-asset', id, options);
   }
 

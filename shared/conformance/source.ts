@@ -33,7 +33,7 @@ export const maxPlaylistBytes = 16 * 1024 * 1024;
 const localBase = 'stream://local/';
 
 /** Files by path, relative to `entryName`'s folder. Nothing outside is reached, whatever the playlists name. */
-function localSource(
+export function localSource(
   entryName: string,
   readPath: (path: string, offset: number, length: number) => Promise<ReadBytes>,
 ): StreamSource {

@@ -9,6 +9,7 @@
 
 import type { Encryption } from './encryption.ts';
 import type { Packaging } from './manifest.ts';
+import type { TextTrack } from './text-track.ts';
 
 /** The life of an asset, in order. `failed` and `deleted` are final for a version, not for the asset's id. */
 export const assetStates = ['uploaded', 'transcoding', 'published', 'failed', 'deleted'] as const;
@@ -36,6 +37,23 @@ export interface SourceInfo {
   readonly audio: SourceAudio | null;
   /** All that can be decoded, in the file's order; absent in documents from before tracks were kept apart. */
   readonly audioTracks?: readonly SourceAudio[];
+  /** Subtitles, in the file's order, those that cannot become text too; absent in older documents. */
+  readonly textTracks?: readonly SourceText[];
+}
+
+export interface SourceText {
+  /** Its number among the file's subtitle tracks, from 0. */
+  readonly track: number;
+  readonly codec: string;
+  /** `picture`: bitmaps (PGS, DVB, VobSub), left out. `unknown`: in a format that is not read, left out. */
+  readonly form: 'text' | 'picture' | 'unknown';
+  /** BCP 47; null where the file does not say. */
+  readonly language: string | null;
+  readonly title: string | null;
+  readonly forced: boolean;
+  /** As the container has it; containers set it by themselves, so it makes nobody see text. */
+  readonly isDefault: boolean;
+  readonly hearingImpaired: boolean;
 }
 
 export interface SourceVideo {
@@ -94,6 +112,10 @@ export interface Asset {
   /** Bytes of all files of the published version. */
   readonly sizeBytes: number | null;
   readonly failure: AssetFailure | null;
+  /** Uploaded subtitles and captions, one for each language and use; absent: none. */
+  readonly textTracks?: readonly TextTrack[];
+  /** Why the last change of text could not be published; the version before it stands. */
+  readonly textFailure?: AssetFailure | null;
   /** ISO 8601, UTC. */
   readonly createdAt: string;
   readonly updatedAt: string;

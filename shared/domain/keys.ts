@@ -44,6 +44,8 @@ export const storeKeys = {
   mediaPrefix: (assetId: string, version?: string): string =>
     version ? `assets/${assetId}/${version}/` : `assets/${assetId}/`,
   media: (key: ObjectKey): string => `assets/${formatObjectKey(key)}`,
+  /** WebVTT of a text track by its digest; goes with the asset. `text` is no version: those are 16 hex digits. */
+  text: (assetId: string, sha256: string): string => `assets/${assetId}/text/${sha256}.vtt`,
   manifest: (assetId: string, version: string): string => `assets/${assetId}/${version}/${manifestName}`,
   catalogPrefix: 'catalog/',
   catalog: (assetId: string): string => `catalog/${assetId}.json`,

@@ -6,6 +6,7 @@
  */
 
 import type { Encryption, ManifestEncryption } from './encryption.ts';
+import type { TextKind, TextTrack } from './text-track.ts';
 
 /** Objects are stored and checked in slices of this size; a file no larger is one slice. */
 export const sliceSizeBytes = 4 * 1024 * 1024;
@@ -18,7 +19,7 @@ export const packagingsOf = (encryption: Encryption): readonly Packaging[] =>
   encryption === 'aes-128' ? ['segments'] : packagings;
 /** As EXT-X-STREAM-INF's VIDEO-RANGE has it. */
 export type VideoRange = 'SDR' | 'PQ' | 'HLG';
-export type RenditionKind = 'video' | 'audio';
+export type RenditionKind = 'video' | 'audio' | 'text';
 /** `preview`: pictures beside the media, without which everything plays. */
 export type FileRole = 'playlist' | 'init' | 'segment' | 'media' | 'preview';
 
@@ -26,7 +27,7 @@ export interface Rendition {
   /** Stable within a version and readable: `video-720p`, `audio-128k`. */
   readonly id: string;
   readonly kind: RenditionKind;
-  /** RFC 6381 codec string read from the init segment. */
+  /** RFC 6381 codec string read from the init segment; `wvtt` for text, which playlists do not name. */
   readonly codecs: string;
   /** Peak bit rate over any segment, measured (RFC 8216 §4.3.4.2 BANDWIDTH). */
   readonly bandwidthBps: number;
@@ -39,12 +40,24 @@ export interface Rendition {
   readonly videoRange?: VideoRange;
   readonly channels: number | null;
   readonly sampleRateHz: number | null;
-  /** BCP 47, of sound; null where the source did not say. */
+  /** BCP 47, of sound and text; null where the source did not say. */
   readonly language?: string | null;
-  /** What players call a choice of sound; different for each. */
+  /** What players call a choice of sound or text; different for each. */
   readonly name?: string;
+  /** Of text only. */
+  readonly text?: RenditionText;
   /** Path of the rendition's own media playlist, relative to the version. */
   readonly playlist: string;
+}
+
+export interface RenditionText {
+  readonly kind: TextKind;
+  readonly forced: boolean;
+  readonly isDefault: boolean;
+  /** SHA-256 of the WebVTT that it was cut from. */
+  readonly sha256: string;
+  /** The whole of it as one file, for DASH and for download; relative to the version. */
+  readonly file: string;
 }
 
 export interface ManifestFile {
@@ -82,6 +95,10 @@ export interface Manifest {
   readonly encryption?: ManifestEncryption;
   /** `dash` is null where DASH knows no such media: segments encrypted as a whole. */
   readonly playlists: { readonly hls: string; readonly dash: string | null };
+  /** The version that has the same media without uploaded text; absent: this one. */
+  readonly base?: string;
+  /** Text of the source itself, also what uploaded text took the place of. */
+  readonly sourceTexts?: readonly TextTrack[];
   /** A picture, and WebVTT that names small pictures along the time; absent for sound alone and in older versions. */
   readonly images?: { readonly poster: string; readonly storyboard: string };
   readonly renditions: readonly Rendition[];

@@ -140,8 +140,8 @@ export interface ByteRange {
 }
 
 export interface MediaPlaylistInput {
-  /** The initialisation segment, relative to the playlist. */
-  readonly map: { readonly uri: string; readonly byteRange?: ByteRange };
+  /** The initialisation segment, relative to the playlist; absent for WebVTT, which needs none. */
+  readonly map?: { readonly uri: string; readonly byteRange?: ByteRange };
   readonly segments: readonly MediaSegment[];
   /** By default the least that holds all segments; audio and video of one asset need the same (Apple 8.2). */
   readonly targetDurationS?: number;
@@ -160,10 +160,12 @@ export function buildMediaPlaylist({
   targetDurationS = targetDurationOf(segments.map(({ durationS }) => durationS)),
   iframesOnly = false,
 }: MediaPlaylistInput): string {
-  const init = new types.MediaInitializationSection({
-    uri: map.uri,
-    ...(map.byteRange ? { byterange: map.byteRange } : {}),
-  });
+  const init =
+    map &&
+    new types.MediaInitializationSection({
+      uri: map.uri,
+      ...(map.byteRange ? { byterange: map.byteRange } : {}),
+    });
   return text(
     new types.MediaPlaylist({
       version,
@@ -179,7 +181,7 @@ export function buildMediaPlaylist({
             duration: Math.round(durationS * 1e6) / 1e6,
             mediaSequenceNumber: index,
             discontinuitySequence: 0,
-            map: init,
+            ...(init ? { map: init } : {}),
             ...(byteRange ? { byterange: byteRange } : {}),
           }),
       ),

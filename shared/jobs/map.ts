@@ -13,6 +13,8 @@ export interface JobPayloads {
   'transcode-asset': { readonly assetId: string };
   /** One part of a long transcode, a child of `transcode-asset`. */
   'encode-chunk': EncodeChunkPayload;
+  /** Give a published asset the text that its document has now. `change` tells one change from the next. */
+  'retext-asset': { readonly assetId: string; readonly change: string };
   /** Forecast a region's day and, unless `dry`, freeze the plan and start the fill. */
   'plan-region': PlanRegionPayload;
   /** Carry out a frozen plan. */
@@ -51,6 +53,8 @@ export interface JobResults {
   'transcode-asset': { readonly version: string };
   /** Where it cannot be cut without a seam, the reason: then the whole is encoded in one go. */
   'encode-chunk': { readonly uncuttable: string | null };
+  /** Null: the asset is not published yet, and its transcode takes the text along. */
+  'retext-asset': { readonly version: string | null };
   /** A dry run returns its documents; a frozen plan is found under the fill's id. */
   'plan-region':
     | { readonly kind: 'dry'; readonly forecast: Forecast; readonly plan: FillPlan }
@@ -96,6 +100,14 @@ export const jobMap: { readonly [N in JobName]: JobPolicy<N> } = {
     backoffMs: 2_000,
     lockMs: 30_000,
     keepEndedS: 7 * 86_400,
+  },
+  'retext-asset': {
+    queue: 'retext',
+    id: ({ assetId, change }) => `retext-${assetId}-${change}`,
+    attempts: 5,
+    backoffMs: 2_000,
+    lockMs: 30_000,
+    keepEndedS: 86_400,
   },
   'plan-region': {
     queue: 'forecast',

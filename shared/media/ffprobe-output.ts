@@ -16,7 +16,14 @@ const Stream = Type.Object({
   duration: Type.Optional(Type.String()),
   channels: Type.Optional(Type.Integer()),
   sample_rate: Type.Optional(Type.String()),
-  disposition: Type.Optional(Type.Object({ attached_pic: Type.Optional(Type.Integer()) })),
+  disposition: Type.Optional(
+    Type.Object({
+      attached_pic: Type.Optional(Type.Integer()),
+      default: Type.Optional(Type.Integer()),
+      forced: Type.Optional(Type.Integer()),
+      hearing_impaired: Type.Optional(Type.Integer()),
+    }),
+  ),
   tags: Type.Optional(
     Type.Object({
       DURATION: Type.Optional(Type.String()),

@@ -6,7 +6,7 @@
  * no store and no queue. Nothing here trusts a file name or a declared content type.
  */
 import { stat } from 'node:fs/promises';
-import type { SourceAudio, SourceInfo, SourceVideo } from '../domain/asset.ts';
+import type { SourceAudio, SourceInfo, SourceText, SourceVideo } from '../domain/asset.ts';
 import { allowedContainersText, containedInput } from './containment.ts';
 import {
   type ProbedStream,
@@ -23,6 +23,7 @@ import { UnplayableSourceError } from './unplayable.ts';
 /** Everything of `SourceInfo` that the bytes themselves tell. */
 export interface ProbedSource extends Omit<SourceInfo, 'fileName' | 'sizeBytes' | 'sha256'> {
   readonly audioTracks: readonly SourceAudio[];
+  readonly textTracks: readonly SourceText[];
 }
 
 export interface ProbeOptions {
@@ -60,7 +61,15 @@ export async function probeSource(path: string, options: ProbeOptions = {}): Pro
   const audioTracks = sounds.flatMap((stream, track) => (isKnown(stream) ? [audioOf(stream, track)] : []));
   if (firstSound && audioTracks.length === 0) throw unknownCodec(firstSound);
   const durationS = durationOf(output, [video, ...sounds]);
-  return { container, durationS, video: video ? videoOf(video) : null, audio: audioTracks[0] ?? null, audioTracks };
+  const textTracks = output.streams.filter(({ codec_type }) => codec_type === 'subtitle').map(textOf);
+  return {
+    container,
+    durationS,
+    video: video ? videoOf(video) : null,
+    audio: audioTracks[0] ?? null,
+    audioTracks,
+    textTracks,
+  };
 }
 
 async function runFfprobe(path: string, options: ProbeOptions): Promise<ProbeOutput> {
@@ -165,6 +174,25 @@ function audioOf(stream: ProbedStream, track: number): SourceAudio {
     sampleRateHz: Number(stream.sample_rate ?? 0),
     language: languageOf(stream.tags?.language),
     title: stream.tags?.title?.trim() || null,
+  };
+}
+
+const textCodecs = ['mov_text', 'subrip', 'srt', 'ass', 'ssa', 'webvtt', 'text'];
+const pictureCodecs = ['hdmv_pgs_subtitle', 'dvb_subtitle', 'dvd_subtitle', 'xsub'];
+/** How tracks for those who do not hear are named where the container has no flag for them, or nobody set it. */
+const hearingTitle = /\b(SDH|CC|hearing[ -]impaired|hard of hearing)\b/i;
+
+function textOf({ codec_name: codec = 'unknown', disposition, tags }: ProbedStream, track: number): SourceText {
+  const title = tags?.title?.trim() || null;
+  return {
+    track,
+    codec,
+    form: textCodecs.includes(codec) ? 'text' : pictureCodecs.includes(codec) ? 'picture' : 'unknown',
+    language: languageOf(tags?.language),
+    title,
+    forced: disposition?.forced === 1,
+    isDefault: disposition?.default === 1,
+    hearingImpaired: disposition?.hearing_impaired === 1 || hearingTitle.test(title ?? ''),
   };
 }
 

@@ -20,6 +20,7 @@ export const problemTypes = {
   'unsupported-media-type': [415, 'The body is of a type that this call does not take.'],
   'range-not-satisfiable': [416, 'The range lies outside the object.'],
   'unplayable-source': [422, 'The upload is not a video that can be played.'],
+  'invalid-text': [422, 'The file is not one of subtitles that can be read.'],
   'too-long': [422, 'The video lasts longer than is taken.'],
   'url-not-allowed': [422, 'The URL leads where imports may not go.'],
   'source-unreachable': [422, 'The URL could not be fetched.'],
@@ -37,6 +38,7 @@ export const problemTypes = {
 
   'asset-not-found': [404, 'There is no asset of this id.'],
   'asset-not-published': [409, 'The asset has no version that can be played yet.'],
+  'text-track-not-found': [404, 'The asset has no text track of this language and kind.'],
   'upload-not-found': [404, 'There is no upload of this id; it may have expired.'],
   'region-not-found': [404, 'There is no region of this id.'],
   'region-in-use': [409, 'The region still has appliances.'],

@@ -4,6 +4,7 @@ import { jobMap } from '../jobs/map.ts';
 export const quickPolicies: typeof jobMap = {
   'transcode-asset': { ...jobMap['transcode-asset'], backoffMs: 20, lockMs: 2_000 },
   'encode-chunk': { ...jobMap['encode-chunk'], backoffMs: 20, lockMs: 2_000 },
+  'retext-asset': { ...jobMap['retext-asset'], backoffMs: 20, lockMs: 2_000 },
   'plan-region': { ...jobMap['plan-region'], backoffMs: 20, lockMs: 2_000 },
   'fill-region': { ...jobMap['fill-region'], backoffMs: 20, lockMs: 2_000 },
   'fill-batch': { ...jobMap['fill-batch'], backoffMs: 20, lockMs: 2_000 },

@@ -7,7 +7,6 @@
 import { createHash, createHmac, hkdfSync } from 'node:crypto';
 import type { ContentKeyName, ManifestEncryption } from '../domain/encryption.ts';
 import type { ObjectKey } from '../domain/keys.ts';
-import type { RenditionKind } from '../domain/manifest.ts';
 
 export interface ContentSecret {
   /** Names the secret in manifests; tells nothing about it. */
@@ -41,13 +40,14 @@ export function parseContentSecrets(text: string): ContentSecret[] {
 const idOf = (secret: string): string =>
   createHmac('sha256', secret).update('nightfill content secret').digest('hex').slice(0, 16);
 
+/** The version that the media were made for: of one with other text beside the same media, its `base`. */
 type VersionName = Pick<ObjectKey, 'assetId' | 'version'>;
 
 /** The key of one kind of rendition (RFC 5869), with the constant initialisation vector that goes with it. */
 export function contentKeyOf(
   { secret }: ContentSecret,
   { assetId, version }: VersionName,
-  kind: RenditionKind,
+  kind: ContentKeyName['kind'],
 ): ContentKey {
   const name = `nightfill content key ${assetId} ${version} ${kind}`;
   const bytes = Buffer.from(hkdfSync('sha256', secret, '', name, 32));

@@ -13,7 +13,11 @@ export async function checkPackaged({ files, playlists }: PackagedAsset, signal:
 
 /** @throws NotConformantError with the first broken rule of level `error`. */
 export async function refuseNotConformant(packaged: PackagedAsset, signal: AbortSignal): Promise<void> {
-  const { findings, counts } = await checkPackaged(packaged, signal);
+  refuseFindings(await checkPackaged(packaged, signal));
+}
+
+/** @throws NotConformantError */
+export function refuseFindings({ findings, counts }: Report): void {
   const [worst] = findings;
   if (worst?.severity !== 'error') return;
   const { rule, requirement, sources, at, measured, expected } = worst;

@@ -7,6 +7,7 @@ import { transcodeConfig, transcodeSettings } from './config.ts';
 import { makeMakeVersion } from './make-version.ts';
 import { encoderVersion } from './recipe.ts';
 import { makeScratch } from './scratch.ts';
+import { makeRetextAsset } from './text/retext-asset.ts';
 import { makeTranscodeAsset } from './transcode-asset.ts';
 import { withMetrics } from './transcode-metrics.ts';
 
@@ -26,14 +27,29 @@ await runProcess({
     if (leftovers > 0) logger.info({ leftovers }, 'removed what killed workers left');
 
     const { store, jobs, catalogue, documents, readiness } = await openBackend(context, 'transcode');
+    const announce = makeAnnounce({ jobs, logger, webhookUrl: config.webhookUrl });
     const transcode = makeTranscodeAsset({
       store,
       catalogue,
       documents,
       clock,
-      makeVersion: makeMakeVersion({ ...config, store, catalogue, documents, clock, scratch, ffmpegPath, ffprobePath }),
+      makeVersion: makeMakeVersion({
+        ...config,
+        store,
+        catalogue,
+        documents,
+        clock,
+        scratch,
+        ffmpegPath,
+        ffprobePath,
+        onTextSkipped: (assetId, track, error) =>
+          logger.warn({ err: error, assetId, track }, 'a subtitle track of the source could not be read'),
+      }),
       settings: { ...config, encoder, encoders },
-      announce: makeAnnounce({ jobs, logger, webhookUrl: config.webhookUrl }),
+      announce,
+      retext: async ({ id, updatedAt }) => {
+        await jobs.add('retext-asset', { assetId: id, change: `${Date.parse(updatedAt)}` }, { replaceEnded: true });
+      },
       onFailure: (assetId, error, final) =>
         logger.warn({ err: error, assetId, final }, final ? 'the transcode failed' : 'a transcode attempt failed'),
     });
@@ -42,6 +58,17 @@ await runProcess({
       concurrency: config.concurrency,
     });
     onClose('worker', () => worker.close(config.shutdownGraceMs));
+    const retext = makeRetextAsset({
+      store,
+      catalogue,
+      documents,
+      clock,
+      announce,
+      onFailure: (assetId, error, final) =>
+        logger.warn({ err: error, assetId, final }, 'the text of an asset could not be published'),
+    });
+    const texter = await jobs.work('retext-asset', retext, { concurrency: 2 });
+    onClose('text worker', () => texter.close(config.shutdownGraceMs));
     logger.info({ encoder, concurrency: config.concurrency }, 'taking transcodes');
   },
 });

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Asset } from '../../shared/domain/asset.ts';
+import type { Asset, SourceText } from '../../shared/domain/asset.ts';
 import type { Manifest } from '../../shared/domain/manifest.ts';
 import { probeSource } from '../../shared/media/probe.ts';
 import { UnplayableSourceError } from '../../shared/media/unplayable.ts';
@@ -16,8 +16,10 @@ import { packageAsset } from './package.ts';
 import { planEncode } from './plan.ts';
 import { makeProgressReporter } from './progress.ts';
 import { makeManifest, uploadFiles } from './publish.ts';
-import type { Recipe } from './recipe.ts';
+import { type Recipe, versionIdOf } from './recipe.ts';
 import type { Scratch } from './scratch.ts';
+import { addText } from './text/add-text.ts';
+import { textFacts, textsOfSource } from './text/version-texts.ts';
 
 export interface MakeVersionDependencies {
   readonly store: ObjectStore;
@@ -29,6 +31,8 @@ export interface MakeVersionDependencies {
   readonly encodeRuns: number;
   readonly ffmpegPath: string;
   readonly ffprobePath: string;
+  /** Told of a subtitle track of the source that could not be read, for the log. */
+  readonly onTextSkipped?: (assetId: string, track: SourceText, error: unknown) => void;
 }
 
 export interface VersionOrder {
@@ -68,7 +72,17 @@ export function makeMakeVersion(dependencies: MakeVersionDependencies): MakeVers
       await encode(plan, { ffmpegPath, runs: encodeRuns, signal, onProgress: progress.encoded });
 
       progress.stage('package');
-      const packaged = await packageAsset(plan, { dir: join(dir, 'previews'), ffmpegPath, signal });
+      const texts = await textsOfSource(store, asset, inputPath, source.textTracks, {
+        dir: join(dir, 'text'),
+        ffmpegPath,
+        signal,
+        onSkipped: (track, error) => dependencies.onTextSkipped?.(asset.id, track, error),
+      });
+      const packaged = await addText(
+        await packageAsset(plan, { dir: join(dir, 'previews'), ffmpegPath, signal }),
+        texts.shown,
+        recipe.packaging,
+      );
       checkDuration(packaged.durationS, source.durationS);
       await refuseNotConformant(packaged, signal);
 
@@ -78,7 +92,10 @@ export function makeMakeVersion(dependencies: MakeVersionDependencies): MakeVers
       );
       progress.stage('publish');
       signal.throwIfAborted();
-      const manifest = makeManifest(asset, version, recipe, packaged, new Date(clock.now()).toISOString());
+      const manifest: Manifest = {
+        ...makeManifest(asset, version, recipe, packaged, new Date(clock.now()).toISOString()),
+        ...textFacts(version, versionIdOf(asset.source.sha256, recipe), texts.ofSource),
+      };
       const first = await documents.putManifest(manifest);
       await progress.flush();
       return first ? manifest : ((await documents.getManifest(asset.id, version)) ?? manifest);

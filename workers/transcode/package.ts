@@ -65,7 +65,8 @@ async function playlistsOf({ id, facts, iframeFacts }: CutRendition, layout: Lay
 const textFile = (path: string, text: string, rendition: string | null): Promise<PackagedFile> =>
   packaged(path, 'playlist', Buffer.from(text), { rendition });
 
-async function packaged(
+/** A file with its digests. */
+export async function packaged(
   path: string,
   role: ManifestFile['role'],
   content: Content,

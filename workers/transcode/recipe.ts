@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Packaging } from '../../shared/domain/manifest.ts';
+import { type TextTrack, textWords } from '../../shared/domain/text-track.ts';
 import { runProcess } from '../../shared/media/process.ts';
 import type { Profile } from '../../shared/media/profiles.ts';
 
@@ -18,7 +19,7 @@ export interface Recipe {
   readonly gopS: number;
 }
 
-export const packager = 'nightfill 3';
+export const packager = 'nightfill 4';
 
 /** Keyframes every 2 s, or oftener where segments are shorter; always a whole number to a segment. */
 export const gopSecondsFor = (segmentS: number): number => segmentS / Math.max(1, Math.round(segmentS / 2));
@@ -28,6 +29,12 @@ export function versionIdOf(sourceSha256: string, recipe: Recipe): string {
   const { profileName, profile, packaging, packager, encoder, segmentS, gopS } = recipe;
   const words = [sourceSha256, profileName, profile, packaging, packager, encoder, segmentS, gopS];
   return createHash('sha256').update(JSON.stringify(words)).digest('hex').slice(0, 16);
+}
+
+/** The id of a version with uploaded text beside the media of another; without such text that one itself. */
+export function withTexts(base: string, uploaded: readonly TextTrack[] = []): string {
+  const words = textWords(uploaded);
+  return words === '' ? base : createHash('sha256').update(`${base} ${words}`).digest('hex').slice(0, 16);
 }
 
 /** For example `ffmpeg 5.1.9-0+deb12u1`. */

@@ -16,7 +16,7 @@ export interface CutRendition {
   readonly segments: readonly Segment[];
   /** Empty for sound. */
   readonly iframes: readonly IframeSpan[];
-  readonly facts: Rendition;
+  readonly facts: Rendition & { readonly kind: 'video' | 'audio' };
   readonly iframeFacts: IframeRendition | null;
 }
 

@@ -69,6 +69,7 @@ function transcode(
       ...options.settings,
     },
     announce: async ({ id, state }) => void told.push(`${id} ${state}`),
+    retext: async () => undefined,
     onFailure: () => undefined,
   });
   const job: JobContext<'transcode-asset'> = {

@@ -19,7 +19,7 @@ import { type JobContext, type JobHandler, UnrecoverableJobError } from '../../s
 import type { ObjectStore } from '../../shared/ports/object-store.ts';
 import { failureOf, isPermanent, TranscodeRefusedError } from './failure.ts';
 import type { MakeVersion } from './make-version.ts';
-import { gopSecondsFor, packager, type Recipe, versionIdOf } from './recipe.ts';
+import { gopSecondsFor, packager, type Recipe, versionIdOf, withTexts } from './recipe.ts';
 
 export interface TranscodeDependencies {
   readonly store: ObjectStore;
@@ -29,6 +29,8 @@ export interface TranscodeDependencies {
   readonly makeVersion: MakeVersion;
   readonly settings: TranscodeSettings;
   readonly announce: Announce;
+  /** Called with a published asset whose text was changed while it was made. */
+  readonly retext: (asset: Asset) => Promise<void>;
   /** Called with what ended an attempt, for the log. */
   readonly onFailure: (assetId: string, error: unknown, final: boolean) => void;
 }
@@ -46,7 +48,7 @@ export interface TranscodeSettings {
 type Job = JobContext<'transcode-asset'>;
 
 export function makeTranscodeAsset(dependencies: TranscodeDependencies): JobHandler<'transcode-asset'> {
-  const { store, catalogue, documents, clock, makeVersion, settings, announce, onFailure } = dependencies;
+  const { store, catalogue, documents, clock, makeVersion, settings, announce, retext, onFailure } = dependencies;
   const nowIso = (): string => new Date(clock.now()).toISOString();
 
   return async (job) => {
@@ -57,10 +59,14 @@ export function makeTranscodeAsset(dependencies: TranscodeDependencies): JobHand
     if (asset.state === 'published' && asset.version && asset.sourceKey === null) return { version: asset.version };
     try {
       const recipe = recipeOf(asset);
-      const version = versionIdOf(asset.source.sha256, recipe);
-      const manifest = (await documents.getManifest(assetId, version)) ?? (await make(asset, version, recipe, job));
+      const base = versionIdOf(asset.source.sha256, recipe);
+      const version = withTexts(base, asset.textTracks);
+      const manifest =
+        (await documents.getManifest(assetId, version)) ??
+        (await publishedFrom(asset, base)) ??
+        (await make(asset, version, recipe, job));
       await publish(manifest);
-      return { version };
+      return { version: manifest.version };
     } catch (error) {
       throw await settle(asset, error, job);
     }
@@ -89,6 +95,12 @@ export function makeTranscodeAsset(dependencies: TranscodeDependencies): JobHand
     );
   }
 
+  /** Published with text that was changed since: what is left to do needs no encoder. */
+  async function publishedFrom({ id, state, version }: Asset, base: string): Promise<Manifest | null> {
+    const manifest = state === 'published' && version ? await documents.getManifest(id, version) : null;
+    return manifest && (manifest.base ?? manifest.version) === base ? manifest : null;
+  }
+
   async function make(asset: Asset, version: string, recipe: Recipe, job: Job): Promise<Manifest> {
     refuseWithoutEncoders(recipe);
     await changeState(asset.id, { state: 'transcoding', failure: null });
@@ -97,7 +109,14 @@ export function makeTranscodeAsset(dependencies: TranscodeDependencies): JobHand
   }
 
   /** The catalogue names the version only after its manifest is there; the source goes last. */
-  async function publish({ assetId, version, durationS, sizeBytes, renditions }: Manifest): Promise<void> {
+  async function publish({
+    assetId,
+    version,
+    base = version,
+    durationS,
+    sizeBytes,
+    renditions,
+  }: Manifest): Promise<void> {
     const now = nowIso();
     const asset = await changeState(assetId, {
       state: 'published',
@@ -109,6 +128,7 @@ export function makeTranscodeAsset(dependencies: TranscodeDependencies): JobHand
     });
     const done = Object.fromEntries(renditions.map(({ id }) => [id, 1]));
     await catalogue.setProgress(assetId, { stage: 'done', fraction: 1, renditions: done, speed: null }).catch(() => {});
+    if (withTexts(base, asset.textTracks) !== version) await retext(asset);
     if (asset.sourceKey === null || settings.keepSource) return;
     await store.delete(asset.sourceKey);
     await catalogue.update(assetId, (present) => ({ ...present, sourceKey: null }));
@@ -151,7 +171,7 @@ export function makeTranscodeAsset(dependencies: TranscodeDependencies): JobHand
 
   async function removeVersion(asset: Asset): Promise<void> {
     if (!findProfile(asset.profile)) return;
-    const version = versionIdOf(asset.source.sha256, recipeOf(asset));
+    const version = withTexts(versionIdOf(asset.source.sha256, recipeOf(asset)), asset.textTracks);
     await store.deletePrefix(storeKeys.mediaPrefix(asset.id, version));
   }
 }

@@ -22,6 +22,12 @@ export interface ContentKeysAnswer {
   readonly keys: readonly { readonly id: string; readonly key: string }[];
 }
 
+interface Encrypted {
+  readonly encryption: ManifestEncryption | null;
+  /** The version whose media these are. */
+  readonly madeFor: string;
+}
+
 export type GetContentKeys = (request: ContentKeysRequest) => Promise<ContentKeysAnswer>;
 
 /** Long enough for a premiere, short enough for a deletion. */
@@ -32,7 +38,7 @@ const rememberedMs = 60_000;
  * so that one which was stolen can be shut out by disabling it.
  */
 export function makeGetContentKeys({ documents, fleet, contentSecrets }: ContentKeysDeps): GetContentKeys {
-  const remembered = new LRUCache<string, { readonly encryption: ManifestEncryption | null }>({
+  const remembered = new LRUCache<string, Encrypted>({
     max: 10_000,
     ttl: rememberedMs,
   });
@@ -41,9 +47,10 @@ export function makeGetContentKeys({ documents, fleet, contentSecrets }: Content
     const appliance = (await fleet.listAppliances()).find(({ id }) => id === applianceId);
     if (!appliance || appliance.mode === 'disabled')
       throw new Problem('forbidden', `Appliance ${applianceId} may not serve; enable it to give it keys.`);
-    const encryption = await encryptionOf(assetId, version);
-    if (!encryption) throw new Problem('not-found', `There is no encrypted version ${version} of asset ${assetId}.`);
-    const keys = contentKeysOf(contentSecrets, { assetId, version }, encryption);
+    const { encryption, madeFor } = (await encryptionOf(assetId, version)) ?? {};
+    if (!encryption || !madeFor)
+      throw new Problem('not-found', `There is no encrypted version ${version} of asset ${assetId}.`);
+    const keys = contentKeysOf(contentSecrets, { assetId, version: madeFor }, encryption);
     if (!keys)
       throw new Problem(
         'keys-unavailable',
@@ -52,13 +59,14 @@ export function makeGetContentKeys({ documents, fleet, contentSecrets }: Content
     return { keys: keys.map(({ id, key }) => ({ id, key: key.toString('base64url') })) };
   };
 
-  async function encryptionOf(assetId: string, version: string): Promise<ManifestEncryption | null> {
+  async function encryptionOf(assetId: string, version: string): Promise<Encrypted | null> {
     const name = `${assetId}/${version}`;
     const known = remembered.get(name);
-    if (known) return known.encryption;
+    if (known) return known;
     const manifest = await documents.getManifest(assetId, version);
-    const encryption = manifest?.encryption ?? null;
-    if (manifest) remembered.set(name, { encryption });
-    return encryption;
+    if (!manifest) return null;
+    const found = { encryption: manifest.encryption ?? null, madeFor: manifest.base ?? version };
+    remembered.set(name, found);
+    return found;
   }
 }

@@ -40,6 +40,7 @@ export const SystemStatusSchema = documentSchema<SystemStatus>()(
       Type.Object({
         'transcode-asset': Counts,
         'encode-chunk': Counts,
+        'retext-asset': Counts,
         'plan-region': Counts,
         'fill-region': Counts,
         'fill-batch': Counts,

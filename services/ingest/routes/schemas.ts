@@ -2,16 +2,18 @@ import { type TSchema, Type } from 'typebox';
 import { assetStates } from '../../../shared/domain/asset.ts';
 import { encryptions } from '../../../shared/domain/encryption.ts';
 import { packagings } from '../../../shared/domain/manifest.ts';
+import { textKinds } from '../../../shared/domain/text-track.ts';
 import { profileNames } from '../../../shared/media/profiles.ts';
 import { type ProblemCode, problemTypes } from '../../../shared/platform/problem.ts';
 import type { AssetView } from '../asset-view.ts';
+import type { TextTrackView } from '../text-tracks.ts';
 import { maxSeriesLength, maxTagLength, maxTags, maxTitleLength } from '../upload-details.ts';
 
 const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 const text = (description: string) => Type.String({ description });
 const time = (description: string) => Type.String({ format: 'date-time', description });
 const wholeNumber = (description: string) => Type.Integer({ minimum: 0, description });
-const oneOf = <const T extends readonly string[]>(values: T) =>
+export const oneOf = <const T extends readonly string[]>(values: T) =>
   Type.Unsafe<T[number]>({ type: 'string', enum: [...values] });
 
 const audioTrack = Type.Object({
@@ -21,6 +23,17 @@ const audioTrack = Type.Object({
   sampleRateHz: Type.Integer(),
   language: Type.Optional(nullable(text('BCP 47; null where the file does not say.'))),
   title: Type.Optional(nullable(text('What the file calls it.'))),
+});
+
+const sourceText = Type.Object({
+  track: Type.Integer({ description: 'Its number among the file’s subtitle tracks.' }),
+  codec: Type.String(),
+  form: oneOf(['text', 'picture', 'unknown']),
+  language: nullable(text('BCP 47; null where the file does not say.')),
+  title: nullable(text('What the file calls it.')),
+  forced: Type.Boolean(),
+  isDefault: Type.Boolean({ description: 'As the container has it.' }),
+  hearingImpaired: Type.Boolean(),
 });
 
 const source = Type.Object(
@@ -45,6 +58,9 @@ const source = Type.Object(
     audioTracks: Type.Optional(
       Type.Array(audioTrack, { description: 'All that can be decoded; `audio` is the first.' }),
     ),
+    textTracks: Type.Optional(
+      Type.Array(sourceText, { description: 'Subtitle tracks; only those of the form `text` are published.' }),
+    ),
   },
   { description: 'What the uploaded file is.' },
 );
@@ -63,8 +79,8 @@ const progress = nullable(
 
 const rendition = Type.Object({
   id: Type.String(),
-  kind: oneOf(['video', 'audio']),
-  codecs: text('RFC 6381.'),
+  kind: oneOf(['video', 'audio', 'text']),
+  codecs: text('RFC 6381; `wvtt` for text.'),
   bandwidthBps: wholeNumber('Peak bit rate over any segment, measured.'),
   averageBandwidthBps: wholeNumber('Mean bit rate, measured.'),
   width: nullable(Type.Integer()),
@@ -72,10 +88,36 @@ const rendition = Type.Object({
   frameRate: nullable(Type.Number()),
   channels: nullable(Type.Integer()),
   sampleRateHz: nullable(Type.Integer()),
-  language: Type.Optional(nullable(text('BCP 47, of sound.'))),
-  name: Type.Optional(text('What players call this choice of sound.')),
+  language: Type.Optional(nullable(text('BCP 47, of sound and text.'))),
+  name: Type.Optional(text('What players call this choice of sound or text.')),
+  text: Type.Optional(
+    Type.Object(
+      {
+        kind: oneOf(textKinds),
+        forced: Type.Boolean(),
+        isDefault: Type.Boolean(),
+        sha256: text('Of the WebVTT that it was cut from.'),
+        file: text('The whole of it, relative to the version.'),
+      },
+      { description: 'Of text only.' },
+    ),
+  ),
   playlist: text('Media playlist, relative to the version.'),
 });
+
+export const textTrackSchema = Type.Unsafe<TextTrackView>(
+  Type.Object({
+    id: text('Its language, with `-captions` and `-forced` where it is.'),
+    language: text('BCP 47.'),
+    kind: oneOf(textKinds),
+    name: text('What players call it.'),
+    forced: Type.Boolean(),
+    default: Type.Boolean({ description: 'Shown to who has not chosen.' }),
+    origin: oneOf(['upload', 'source']),
+    cues: wholeNumber('Texts in it.'),
+    published: Type.Boolean({ description: 'Whether the present version has it as it is.' }),
+  }),
+);
 
 export const assetState = oneOf(assetStates);
 
@@ -94,6 +136,13 @@ const listedAsset = {
   durationS: nullable(Type.Number({ description: 'Seconds of the published version.' })),
   sizeBytes: nullable(wholeNumber('Bytes of all files of the published version.')),
   failure: nullable(Type.Object({ code: Type.String(), reason: text('Names the mend.') })),
+  textTracks: Type.Array(textTrackSchema, { description: 'Subtitles and captions, as the next version has them.' }),
+  textFailure: nullable(
+    Type.Object(
+      { code: Type.String(), reason: text('Names the mend.') },
+      { description: 'Why the last change of text was not published.' },
+    ),
+  ),
   createdAt: time('When the upload was accepted.'),
   updatedAt: time('When the document last changed.'),
   publishedAt: nullable(time('When the present version was published.')),

@@ -13,12 +13,12 @@ export interface VersionFile {
   readonly rendition: string | null;
   readonly sizeBytes: number;
   readonly sha256: string;
-  /** `asset.json`, playlists and init segments: without them no other byte can be checked or played. */
+  /** `asset.json`, playlists and init segments, without which no other byte can be checked or played, and text. */
   readonly base: boolean;
 }
 
 /**
- * `asset.json`, then playlists and init segments, then the media: audio, then video from the lowest bandwidth up, each
+ * `asset.json`, then playlists, init segments and text, which is tiny, then the media: audio, then video from the lowest bandwidth up, each
  * from its beginning, and at last pictures. Bytes of one asset are worth the same everywhere in it, because a rendition's share of the demand
  * and its share of the size both are its bandwidth; at equal worth the lower rendition goes first, since it lets a
  * viewer play at all.
@@ -26,13 +26,12 @@ export interface VersionFile {
 export function orderedFiles({ manifest, manifestFile }: PlannableVersion): VersionFile[] {
   const { assetId, version } = manifest;
   const order = new Map([...manifest.renditions].sort(byLightness).map(({ id }, index) => [id, index]));
+  const texts = new Set(manifest.renditions.filter(({ kind }) => kind === 'text').map(({ id }) => id));
+  const rank = ({ role, rendition }: ManifestFile): number =>
+    role !== 'playlist' && texts.has(rendition ?? '') ? roleRank.init : roleRank[role];
   const place = (file: ManifestFile): number => order.get(file.rendition ?? '') ?? -1;
   const files = [...manifest.files].sort(
-    (a, b) =>
-      roleRank[a.role] - roleRank[b.role] ||
-      place(a) - place(b) ||
-      (a.index ?? 0) - (b.index ?? 0) ||
-      (a.path < b.path ? -1 : 1),
+    (a, b) => rank(a) - rank(b) || place(a) - place(b) || (a.index ?? 0) - (b.index ?? 0) || (a.path < b.path ? -1 : 1),
   );
   return [
     {
@@ -46,7 +45,7 @@ export function orderedFiles({ manifest, manifestFile }: PlannableVersion): Vers
       rendition: file.rendition,
       sizeBytes: file.sizeBytes,
       sha256: file.sha256,
-      base: roleRank[file.role] < roleRank.segment,
+      base: rank(file) < roleRank.segment,
     })),
   ];
 }
