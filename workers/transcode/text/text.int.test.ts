@@ -59,6 +59,7 @@ const context = (assetId: string, signal = new AbortController().signal) => ({
   lastAttempt: false,
   signal,
   progress: async () => undefined,
+  begun: 1,
   children: async () => [],
 });
 const shared = (store: ObjectStore = kit.store) => ({
