@@ -3,7 +3,7 @@ import type { FillReport } from '../../../shared/domain/fill.ts';
 import { heldBefore } from '../../../shared/domain/reporting/fill-report.ts';
 import type { Verification } from '../../../shared/domain/reporting/verify-report.ts';
 import { type Cli, openCli } from '../cli.ts';
-import type { Client } from '../client.ts';
+import type { Client, ReportDetail } from '../client.ts';
 import { failure, usageError } from '../exit.ts';
 import {
   formatBitRate,
@@ -12,19 +12,22 @@ import {
   formatDuration,
   formatNumberOf,
   formatPercent,
-  formatTime,
   printable,
 } from '../format.ts';
 import { withExamples } from '../help.ts';
 import { countOption, dateOption } from '../parse.ts';
 import { take } from '../take.ts';
+import { showReport } from './report-view.ts';
+
+const csvTables = ['appliances', 'curve', 'numbers'] as const;
+type CsvTable = (typeof csvTables)[number];
 
 interface ReportFlags {
   readonly region?: string;
   readonly date?: string;
   readonly run?: number;
   readonly list?: boolean;
-  readonly csv?: boolean;
+  readonly csv?: true | CsvTable;
   readonly verify?: boolean;
 }
 
@@ -36,7 +39,12 @@ export function addReport(program: Command): void {
     .option('--date <date>', 'day it prepared for; by default the last one that has a report', dateOption)
     .addOption(new Option('--run <n>', 'which fill of that day; by default the last').argParser(countOption))
     .option('--list', 'list the reports of the region')
-    .option('--csv', 'one line an appliance, as CSV')
+    .addOption(
+      new Option(
+        '--csv [table]',
+        'as CSV: a line for each appliance, each step of the rate curve, or each number',
+      ).choices([...csvTables]),
+    )
     .option('--verify', 'compute every number again from stored documents; ends with 1 if one differs')
     .action(async (flags: ReportFlags, self: Command) => {
       const cli = openCli(self);
@@ -50,7 +58,12 @@ export function addReport(program: Command): void {
       if (flags.verify) return verify(cli, client, reports);
       if (flags.csv) {
         for (const [index, report] of reports.entries()) {
-          const response = await client.reportCsv(report.regionId, report.date, flags.run);
+          const response = await client.reportCsv(
+            report.regionId,
+            report.date,
+            flags.run,
+            flags.csv === true ? undefined : flags.csv,
+          );
           const lines = (await response.text()).trimEnd().split(/\r?\n/);
           for (const line of index === 0 ? lines : lines.slice(1)) cli.say(line);
         }
@@ -70,6 +83,7 @@ export function addReport(program: Command): void {
     'report',
     'report --region eu-berlin --date 2026-11-21',
     'report --region eu-berlin --csv',
+    'report --region eu-berlin --csv numbers',
     'report --region eu-berlin --date 2026-11-21 --verify',
   );
 }
@@ -114,7 +128,7 @@ function showVerification(cli: Cli, { regionId, date, run, checks, ...sums }: Ve
   cli.say();
 }
 
-async function chosen(client: Client, { region, date, run, list }: ReportFlags): Promise<readonly FillReport[]> {
+async function chosen(client: Client, { region, date, run, list }: ReportFlags): Promise<readonly ReportDetail[]> {
   if (region === undefined) {
     const { items: regions } = await take(client.regions());
     const last = await Promise.all(regions.map(async ({ id }) => (await take(client.reports(id, 1), 1)).items));
@@ -154,61 +168,4 @@ function showList(cli: Cli, reports: readonly FillReport[]): void {
       report.score ? formatPercent(report.score.byteHitRatio) : '',
     ]),
   );
-}
-
-function showReport(cli: Cli, report: FillReport): void {
-  const { score } = report;
-  cli.facts([
-    ['report', `${report.regionId}, ${report.date}${report.run > 1 ? `, run ${report.run}` : ''}: ${report.state}`],
-    [
-      'time',
-      `${formatTime(report.startedAt)} to ${formatTime(report.finishedAt)}, ${formatDuration(report.durationS * 1_000)}`,
-    ],
-    ['planned', `${formatBytes(report.planned.bytes)} in ${formatNumberOf(report.planned.files, 'file')}`],
-    ['pushed', `${formatBytes(report.pushed.bytes)} in ${formatNumberOf(report.pushed.files, 'file')}`],
-    [
-      'held',
-      `${formatBytes(heldBefore(report).bytes)} in ${formatNumberOf(heldBefore(report).files, 'file')}, there already`,
-    ],
-    ['failed', `${formatBytes(report.failed.bytes)} in ${formatNumberOf(report.failed.files, 'file')}`],
-    ['rate', `${formatBitRate(report.meanRateBps)} mean, ${formatBitRate(report.peakRateBps)} peak`],
-    ['covers', `${formatPercent(report.forecastCoverage)} of what the day is expected to ask for`],
-    [
-      'served',
-      score
-        ? `${formatBytes(score.servedBytes)}, ${formatPercent(score.byteHitRatio)} from the edges’ own disks`
-        : 'known a day later',
-    ],
-    [
-      'forecast',
-      score
-        ? `${formatBytes(score.forecastBytes)} expected, ${formatBytes(score.actualBytes)} came${score.wape === null ? '' : `, WAPE ${formatPercent(score.wape)}`}`
-        : null,
-    ],
-    ['wasted', score ? `${formatBytes(score.wastedBytes)} pushed that nobody asked for` : null],
-  ]);
-  cli.say();
-  cli.table(
-    [
-      { head: 'APPLIANCE' },
-      { head: 'PLANNED', align: 'right' },
-      { head: 'PUSHED', align: 'right' },
-      { head: 'HELD', align: 'right' },
-      { head: 'FAILED', align: 'right' },
-      { head: 'EVICTED', align: 'right' },
-    ],
-    report.appliances.map(({ applianceId, planned, pushed, failed, evicted, ...held }) => [
-      applianceId,
-      ...[planned, pushed, heldBefore(held), failed, evicted].map(({ bytes }) => formatBytes(bytes)),
-    ]),
-  );
-  const counts = Object.entries(report.failureCounts);
-  if (report.failures.length === 0 && counts.length === 0) return;
-  cli.say();
-  cli.table(
-    [{ head: 'FAILED ON' }, { head: 'FILE', shrink: true }, { head: 'REASON' }, { head: 'DETAIL', shrink: true }],
-    report.failures.map(({ applianceId, key, reason, detail }) => [applianceId, key, reason, printable(detail)]),
-  );
-  if (counts.length > 0)
-    cli.say(`in all: ${counts.map(([reason, count]) => `${formatCount(count)} ${reason}`).join(', ')}`);
 }

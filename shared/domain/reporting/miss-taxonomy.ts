@@ -9,6 +9,7 @@ import type { Placement } from './placement.ts';
 const healthReasons: ReadonlySet<FillFailureReason> = new Set([
   'appliance-unreachable',
   'appliance-full',
+  'appliance-slow',
   'appliance-refused',
 ]);
 const failedOutcomes: ReadonlySet<string> = new Set(['upstream-failed', 'upstream-mismatch', 'overloaded']);
