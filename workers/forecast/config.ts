@@ -9,5 +9,8 @@ export const parallelPlans = 4;
 /** Pause between two rounds that hold schedules and regions together. */
 export const keepSchedulesEveryMs = 60_000;
 
+/** Pause between two looks for days that were not scored. */
+export const catchUpScoresEveryMs = 10 * 60_000;
+
 /** A schedule may come so much late, or early, around its lead and still mean the coming window. */
 export const scheduleSlackMs = 3 * 3_600_000;

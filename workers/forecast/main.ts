@@ -3,9 +3,17 @@ import { backendSettings, openBackend } from '../../shared/adapters/backend.ts';
 import { makeHttpServer } from '../../shared/platform/http-server.ts';
 import { runProcess } from '../../shared/platform/lifecycle.ts';
 import { applianceCredential } from '../../shared/tokens/credentials.ts';
-import { forecastSettings, keepSchedulesEveryMs, parallelPlans, scheduleSlackMs } from './config.ts';
+import {
+  catchUpScoresEveryMs,
+  forecastSettings,
+  keepSchedulesEveryMs,
+  parallelPlans,
+  scheduleSlackMs,
+} from './config.ts';
+import { makeCatchUpScores } from './missed-scores.ts';
 import { makePlanRegion } from './plan-region.ts';
 import { makeKeepSchedules } from './schedule.ts';
+import { makeShowScores } from './score-metrics.ts';
 import { makeScoreRegion } from './score-region.ts';
 
 await runProcess({
@@ -52,5 +60,8 @@ await runProcess({
 
     const keepSchedules = makeKeepSchedules({ fleet, documents, jobs, clock, planLeadMs: settings.planLeadMs });
     repeat('keeping schedules', keepSchedulesEveryMs, keepSchedules);
+    const show = makeShowScores(metrics);
+    const catchUpScores = makeCatchUpScores({ fleet, documents, jobs, clock, show });
+    repeat('catching up on scores', catchUpScoresEveryMs, catchUpScores);
   },
 });
