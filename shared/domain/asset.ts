@@ -67,6 +67,18 @@ export interface SourceVideo {
   readonly hdr: boolean;
   /** Which transfer curve HDR has; absent for SDR. */
   readonly transfer?: 'pq' | 'hlg';
+  /** Of PQ, where the file has it. */
+  readonly hdr10?: Hdr10Metadata;
+}
+
+/** What the picture was made on and how bright it gets, by which a screen maps what it cannot show. */
+export interface Hdr10Metadata {
+  /** Primaries and white as CIE 1931 x and y. */
+  readonly mastering?: Readonly<Record<'green' | 'blue' | 'red' | 'white', readonly [x: number, y: number]>> & {
+    readonly maxNits: number;
+    readonly minNits: number;
+  };
+  readonly light?: { readonly maxContentNits: number; readonly maxAverageNits: number };
 }
 
 export interface SourceAudio {

@@ -46,6 +46,27 @@ describe('the multivariant playlist', () => {
     );
   });
 
+  it('lists codec by codec behind the first one’s start, and says the range of all where one is HDR', () => {
+    const hdr = (height: number, bandwidthBps: number): MasterRendition => ({
+      ...video(height, bandwidthBps),
+      codecs: 'hvc1.2.4.L93.B0',
+      videoRange: 'PQ',
+      playlist: `video-hevc-${height}p/index.m3u8`,
+      iframes: { playlist: `i${height}.m3u8`, bandwidthBps: 9, averageBandwidthBps: 9 },
+    });
+    const text = buildMasterPlaylist([
+      ...[video(1080, 5_000_000), video(720, 2_500_000), video(360, 800_000)],
+      ...[hdr(1080, 2_000_000), hdr(360, 400_000)],
+    ]);
+    const order = [...text.matchAll(/VIDEO-RANGE=(\w+).*\n(.+)\/index/g)].map(([, range, id]) => `${range} ${id}`);
+    expect(order).toEqual([
+      ...['SDR video-720p', 'SDR video-1080p', 'SDR video-360p'],
+      ...['PQ video-hevc-1080p', 'PQ video-hevc-360p'],
+    ]);
+    expect(text.match(/I-FRAME-STREAM-INF.*VIDEO-RANGE=PQ/g)).toHaveLength(2);
+    expect(text).not.toContain('SCORE');
+  });
+
   it('leaves the sound out of a silent asset', () => {
     const text = buildMasterPlaylist([video(720, 2_500_000)]);
     expect(text).not.toContain('AUDIO');

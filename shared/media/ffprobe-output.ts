@@ -1,6 +1,8 @@
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 
+const SideData = Type.Object({ rotation: Type.Optional(Type.Number()) });
+
 /** The part of `ffprobe -show_format -show_streams -of json` that is looked at; ffprobe leaves out what it does not know. */
 const Stream = Type.Object({
   index: Type.Integer(),
@@ -31,7 +33,7 @@ const Stream = Type.Object({
       title: Type.Optional(Type.String()),
     }),
   ),
-  side_data_list: Type.Optional(Type.Array(Type.Object({ rotation: Type.Optional(Type.Number()) }))),
+  side_data_list: Type.Optional(Type.Array(SideData)),
 });
 export type ProbedStream = Static<typeof Stream>;
 
@@ -40,6 +42,19 @@ const Output = Type.Object({
   format: Type.Object({ format_name: Type.String(), duration: Type.Optional(Type.String()) }),
 });
 export type ProbeOutput = Static<typeof Output>;
+
+/** The first frame, from `-show_frames -show_entries frame=side_data_list`. */
+const Frames = Type.Object({
+  frames: Type.Array(
+    Type.Object({ side_data_list: Type.Optional(Type.Array(Type.Record(Type.String(), Type.Unknown()))) }),
+  ),
+});
+
+/** The side data of all frames; empty for what is no such answer. */
+export function parseFrameSideData(text: string): readonly Readonly<Record<string, unknown>>[] {
+  const value: unknown = JSON.parse(text);
+  return Value.Check(Frames, value) ? value.frames.flatMap(({ side_data_list = [] }) => side_data_list) : [];
+}
 
 /** @throws Error when ffprobe answered in a form that we do not know. */
 export function parseProbeOutput(text: string): ProbeOutput {

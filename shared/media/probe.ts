@@ -12,10 +12,12 @@ import {
   type ProbedStream,
   type ProbeOutput,
   parseFraction,
+  parseFrameSideData,
   parseProbeOutput,
   streamDurationS,
 } from './ffprobe-output.ts';
 import { fps, nominalRate } from './frame-rate.ts';
+import { readHdr10 } from './hdr-metadata.ts';
 import { ProcessError, runProcess } from './process.ts';
 import { beginsAsMp4, isCutShort } from './truncation.ts';
 import { UnplayableSourceError } from './unplayable.ts';
@@ -65,7 +67,7 @@ export async function probeSource(path: string, options: ProbeOptions = {}): Pro
   return {
     container,
     durationS,
-    video: video ? videoOf(video) : null,
+    video: video ? await withHdr10(videoOf(video), video, path, options) : null,
     audio: audioTracks[0] ?? null,
     audioTracks,
     textTracks,
@@ -151,6 +153,26 @@ function videoOf(stream: ProbedStream): SourceVideo {
     pixelFormat: stream.pix_fmt ?? 'unknown',
     ...hdrOf(stream.color_transfer),
   };
+}
+
+/** Static metadata may stand in the container or only in the stream, which takes decoding a frame. */
+async function withHdr10(
+  video: SourceVideo,
+  stream: ProbedStream,
+  path: string,
+  { signal, ffprobePath = 'ffprobe', timeoutMs = 30_000 }: ProbeOptions,
+): Promise<SourceVideo> {
+  if (video.transfer !== 'pq') return video;
+  const args = ['-v', 'error', '-select_streams', 'V:0', '-read_intervals', '%+#1', '-show_frames'];
+  const entries = ['-show_entries', 'frame=side_data_list', '-of', 'json', ...containedInput(path)];
+  const bounds = { timeoutMs, maxOutputBytes: 1024 * 1024, limits: probeLimits };
+  // Without it the picture is as good: a first frame that does not decode is judged by the encode.
+  const text = await runProcess(ffprobePath, [...args, ...entries], signal ? { ...bounds, signal } : bounds).catch(
+    () => '{}',
+  );
+  signal?.throwIfAborted();
+  const hdr10 = readHdr10([...(stream.side_data_list ?? []), ...parseFrameSideData(text)]);
+  return hdr10 ? { ...video, hdr10 } : video;
 }
 
 function hdrOf(transfer: string | undefined): Pick<SourceVideo, 'hdr' | 'transfer'> {

@@ -105,6 +105,20 @@ describe.each([
   });
 });
 
+/** Of the first frame: light levels, and the mastering display. */
+async function staticMetadata(path: string): Promise<readonly (Readonly<Record<string, unknown>> | undefined)[]> {
+  const args = ['-select_streams', 'v:0', '-read_intervals', '%+#1', '-show_frames'];
+  const { frames } = (await ffprobe([...args, '-show_entries', 'frame=side_data_list', path])) as {
+    readonly frames: readonly { readonly side_data_list?: readonly Record<string, unknown>[] }[];
+  };
+  const all = frames.flatMap(({ side_data_list = [] }) => side_data_list);
+  return [all.find((data) => 'max_content' in data), all.find((data) => 'green_x' in data)];
+}
+const fraction = (value: unknown): number => {
+  const [numerator = 0, denominator = 1] = String(value).split('/').map(Number);
+  return numerator / denominator;
+};
+
 describe('HDR', () => {
   const toHdr = (transfer: string): string[] => [
     '-vf',
@@ -113,7 +127,8 @@ describe('HDR', () => {
       'zscale=t=linear:npl=203,format=gbrpf32le',
       `zscale=p=bt2020:t=${transfer}:m=bt2020nc:r=tv,format=yuv420p10le`,
     ].join(','),
-    ...['-c:v', 'libx265', '-preset', 'ultrafast', '-x265-params', 'log-level=error', '-tag:v', 'hvc1'],
+    ...['-c:v', 'libx265', '-preset', 'ultrafast', '-tag:v', 'hvc1', '-x265-params'],
+    'log-level=error:master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50):max-cll=1000,400',
     ...['-pix_fmt', 'yuv420p10le'],
   ];
 
@@ -139,6 +154,17 @@ describe('HDR', () => {
       color_primaries: 'bt2020',
       color_space: 'bt2020nc',
     });
+    const [light, display] = await staticMetadata(join(made.dir, `video-${codec}-90p/index.m3u8`));
+    if (range === 'PQ') {
+      expect(light).toMatchObject({ max_content: 1000, max_average: 400 });
+      for (const [name, value] of [
+        ['green_x', 0.265],
+        ['white_point_y', 0.329],
+        ['min_luminance', 0.005],
+        ['max_luminance', 1000],
+      ] as const)
+        expect(fraction(display?.[name]), name).toBeCloseTo(value, 3);
+    }
     const dash = await readFile(join(made.dir, 'manifest.mpd'), 'utf8');
     const property = range === 'PQ' ? 'EssentialProperty' : 'SupplementalProperty';
     const value = range === 'PQ' ? 16 : 18;
@@ -166,7 +192,7 @@ it('a tone-mapped picture is neither dark nor washed out', async () => {
     ...{ size: '256x144', seconds: 1, sound: false },
     output: ['-vf', 'drawbox=c=gray:t=fill', '-color_trc', 'smpte2084', '-color_primaries', 'bt2020'],
   });
-  const { dir } = await make(clip, { profile: profileOf('hevc') });
+  const { dir } = await make(clip);
   const text = await ffmpeg([
     ...['-i', join(dir, 'video-144p/index.m3u8'), '-frames:v', '1', '-vf'],
     ...['signalstats,metadata=print:key=lavfi.signalstats.YAVG:file=-', '-f', 'null', '-'],

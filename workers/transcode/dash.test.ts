@@ -73,6 +73,21 @@ describe('the DASH manifest', () => {
     });
   });
 
+  it('gives every codec and range a set of its own, and says the colours of HDR', () => {
+    const other = (id: string, codecs: string, videoRange: 'PQ' | 'HLG'): DashRendition => ({
+      ...video(id, 640),
+      ...{ codecs, videoRange },
+    });
+    const renditions = [video('a', 640), other('b', 'hvc1.2.4.L93.B0', 'PQ'), other('c', 'hvc1.2.4.L93.B0', 'HLG')];
+    const [plain, pq, hlg] = parse(buildMpd({ ...input, renditions })).Period.AdaptationSet;
+    expect([plain, pq, hlg].map((set) => set.Representation.id)).toEqual(['a', 'b', 'c']);
+    expect(plain.EssentialProperty).toBeUndefined();
+    const transfer = { schemeIdUri: 'urn:mpeg:mpegB:cicp:TransferCharacteristics' };
+    expect(pq.EssentialProperty).toContainEqual({ ...transfer, value: '16' });
+    expect(hlg.EssentialProperty).toHaveLength(2);
+    expect(hlg.SupplementalProperty).toEqual({ ...transfer, value: '18' });
+  });
+
   it('gives every choice of sound a set of its own, with its language', () => {
     const german: DashRendition = { ...audio, id: 'audio2-128k', language: 'de', name: 'Deutsch' };
     const mpd = parse(buildMpd({ ...input, renditions: [video('video-720p', 1280), audio, german] }));

@@ -1,14 +1,16 @@
 /** What a rung keeps of the source's colours and depth: pure. */
-import type { SourceVideo } from '../../shared/domain/asset.ts';
+import type { Hdr10Metadata, SourceVideo } from '../../shared/domain/asset.ts';
 import type { VideoRange } from '../../shared/domain/manifest.ts';
 import type { VideoCodec } from '../../shared/media/profiles.ts';
 
 export interface Picture {
   readonly range: VideoRange;
   readonly bits: 8 | 10;
+  /** Of PQ, where the source has it. */
+  readonly hdr10?: Hdr10Metadata;
 }
 
-export type PictureSource = Pick<SourceVideo, 'pixelFormat' | 'hdr' | 'transfer'>;
+export type PictureSource = Pick<SourceVideo, 'pixelFormat' | 'hdr' | 'transfer' | 'hdr10'>;
 
 /**
  * H.264 is 8-bit SDR, which is what every screen shows and every device decodes. HEVC and AV1 keep HDR as it is, and 10 bits
@@ -16,7 +18,10 @@ export type PictureSource = Pick<SourceVideo, 'pixelFormat' | 'hdr' | 'transfer'
  */
 export function pictureOf(codec: VideoCodec, source: PictureSource): Picture {
   if (codec === 'h264') return { range: 'SDR', bits: 8 };
-  if (source.hdr) return { range: source.transfer === 'hlg' ? 'HLG' : 'PQ', bits: 10 };
+  if (source.hdr) {
+    const { transfer, hdr10 } = source;
+    return transfer === 'hlg' ? { range: 'HLG', bits: 10 } : { range: 'PQ', bits: 10, ...(hdr10 ? { hdr10 } : {}) };
+  }
   return { range: 'SDR', bits: isDeep(source.pixelFormat) ? 10 : 8 };
 }
 

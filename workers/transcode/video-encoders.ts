@@ -1,4 +1,5 @@
 /** The encoders: how each is told one rung, so that all rungs have the same key frames and the same input gives the same bytes. */
+import type { Hdr10Metadata } from '../../shared/domain/asset.ts';
 import type { FrameRate } from '../../shared/media/frame-rate.ts';
 import { encoderNames, type Profile, type VideoCodec } from '../../shared/media/profiles.ts';
 import type { Ladder, Rung } from './ladder.ts';
@@ -48,17 +49,44 @@ export function videoEncoderArgs({ rung, picture, profile, ladder, gopS }: Order
     case 'av1':
       return [
         ...[...common, ...format, ...quality, ...cap(av1CapFactor), '-fps_mode', 'cfr', ...groups],
-        ...['-svtav1-params', 'lp=1:scd=0'],
+        ...['-svtav1-params', svtParams(picture)],
       ];
   }
 }
 
 /** One thread as x264 has; `info=0` keeps its version and settings out of the stream. */
-const x265Params = ({ range }: Picture): string =>
+const x265Params = ({ range, hdr10 }: Picture): string =>
   [
     ...['log-level=error', 'pools=none', 'frame-threads=1', 'wpp=0', 'info=0'],
     ...['scenecut=0', 'open-gop=0', ...(range === 'PQ' ? ['hdr10=1'] : [])],
+    // In units of 0.00002 and of 0.0001 cd/m² (ISO/IEC 23008-2 §D.3.28).
+    ...(hdr10?.mastering
+      ? [`master-display=${display(hdr10.mastering, (xy) => Math.round(xy * 50_000), tenThousandths)}`]
+      : []),
+    ...(hdr10?.light ? [`max-cll=${lightText(hdr10.light)}`] : []),
   ].join(':');
+
+const svtParams = ({ hdr10 }: Picture): string =>
+  [
+    ...['lp=1', 'scd=0'],
+    ...(hdr10?.mastering ? [`mastering-display=${display(hdr10.mastering, plain, plain)}`] : []),
+    ...(hdr10?.light ? [`content-light=${lightText(hdr10.light)}`] : []),
+  ].join(':');
+
+const plain = (value: number): string => value.toFixed(5);
+const tenThousandths = (nits: number): number => Math.round(nits * 10_000);
+const lightText = ({ maxContentNits, maxAverageNits }: NonNullable<Hdr10Metadata['light']>): string =>
+  `${maxContentNits},${maxAverageNits}`;
+
+/** Both encoders write it like this, in units of their own. */
+function display(
+  { green, blue, red, white, maxNits, minNits }: NonNullable<Hdr10Metadata['mastering']>,
+  xy: (value: number) => number | string,
+  nits: (value: number) => number | string,
+): string {
+  const point = ([x, y]: readonly [number, number]): string => `(${xy(x)},${xy(y)})`;
+  return `G${point(green)}B${point(blue)}R${point(red)}WP${point(white)}L(${nits(maxNits)},${nits(minNits)})`;
+}
 
 /** Out of reach: only forced keyframes count. */
 const gopLimit = ({ numerator, denominator }: FrameRate, gopS: number): number =>
