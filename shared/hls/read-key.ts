@@ -1,5 +1,4 @@
 /** EXT-X-KEY and EXT-X-SESSION-KEY as they stand (RFC 8216 §4.3.2.4, §4.3.4.5). */
-import type { Attributes } from './read-tags.ts';
 
 export interface RawKey {
   readonly method: string;
@@ -10,7 +9,7 @@ export interface RawKey {
   readonly saysFormat: boolean;
 }
 
-export function readKey(tag: string, attributes: Attributes, mistake: (what: string) => void): RawKey {
+export function readKey(tag: string, attributes: ReadonlyMap<string, string>, mistake: (what: string) => void): RawKey {
   const method = attributes.get('METHOD') ?? '';
   const uri = attributes.get('URI') ?? null;
   const iv = attributes.get('IV');
