@@ -104,6 +104,12 @@ export async function makeFillNight(): Promise<FillNight> {
       views: 10,
       bytes: 1e9 / (at + 1),
     }));
+    const forecast = forecastRegion({
+      regionId: 'r',
+      date: nightDate,
+      history: demandTableOf(history),
+      madeAt: frozenAt,
+    });
     const plan = planFill({
       region,
       date: nightDate,
@@ -111,8 +117,8 @@ export async function makeFillNight(): Promise<FillNight> {
       fillId: fillId('r', nightDate, run),
       frozenAt,
       start,
-      forecast: forecastRegion({ regionId: 'r', date: nightDate, history: demandTableOf(history), madeAt: frozenAt }),
-      forecastKey: storeKeys.forecast('r', nightDate),
+      forecast,
+      forecastKey: storeKeys.forecast('r', nightDate, run),
       versions: await Promise.all(published.map(plannable)),
       appliances: appliances.map((appliance) => ({ appliance, inventory: [] })),
       spentBytes: 0,
@@ -134,6 +140,7 @@ export async function makeFillNight(): Promise<FillNight> {
       failed: noCount,
       rateBps: 0,
     };
+    await kit.documents.putForecast(forecast, run);
     await kit.documents.putPlan(plan);
     await kit.documents.createFill(fill);
     return fill;
