@@ -11,6 +11,7 @@ import type {
   Revocation,
 } from '../../shared/domain/fleet.ts';
 import type { Rendition } from '../../shared/domain/manifest.ts';
+import type { Explanation } from '../../shared/domain/planning/explain.ts';
 import type { FillAction } from '../../shared/domain/reporting/failures.ts';
 import type { Verification } from '../../shared/domain/reporting/verify-report.ts';
 import type { Page } from '../../shared/ports/catalogue.ts';
@@ -102,6 +103,7 @@ export interface ReportDetail extends FillReport {
 
 /** A plan as it would be made now, or as it was frozen. */
 export interface PlanAnswer extends FillPlan {
+  readonly explanation?: Explanation;
   readonly frozen: boolean;
 }
 

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { PlanReason } from '../../../shared/domain/fill.ts';
+import type { Explanation } from '../../../shared/domain/planning/explain.ts';
 import { type Cli, openCli } from '../cli.ts';
 import type { PlanAnswer } from '../client.ts';
 import { formatBitRate, formatBytes, formatCount, formatNumberOf, formatPercent } from '../format.ts';
@@ -107,6 +108,7 @@ function explain(cli: Cli, plan: PlanAnswer, assetId: string): void {
             formatCount(files.length),
             formatBytes(sizeOf(files)),
             formatBytes(expected),
+            first.value.toPrecision(3),
             meanings[first.reason],
           ],
         ];
@@ -118,6 +120,7 @@ function explain(cli: Cli, plan: PlanAnswer, assetId: string): void {
               '',
               formatCount(evict.length),
               formatBytes(sizeOf(evict)),
+              '',
               '',
               'to be evicted: the room is worth more',
             ],
@@ -131,6 +134,7 @@ function explain(cli: Cli, plan: PlanAnswer, assetId: string): void {
     formatCount(line.files),
     formatBytes(line.sizeBytes),
     formatBytes(line.expectedBytes),
+    '',
     meanings[line.reason],
   ]);
   cli.say(`${assetId} in ${plan.regionId} on ${plan.date}${plan.frozen ? '' : ' (dry)'}`);
@@ -145,9 +149,58 @@ function explain(cli: Cli, plan: PlanAnswer, assetId: string): void {
       { head: 'FILES', align: 'right' },
       { head: 'SIZE', align: 'right' },
       { head: 'EXPECTED', align: 'right' },
+      { head: 'VALUE', align: 'right' },
       { head: 'WHY', shrink: true },
     ],
     [...rows, ...left],
+  );
+  if (plan.explanation) showReasons(cli, plan.explanation);
+}
+
+function showReasons(cli: Cli, of: Explanation): void {
+  cli.say();
+  const { expectedBytes, lowBytes, highBytes, sizeBytes, value } = of;
+  cli.facts([
+    [
+      'expected',
+      expectedBytes === null
+        ? 'nothing'
+        : `${formatBytes(expectedBytes)} (${formatBytes(lowBytes ?? 0)} to ${formatBytes(highBytes ?? 0)} on 80% of days), ${of.model ?? ''}`,
+    ],
+    [
+      'size',
+      sizeBytes === null
+        ? null
+        : `${formatBytes(sizeBytes)} a copy, ${of.copies > 1 ? `${of.copies} copies` : 'one copy'}`,
+    ],
+    [
+      'value',
+      value === null
+        ? null
+        : `${value.toPrecision(3)} bytes served per byte stored, ${of.rank === null ? '' : `place ${formatCount(of.rank)} of ${formatCount(of.ranked)}`}`,
+    ],
+    ['left', `${formatBytes(of.unspentBytes)} of the night unspent`],
+  ]);
+  for (const words of of.words) cli.say(words);
+  if (of.margins.length === 0) return;
+  cli.say();
+  cli.table(
+    [
+      { head: 'APPLIANCE' },
+      { head: 'PLANNED', align: 'right' },
+      { head: 'FREE', align: 'right' },
+      { head: 'LEAST BROUGHT', align: 'right' },
+      { head: 'LEAST KEPT', align: 'right' },
+      { head: 'WOULD DISPLACE', shrink: true },
+    ],
+    of.margins.map(({ applianceId, plannedBytes, freeBytes, leastFetched, leastKept, displaces }) => [
+      applianceId,
+      formatBytes(plannedBytes),
+      formatBytes(freeBytes),
+      leastFetched?.toPrecision(3) ?? '',
+      leastKept?.toPrecision(3) ?? '',
+      displaces.map((one) => `${one.assetId} (${one.value.toPrecision(3)})`).join(', '),
+    ]),
   );
 }
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { FillPlan, Forecast } from '../../../shared/domain/fill.ts';
+import { explainAsset } from '../../../shared/domain/planning/explain.ts';
 import { comingWindow } from '../../../shared/domain/time/fill-window.ts';
 import { Problem } from '../../../shared/platform/problem.ts';
 import type { Clock } from '../../../shared/ports/clock.ts';
@@ -62,8 +63,13 @@ export function makePreviews({ fleet, documents, jobs, clock, waitMs = 30_000 }:
     async plan(regionId: string, query: { readonly date?: string; readonly asset?: string }): Promise<PlanAnswer> {
       const date = await dateOf(regionId, query.date);
       const frozen = await latestPlan(documents, regionId, date);
-      const plan = frozen ?? (await dryRun(regionId, date)).plan;
-      return { frozen: frozen !== null, ...(query.asset === undefined ? plan : narrow(plan, query.asset)) };
+      const made = frozen
+        ? { plan: frozen, forecast: () => documents.getForecast(regionId, date, frozen.run) }
+        : await dryRun(regionId, date).then(({ plan, forecast }) => ({ plan, forecast: async () => forecast }));
+      const { plan } = made;
+      if (query.asset === undefined) return { frozen: frozen !== null, ...plan };
+      const explanation = explainAsset(plan, await made.forecast(), query.asset);
+      return { frozen: frozen !== null, explanation, ...narrow(plan, query.asset) };
     },
   };
 }

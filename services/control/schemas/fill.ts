@@ -8,6 +8,7 @@ import {
   planReasons,
   seriesClasses,
 } from '../../../shared/domain/fill.ts';
+import type { Explanation } from '../../../shared/domain/planning/explain.ts';
 import { DateText, Id, Timestamp } from './common.ts';
 import { documentSchema, nullable } from './document-schema.ts';
 import { BudgetSchema, WindowSchema } from './fleet.ts';
@@ -157,13 +158,52 @@ const PlanFields = {
   ),
 };
 
+const number = nullable(Type.Number());
+const ExplanationSchema = documentSchema<Explanation>()(
+  Type.Object(
+    {
+      assetId: Type.String(),
+      expectedBytes: number,
+      lowBytes: number,
+      highBytes: number,
+      model: nullable(Type.String()),
+      sizeBytes: nullable(Type.Number({ description: 'Of one copy.' })),
+      copies: Type.Number(),
+      value: nullable(Type.Number({ description: 'Expected bytes served per byte stored: what the plan ranks by.' })),
+      rank: nullable(Type.Number({ description: 'Its place by value, from 1.' })),
+      ranked: Type.Number(),
+      plannedBytes: bytes,
+      leftOutBytes: bytes,
+      unspentBytes: Type.Number({ description: 'Bytes of the night that the plan left.' }),
+      margins: Type.Array(
+        Type.Object({
+          applianceId: Type.String(),
+          usableBytes: bytes,
+          plannedBytes: bytes,
+          freeBytes: bytes,
+          leastFetched: number,
+          leastKept: number,
+          displaces: Type.Array(Type.Object({ assetId: Type.String(), sizeBytes: bytes, value: Type.Number() }), {
+            description: 'What is kept at least value there: what the asset would have to displace.',
+          }),
+        }),
+      ),
+      words: Type.Array(Type.String(), { description: 'A sentence for each reason that holds for a part of it.' }),
+    },
+    { description: 'Why the asset that was asked for is in the plan or not.' },
+  ),
+);
+
 export interface PlanAnswer extends FillPlan {
+  /** For the one asset that was asked for. */
+  readonly explanation?: Explanation;
   /** False for a plan made for this answer only. */
   readonly frozen: boolean;
 }
 export const PlanSchema = documentSchema<PlanAnswer>()(
   Type.Object({
     frozen: Type.Boolean({ description: 'False: made for this answer, carried out by nobody.' }),
+    explanation: Type.Optional(ExplanationSchema),
     ...PlanFields,
   }),
 );

@@ -1,0 +1,146 @@
+/**
+ * Why an asset is in a plan or not, in numbers: what it is worth, what a place costs at the margin, and which limit stopped
+ * it. Computed from the frozen plan and its forecast alone, so that yesterday's decision can be explained today.
+ */
+import type { FillPlan, Forecast, PlannedFile, PlanReason } from '../fill.ts';
+import { plannedSizes } from '../reporting/placement.ts';
+import { swapFactor, usableBytes } from './limits.ts';
+
+/** What one appliance's place went for. */
+export interface Margin {
+  readonly applianceId: string;
+  /** What planned files may take there. */
+  readonly usableBytes: number;
+  readonly plannedBytes: number;
+  readonly freeBytes: number;
+  /** Expected bytes per byte of the least valuable file brought, and kept; null without any. */
+  readonly leastFetched: number | null;
+  readonly leastKept: number | null;
+  /** What is kept at least value: what the asset would have to displace, least valuable first. */
+  readonly displaces: readonly { readonly assetId: string; readonly sizeBytes: number; readonly value: number }[];
+}
+
+export interface Explanation {
+  readonly assetId: string;
+  /** Null where the forecast expects nothing of it. */
+  readonly expectedBytes: number | null;
+  readonly lowBytes: number | null;
+  readonly highBytes: number | null;
+  readonly model: string | null;
+  /** One copy; null where the plan never met it. */
+  readonly sizeBytes: number | null;
+  readonly copies: number;
+  /** Expected bytes served per byte stored: what the plan ranks by. */
+  readonly value: number | null;
+  /** Its place by value among the titles that the forecast expects anything of, from 1. */
+  readonly rank: number | null;
+  readonly ranked: number;
+  readonly plannedBytes: number;
+  readonly leftOutBytes: number;
+  /** Bytes of the night that the plan left unspent. */
+  readonly unspentBytes: number;
+  readonly margins: readonly Margin[];
+  /** One sentence for each reason that holds for a part of it. */
+  readonly words: readonly string[];
+}
+
+const mostDisplaced = 3;
+
+export function explainAsset(plan: FillPlan, forecast: Forecast | null, assetId: string): Explanation {
+  const asset = forecast?.assets.find((one) => one.assetId === assetId);
+  const sizes = plannedSizes(plan, forecast);
+  const size = sizes.get(assetId);
+  const worthOf = (id: string, expectedBytes: number): number | null => {
+    const known = sizes.get(id);
+    return known && known.sizeBytes > 0 ? expectedBytes / known.copies / known.sizeBytes : null;
+  };
+  const value = asset ? worthOf(assetId, asset.expectedBytes) : null;
+  const values = (forecast?.assets ?? []).flatMap((one) => worthOf(one.assetId, one.expectedBytes) ?? []);
+  const files = plan.appliances.flatMap(({ keep, fetch }) => [...keep, ...fetch]);
+  const rejected = plan.rejected.filter((one) => one.assetId === assetId);
+  const base: Omit<Explanation, 'words'> = {
+    assetId,
+    expectedBytes: asset?.expectedBytes ?? null,
+    lowBytes: asset?.lowBytes ?? null,
+    highBytes: asset?.highBytes ?? null,
+    model: asset?.model ?? forecast?.model ?? null,
+    sizeBytes: size?.sizeBytes ?? null,
+    copies: size?.copies ?? 0,
+    value,
+    rank: value === null ? null : values.filter((other) => other > value).length + 1,
+    ranked: values.filter((other) => other > 0).length,
+    plannedBytes: bytesOf(files.filter((file) => file.assetId === assetId)),
+    leftOutBytes: rejected.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    unspentBytes: Math.max(0, plan.budget.bytesPerNight - plan.fetchBytes),
+    margins: plan.appliances.map(({ applianceId, capacityBytes, keep, fetch }) => {
+      const plannedBytes = bytesOf([...keep, ...fetch]);
+      const usable = usableBytes(capacityBytes);
+      return {
+        applianceId,
+        usableBytes: usable,
+        plannedBytes,
+        freeBytes: Math.max(0, usable - plannedBytes),
+        leastFetched: least(fetch),
+        leastKept: least(keep),
+        displaces: leastValuable(keep, assetId),
+      };
+    }),
+  };
+  const reasons = new Set([
+    ...files.filter((file) => file.assetId === assetId).map(({ reason }) => reason),
+    ...rejected.map(({ reason }) => reason),
+  ]);
+  return { ...base, words: [...reasons].map((reason) => wordsFor(reason, base)) };
+}
+
+const bytesOf = (files: readonly { readonly sizeBytes: number }[]): number =>
+  files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+
+const least = (files: readonly PlannedFile[]): number | null =>
+  files.length > 0 ? files.reduce((value, file) => Math.min(value, file.value), Number.POSITIVE_INFINITY) : null;
+
+function leastValuable(keep: readonly PlannedFile[], but: string): Margin['displaces'] {
+  const assets = new Map<string, { assetId: string; sizeBytes: number; value: number }>();
+  for (const { assetId, sizeBytes, value } of keep) {
+    if (assetId === but) continue;
+    const sum = assets.get(assetId) ?? { assetId, sizeBytes: 0, value };
+    assets.set(assetId, { assetId, sizeBytes: sum.sizeBytes + sizeBytes, value: Math.min(sum.value, value) });
+  }
+  return [...assets.values()]
+    .sort((a, b) => a.value - b.value || (a.assetId < b.assetId ? -1 : 1))
+    .slice(0, mostDisplaced);
+}
+
+const number = (value: number | null): string =>
+  value === null ? 'nothing known' : String(Number(value.toPrecision(3)));
+const lowest = (values: readonly (number | null)[]): number | null => {
+  const known = values.filter((value) => value !== null);
+  return known.length > 0 ? Math.min(...known) : null;
+};
+
+function wordsFor(
+  reason: PlanReason,
+  { value, margins, unspentBytes, leftOutBytes }: Omit<Explanation, 'words'>,
+): string {
+  const worth = `Each of its bytes is expected to be served ${number(value)} times`;
+  const fetched = lowest(margins.map(({ leastFetched }) => leastFetched));
+  const kept = lowest(margins.map(({ leastKept }) => leastKept));
+  switch (reason) {
+    case 'expected-demand':
+      return `${worth}; the least valuable file that the night brings has ${number(fetched)}: it is brought.`;
+    case 'already-held':
+      return `${worth}, and it lies there already: kept, since what comes in its place would have to be worth ${swapFactor} times as much.`;
+    case 'no-demand-forecast':
+      return 'The forecast expects nobody to ask for it, so no byte of it has a value.';
+    case 'over-capacity':
+      return `${worth}, but the disks are full of what is worth more: nothing below ${number(lowest([fetched, kept]))} found room. More capacity would take it.`;
+    case 'over-night-budget':
+      return `${worth}, but the night’s bytes (or what the rate brings in the window) went to what is worth more, down to ${number(fetched)}: ${leftOutBytes} bytes were left out with ${unspentBytes} unspent. A larger budget, rate or window would take it.`;
+    case 'worth-less-than-held':
+      return `${worth}; to make room it would displace what is held at ${number(kept)}, and a swap has to bring ${swapFactor} times as much.`;
+    case 'no-appliance':
+      return 'The region had no active edge that answered when the plan was made.';
+    case 'asset-deleted':
+      return 'The forecast knows it, but it is not published (any more).';
+  }
+}
