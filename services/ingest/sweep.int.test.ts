@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { storeKeys } from '../../shared/domain/keys.ts';
 import { systemClock } from '../../shared/platform/clock.ts';
 import { makeLogger } from '../../shared/platform/logger.ts';
 import { UnrecoverableJobError } from '../../shared/ports/job-queue.ts';
 import { makeTestAsset } from '../../shared/testing/catalogue-contract.ts';
 import { makePortsKit, type PortsKit } from '../../shared/testing/ports-kit.ts';
-import { makeSweep } from './sweep.ts';
+import { makeSweep, type Sweep } from './sweep.ts';
 
 let kit: PortsKit;
 beforeAll(async () => {
@@ -12,9 +13,36 @@ beforeAll(async () => {
 });
 afterAll(() => kit.dispose());
 
+const sweepOf = ({ catalogue, jobs, redisKit }: PortsKit, uploadExpiryMs = 60_000): Sweep =>
+  makeSweep({
+    imports: { sweep: async () => undefined },
+    announce: async () => undefined,
+    uploads: { sweep: async () => {} },
+    catalogue,
+    jobs,
+    store: redisKit.store,
+    uploadExpiryMs,
+    clock: systemClock,
+    logger: makeLogger('test', 'silent'),
+  });
+
 describe('the sweep', () => {
+  it('removes parts of transcodes that are not under way, once they are old', async () => {
+    const { catalogue, redisKit } = kit;
+    await catalogue.create(makeTestAsset('ended', { state: 'published' }));
+    await catalogue.create(makeTestAsset('going', { state: 'transcoding' }));
+    const keys = ['ended', 'going', 'unknown'].map((id) => storeKeys.work(id, 'v', 'plan.json'));
+    for (const key of keys) await redisKit.store.put(key, Buffer.from('{}'));
+    const left = async () =>
+      (await Promise.all(keys.map((key) => redisKit.store.head(key)))).map((info) => info !== null);
+    await sweepOf(kit)({ replaceEnded: false });
+    expect(await left()).toEqual([true, true, true]);
+    await sweepOf(kit, -1)({ replaceEnded: false });
+    expect(await left()).toEqual([false, true, false]);
+  });
+
   it('fails an asset whose job ended without saying so, with a reason, and leaves others alone', async () => {
-    const { catalogue, jobs, redisKit } = kit;
+    const { catalogue, jobs } = kit;
     await catalogue.create(makeTestAsset('lost', { state: 'transcoding' }));
     await catalogue.create(makeTestAsset('running', { state: 'transcoding' }));
     await jobs.add('transcode-asset', { assetId: 'lost' });
@@ -25,18 +53,7 @@ describe('the sweep', () => {
     await worker.close();
     await jobs.add('transcode-asset', { assetId: 'running' });
 
-    const sweep = makeSweep({
-      imports: { sweep: async () => undefined },
-      announce: async () => undefined,
-      uploads: { sweep: async () => {} },
-      catalogue,
-      jobs,
-      store: redisKit.store,
-      uploadExpiryMs: 60_000,
-      clock: systemClock,
-      logger: makeLogger('test', 'silent'),
-    });
-    await sweep({ replaceEnded: false });
+    await sweepOf(kit)({ replaceEnded: false });
 
     expect(await catalogue.get('lost')).toMatchObject({
       state: 'failed',

@@ -15,7 +15,7 @@ export interface SweepDependencies {
   readonly uploads: Pick<TusUploads, 'sweep'>;
   readonly imports: Pick<UrlImports, 'sweep'>;
   readonly announce: Announce;
-  readonly catalogue: Pick<Catalogue, 'list' | 'update'>;
+  readonly catalogue: Pick<Catalogue, 'get' | 'list' | 'update'>;
   readonly jobs: Pick<JobQueue, 'add' | 'get'>;
   readonly store: Pick<ObjectStore, 'list' | 'head' | 'delete'>;
   readonly uploadExpiryMs: number;
@@ -32,7 +32,8 @@ export type Sweep = (options: SweepOptions) => Promise<void>;
 
 /**
  * Mends what a crash or an outage left half done. Every step is idempotent and one that fails does not stop the others:
- * uploads (see `TusUploads`), imports (see `UrlImports`), assets whose job was never enqueued, and stored uploads that no asset owns.
+ * uploads (see `TusUploads`), imports (see `UrlImports`), assets whose job was never enqueued, stored uploads that no asset
+ * owns, and what workers made of a transcode that is not under way.
  */
 export function makeSweep(dependencies: SweepDependencies): Sweep {
   const { uploads, imports, announce, catalogue, jobs, store, uploadExpiryMs, clock, logger } = dependencies;
@@ -102,12 +103,25 @@ export function makeSweep(dependencies: SweepDependencies): Sweep {
     }
   }
 
+  /** Parts of a transcode are removed by its end; this finds what a crash just then, or a straggler after it, left. */
+  async function removeLeftWork(): Promise<void> {
+    for await (const { key, lastModified } of store.list(storeKeys.workPrefix())) {
+      if (clock.now() - lastModified.getTime() <= uploadExpiryMs) continue;
+      const [assetId = ''] = key.slice(storeKeys.workPrefix().length).split('/');
+      const state = (await catalogue.get(assetId))?.state;
+      if (state === 'transcoding' || state === 'uploaded') continue;
+      await store.delete(key);
+      logger.info({ key }, 'removed a part of a transcode that is not under way');
+    }
+  }
+
   return async (options) => {
     for (const [step, run] of Object.entries({
       uploads: () => uploads.sweep(),
       imports: () => imports.sweep(),
       jobs: () => ensureJobs(options),
       orphans: removeOrphans,
+      work: removeLeftWork,
     })) {
       await run().catch((error: unknown) => logger.warn({ err: error, step }, 'a step of the sweep failed'));
     }

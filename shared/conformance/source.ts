@@ -63,8 +63,11 @@ export function folderSource(dir: string, entryName: string): StreamSource {
   });
 }
 
-/** Bytes in memory, or a span of a local file. */
-export type Part = Uint8Array | { readonly path: string; readonly offset: number; readonly sizeBytes: number };
+/** Bytes in memory, a span of a local file, or of something else that can be opened at any place. */
+export type Part =
+  | Uint8Array
+  | { readonly path: string; readonly offset: number; readonly sizeBytes: number }
+  | { readonly sizeBytes: number; open(offset: number, sizeBytes: number): Promise<AsyncIterable<Uint8Array>> };
 
 /** A stream that is not written anywhere yet: by path, the parts that a file will be put together of. */
 export function contentSource(entryName: string, contents: ReadonlyMap<string, readonly Part[]>): StreamSource {
@@ -76,16 +79,19 @@ export function contentSource(entryName: string, contents: ReadonlyMap<string, r
     for (const part of parts) {
       const sizeBytes = part instanceof Uint8Array ? part.length : part.sizeBytes;
       const [from, to] = [Math.max(0, offset - begins), Math.min(sizeBytes, offset + length - begins)];
-      if (from < to)
-        found.push(
-          part instanceof Uint8Array
-            ? part.subarray(from, to)
-            : (await readSpan(part.path, part.offset + from, to - from)).bytes,
-        );
+      if (from < to) found.push(await readPart(part, from, to - from));
       begins += sizeBytes;
     }
     return { bytes: Buffer.concat(found), fileSizeBytes: begins };
   });
+}
+
+async function readPart(part: Part, offset: number, length: number): Promise<Uint8Array> {
+  if (part instanceof Uint8Array) return part.subarray(offset, offset + length);
+  if ('path' in part) return (await readSpan(part.path, part.offset + offset, length)).bytes;
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of await part.open(offset, length)) chunks.push(chunk);
+  return Buffer.concat(chunks);
 }
 
 async function readSpan(path: string, offset: number, length: number): Promise<ReadBytes> {

@@ -147,5 +147,15 @@ export interface TranscodeProgress {
   readonly speed: number | null;
 }
 
+/** Progress of one part of a transcode that several workers share. */
+export interface PartProgress {
+  /** 0 … 1 of the part, for each rendition that it holds. */
+  readonly renditions: Readonly<Record<string, number>>;
+  /** As in `TranscodeProgress`; null also when the part is done. */
+  readonly speed: number | null;
+  /** When it was told, Unix milliseconds. */
+  readonly atMs: number;
+}
+
 /** True when an asset may go from one state to the other. */
 export const canTransition = (from: AssetState, to: AssetState): boolean => assetTransitions[from].includes(to);

@@ -75,6 +75,10 @@ export const storeKeys = {
   incoming: (id: string): string => `incoming/${id}/upload.json`,
   incomingTail: (id: string, start: number, end: number): string => `incoming/${id}/tail-${start}-${end}`,
   incomingPrefix: (id?: string): string => (id ? `incoming/${id}/` : 'incoming/'),
+  /** What several workers make of one transcode, until they are joined. */
+  work: (assetId: string, version: string, name: string): string => `work/${assetId}/${version}/${name}`,
+  workPrefix: (assetId?: string, version?: string): string =>
+    ['work', assetId, version].flatMap((part) => (part ? [`${part}/`] : [])).join(''),
 } as const;
 
 const contentTypes: Readonly<Record<string, string>> = {

@@ -112,6 +112,10 @@ export const settings = {
 
   // transcode
   segmentMs: durationMs('NIGHTFILL_SEGMENT', { doc: 'Target duration of a segment.', fallback: '6s' }),
+  chunkMs: durationMs('NIGHTFILL_CHUNK', {
+    doc: 'Length of the chunks by which several workers encode a long source at once, rounded to whole segments; the same for all workers, as it changes the bytes. Sources shorter than one and a half chunks are encoded in one go; 0s: all are.',
+    fallback: '60s',
+  }),
   encodeRuns: integer(
     'NIGHTFILL_ENCODE_RUNS',
     { min: 1, max: 16, unit: 'processes' },

@@ -1,4 +1,4 @@
-import type { Asset, AssetState, TranscodeProgress } from '../domain/asset.ts';
+import type { Asset, AssetState, PartProgress, TranscodeProgress } from '../domain/asset.ts';
 
 /**
  * What assets exist and in what state.
@@ -29,7 +29,13 @@ export interface Catalogue {
 
   /** Keeps the highest `fraction` seen per attempt: progress never goes back. */
   setProgress(id: string, progress: TranscodeProgress): Promise<void>;
+  /**
+   * Tells the progress of one part of a transcode that several workers share, and returns that of all parts told so far.
+   * A rendition's share of a part never goes back, also when the part is begun anew.
+   */
+  setPartProgress(id: string, part: string, progress: PartProgress): Promise<Readonly<Record<string, PartProgress>>>;
   getProgress(id: string): Promise<TranscodeProgress | null>;
+  /** Of the whole and of its parts. */
   clearProgress(id: string): Promise<void>;
 
   /** Calls `listener` after each change or progress of the asset, from any process, until the returned function is called. */

@@ -182,6 +182,15 @@ export function describeCatalogue(name: string, setUp: () => Promise<CatalogueSe
       expect(await catalogue.getProgress('one')).toEqual(progress(0));
     });
 
+    it('gathers the progress of parts from any process, and lets none of them go back', async () => {
+      const part = (share: number, speed: number | null = 1) => ({ renditions: { v360: share }, speed, atMs: 5 });
+      await catalogue.setPartProgress('one', '0', part(0.5));
+      expect(await other.setPartProgress('one', '1', part(0.1, null))).toEqual({ 0: part(0.5), 1: part(0.1, null) });
+      expect(await catalogue.setPartProgress('one', '0', part(0.2, 2))).toMatchObject({ 0: part(0.5, 2) });
+      await other.clearProgress('one');
+      expect(await catalogue.setPartProgress('one', '0', part(0))).toEqual({ 0: part(0) });
+    });
+
     it('tells watchers of changes and progress from any process, until they stop', async () => {
       await catalogue.create(makeTestAsset('one'));
       await catalogue.create(makeTestAsset('two'));

@@ -51,6 +51,7 @@ export function makeDeleteAsset(deps: DeleteAssetDeps): JobHandler<'delete-asset
     }
     signal.throwIfAborted();
     const objects = await store.deletePrefix(storeKeys.mediaPrefix(assetId));
+    await store.deletePrefix(storeKeys.workPrefix(assetId));
     if (asset?.sourceKey) await store.delete(asset.sourceKey);
     await catalogue.clearProgress(assetId);
     await catalogue.remove(assetId);

@@ -5,6 +5,7 @@ import type { SettingName, Settings } from '../../shared/platform/settings.ts';
 export const transcodeSettings = [
   'scratchDir',
   'segmentMs',
+  'chunkMs',
   'encodeRuns',
   'transcodeConcurrency',
   'keepSource',
@@ -14,6 +15,8 @@ export const transcodeSettings = [
 export interface TranscodeConfig {
   readonly scratchDir: string;
   readonly segmentS: number;
+  /** Wished length of a chunk; 0: never in chunks. */
+  readonly chunkS: number;
   readonly encodeRuns: number;
   readonly concurrency: number;
   readonly keepSource: boolean;
@@ -34,6 +37,7 @@ export function transcodeConfig(
   return {
     scratchDir: join(settings.scratchDir, 'transcode'),
     segmentS: segmentMs / 1_000,
+    chunkS: settings.chunkMs / 1_000,
     encodeRuns: settings.encodeRuns,
     concurrency: settings.transcodeConcurrency,
     keepSource: settings.keepSource,

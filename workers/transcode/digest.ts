@@ -3,14 +3,30 @@ import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { type ManifestFile, sliceSizeBytes } from '../../shared/domain/manifest.ts';
 
-/** Bytes to publish: in memory, a span of a local file, or several of these one after the other. */
+/** Bytes to publish: in memory, a span of a local file or of a stored object, or several of these one after the other. */
 export type Content = Part | readonly Part[];
-export type Part = Uint8Array | FileSpan;
+export type Part = Uint8Array | FileSpan | StoredSpan;
 
 export interface FileSpan {
   readonly path: string;
   readonly offset: number;
   readonly sizeBytes: number;
+}
+
+export interface StoredSpan {
+  readonly sizeBytes: number;
+  /** Bytes of the span from `offset` on; `sizeBytes` of them. */
+  open(offset: number, sizeBytes: number): Promise<Readable>;
+  /** Where the span is a whole object: its key and what is known of it. */
+  readonly object: (Digests & { readonly key: string }) | null;
+}
+
+export type Digests = Pick<ManifestFile, 'sizeBytes' | 'sha256' | 'sliceSha256'>;
+
+/** The object that a content is, where it lies in the store already. */
+export function storedObjectOf(content: Content): StoredSpan['object'] {
+  const [part, ...others] = partsOf(content);
+  return part && others.length === 0 && 'object' in part ? part.object : null;
 }
 
 export const partsOf = (content: Content): readonly Part[] => (isPart(content) ? [content] : content);
@@ -24,16 +40,20 @@ async function* chunksOf(content: Content): AsyncGenerator<Uint8Array> {
   for (const part of partsOf(content)) {
     if (sizeOfPart(part) === 0) continue;
     if (part instanceof Uint8Array) yield part;
+    else if ('open' in part) yield* await part.open(0, part.sizeBytes);
     else yield* createReadStream(part.path, { start: part.offset, end: part.offset + part.sizeBytes - 1 });
   }
 }
 
 /**
- * Size and digests as the manifest wants them: of the whole, and of each slice where there is more than one.
+ * Size and digests as the manifest wants them: of the whole, and of each slice where there is more than one. A stored
+ * object's are known and not computed again.
  *
  * @throws Error when the file holds fewer bytes than the span says.
  */
-export async function digestOf(content: Content): Promise<Pick<ManifestFile, 'sizeBytes' | 'sha256' | 'sliceSha256'>> {
+export async function digestOf(content: Content): Promise<Digests> {
+  const stored = storedObjectOf(content);
+  if (stored) return digestsOf(stored);
   const whole = createHash('sha256');
   const slices: string[] = [];
   let slice = createHash('sha256');
@@ -61,3 +81,6 @@ export async function digestOf(content: Content): Promise<Pick<ManifestFile, 'si
   const sha256 = whole.digest('hex');
   return slices.length > 1 ? { sizeBytes, sha256, sliceSha256: slices } : { sizeBytes, sha256 };
 }
+
+const digestsOf = ({ sizeBytes, sha256, sliceSha256 }: Digests): Digests =>
+  sliceSha256 ? { sizeBytes, sha256, sliceSha256 } : { sizeBytes, sha256 };

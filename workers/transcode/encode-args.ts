@@ -2,6 +2,7 @@
 import type { SourceInfo } from '../../shared/domain/asset.ts';
 import { containedInput } from '../../shared/media/containment.ts';
 import type { FrameRate } from '../../shared/media/frame-rate.ts';
+import { type Chunk, overlapFrames } from './chunks.ts';
 import type { Ladder, Rung } from './ladder.ts';
 import { filtersOf, type Picture, pictureOf } from './picture.ts';
 import type { Recipe } from './recipe.ts';
@@ -31,6 +32,13 @@ export interface EncodePlan {
   /** One for each rung, in its order. */
   readonly video: readonly EncodeOutput[];
   readonly audio: readonly AudioOutput[];
+  /** The part of the picture that is encoded, as a film of its own that begins at 0; absent: all of it. */
+  readonly chunk?: ChunkCut;
+}
+
+export interface ChunkCut extends Chunk {
+  /** Gets the hashes of the frames around both ends (ffmpeg's framemd5), before they are scaled. */
+  readonly hashPath: string;
 }
 
 /** What one run of ffmpeg makes of a plan. */
@@ -81,17 +89,38 @@ export function divide({ source, ladder, audio }: EncodePlan, runs: number): Enc
  *   show late.
  */
 export function encodeArgs(plan: EncodePlan, part: EncodePart): string[] {
-  const { inputPath, source } = plan;
   const audio = part.audio ? plan.audio : [];
-  const limit = ['-t', `${longestEncodeS(source.durationS)}`];
+  const limit = ['-t', `${longestEncodeS(plan.source.durationS)}`];
   return [
     ...['-nostdin', '-hide_banner', '-v', 'warning', '-y', '-progress', 'pipe:1', '-nostats', '-max_error_rate', '1'],
-    ...(isOgg(plan) ? ['-copyts', '-start_at_zero'] : []),
-    ...containedInput(inputPath),
-    ...['-filter_complex_threads', '1', '-filter_complex', filterGraph(plan, part)],
+    ...pictureArgs(plan, part),
+    ...hashArgs(plan, part),
     ...part.rungs.flatMap((index) => [...limit, ...videoArgs(plan, index)]),
     ...audio.flatMap((output, index) => [...limit, ...audioArgs(output, index)]),
   ];
+}
+
+/** From the source to the frames and the sound that are encoded: input and filters. */
+export const pictureArgs = (plan: EncodePlan, part: EncodePart): string[] => [
+  ...inputArgs(plan),
+  ...containedInput(plan.inputPath),
+  ...['-filter_complex_threads', '1', '-filter_complex', filterGraph(plan, part)],
+];
+
+/** A chunk keeps the source's clock, which begins at 0 as it does for the whole; what comes too early is cut by number. */
+function inputArgs(plan: EncodePlan): string[] {
+  const { seekS = null } = plan.chunk ?? {};
+  const seek = seekS === null ? [] : ['-noaccurate_seek', '-ss', `${seekS}`];
+  return isOgg(plan) || seek.length > 0 ? ['-copyts', '-start_at_zero', ...seek] : [];
+}
+
+/** The run that makes the first rung hashes the frames too. */
+const hashesIn = ({ chunk }: EncodePlan, { rungs }: EncodePart): ChunkCut | null =>
+  chunk && rungs.includes(0) ? chunk : null;
+
+function hashArgs(plan: EncodePlan, part: EncodePart): string[] {
+  const chunk = hashesIn(plan, part);
+  return chunk ? ['-map', '[hash]', '-fps_mode', 'passthrough', '-f', 'framemd5', chunk.hashPath] : [];
 }
 
 /**
@@ -104,14 +133,13 @@ function filterGraph(plan: EncodePlan, part: EncodePart): string {
   return [...pictureChains(plan, part), ...(part.audio ? soundChains(plan) : [])].join(';');
 }
 
-function pictureChains({ source, ladder }: EncodePlan, part: EncodePart): string[] {
+function pictureChains(plan: EncodePlan, part: EncodePart): string[] {
+  const { source, ladder, chunk } = plan;
   if (!ladder || part.rungs.length === 0) return [];
   const video = source.video ?? unknownVideo;
   const { rungs, frameRate } = ladder;
-  const decoded = [
-    '[0:V:0]yadif=deint=interlaced',
-    `fps=${frameRate.numerator}/${frameRate.denominator}:start_time=0`,
-  ].join(',');
+  const constant = `[0:V:0]yadif=deint=interlaced,fps=${frameRate.numerator}/${frameRate.denominator}:start_time=0`;
+  const decoded = [...(chunk ? cutChains(constant, chunk, hashesIn(plan, part) !== null) : [constant])].join(',');
   const looks = new Map<string, { readonly picture: Picture; readonly all: Rung[]; readonly wanted: number[] }>();
   for (const [index, rung] of rungs.entries()) {
     const picture = pictureOf(rung.codec, video);
@@ -142,6 +170,21 @@ function pictureChains({ source, ladder }: EncodePlan, part: EncodePart): string
 const unknownVideo = { pixelFormat: 'unknown', hdr: false };
 const isSameSize = (a: Rung, b: Rung): boolean => a.width === b.width && a.height === b.height;
 
+/**
+ * `fps` numbers the frames from the film's beginning, repeating the first that it sees before that one; so the numbers
+ * are those of the whole, and each frame is the one that the whole has there.
+ */
+function cutChains(constant: string, { startFrame, endFrame }: ChunkCut, hashes: boolean): string[] {
+  const end = endFrame === null ? '' : `:end_pts=${endFrame}`;
+  const cut = `trim=start_pts=${startFrame}${end},setpts=PTS-${startFrame}`;
+  if (!hashes) return [constant, cut];
+  const around = (frame: number): string => `between(pts,${frame - overlapFrames},${frame + overlapFrames - 1})`;
+  const ends = [...(startFrame > 0 ? [startFrame] : []), ...(endFrame === null ? [] : [endFrame])];
+  const last = Math.max(...ends) + overlapFrames;
+  const hashed = `select='${ends.map(around).join('+')}',trim=end_pts=${last}`;
+  return [`${constant},split[all][ends];[ends]${hashed}[hash];[all]${cut}`];
+}
+
 /** Every track is made continuous once and then mixed for each of its renditions. */
 function soundChains(plan: EncodePlan): string[] {
   const tracks = new Set(plan.audio.map(({ track }) => track));
@@ -158,13 +201,13 @@ const scaleTo = ({ width, height }: Rung): string =>
 const movFlags = '+cmaf+delay_moov+default_base_moof+skip_trailer+skip_sidx';
 const withoutTraces = ['-map_metadata', '-1', '-map_chapters', '-1', '-flags', '+bitexact', '-fflags', '+bitexact'];
 
-function videoArgs({ recipe, source, ladder, video }: EncodePlan, index: number): string[] {
+function videoArgs({ recipe, source, ladder, video, chunk }: EncodePlan, index: number): string[] {
   const rung = ladder?.rungs[index];
   if (!ladder || !rung) throw new RangeError(`there is no rung ${index}`);
   const picture = pictureOf(rung.codec, source.video ?? unknownVideo);
   const { profile, gopS } = recipe;
   return [
-    ...['-map', `[v${index}]`, ...videoEncoderArgs({ rung, picture, profile, ladder, gopS })],
+    ...['-map', `[v${index}]`, ...videoEncoderArgs({ rung, picture, profile, ladder, gopS, chunk })],
     ...withoutTraces,
     ...['-flags:v', '+bitexact+cgop', '-video_track_timescale', `${timescaleOf(ladder.frameRate)}`],
     ...['-movflags', `${movFlags}+frag_keyframe`, '-use_editlist', '1', '-f', 'mp4', video[index]?.path ?? ''],

@@ -30,11 +30,31 @@ export class SourceDamagedError extends Error {
   }
 }
 
+/** A part of the asset failed for good in another worker, which said why. */
+export class PartFailedError extends Error {
+  readonly failure: AssetFailure;
+
+  constructor(failure: AssetFailure) {
+    super(`${failure.code}: ${failure.reason}`);
+    this.name = 'PartFailedError';
+    this.failure = failure;
+  }
+}
+
+/** This worker would make other bytes than the one that divided the work. */
+export class WorkersDifferError extends Error {
+  constructor() {
+    super('the parts of an asset would be encoded by different settings or versions of ffmpeg');
+    this.name = 'WorkersDifferError';
+  }
+}
+
 /** True when the same input must fail again. */
 export const isPermanent = (error: unknown): boolean =>
   error instanceof UnplayableSourceError ||
   error instanceof TranscodeRefusedError ||
-  error instanceof NotConformantError;
+  error instanceof NotConformantError ||
+  error instanceof PartFailedError;
 
 const again = 'then upload the file again.';
 
@@ -42,6 +62,12 @@ const again = 'then upload the file again.';
 export function failureOf(error: unknown): AssetFailure {
   if (error instanceof UnplayableSourceError || error instanceof TranscodeRefusedError)
     return { code: error.code, reason: error.message };
+  if (error instanceof PartFailedError) return error.failure;
+  if (error instanceof WorkersDifferError)
+    return {
+      code: 'workers-differ',
+      reason: `The transcode workers have different settings or versions of ffmpeg. Make them the same, ${again}`,
+    };
   if (error instanceof NotConformantError)
     return {
       code: 'not-conformant',
@@ -65,6 +91,19 @@ export function failureOf(error: unknown): AssetFailure {
   if (isDiskFull(error))
     return { code: 'scratch-full', reason: `The transcode worker's disk is full. Free some space, ${again}` };
   return { code: 'internal', reason: `The transcode failed; the worker's log says why. Mend it, ${again}` };
+}
+
+/** What the failed job of a part left as its message: `<code>: <reason>`, or the queue's own words. */
+export function partFailureOf(message: string | null): PartFailedError {
+  const [, code, reason] = /^([a-z]+(?:-[a-z]+)+|internal): (.+)$/s.exec(message ?? '') ?? [];
+  return new PartFailedError(
+    code && reason
+      ? { code, reason }
+      : {
+          code: 'worker-lost',
+          reason: `Every worker that took a part of it was lost (${message ?? 'no reason known'}); see the transcode worker's log, ${again}`,
+        },
+  );
 }
 
 const isDiskFull = (error: unknown): boolean =>

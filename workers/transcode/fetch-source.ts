@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import type { Asset } from '../../shared/domain/asset.ts';
 import type { ObjectStore } from '../../shared/ports/object-store.ts';
 import { SourceDamagedError, TranscodeRefusedError } from './failure.ts';
 
@@ -9,6 +10,16 @@ export interface SourceToFetch {
   readonly key: string;
   readonly sizeBytes: number;
   readonly sha256: string;
+}
+
+/** @throws TranscodeRefusedError `source-missing` when it was deleted. */
+export function sourceOf({ sourceKey, source }: Pick<Asset, 'sourceKey' | 'source'>): SourceToFetch {
+  if (sourceKey === null)
+    throw new TranscodeRefusedError(
+      'source-missing',
+      'The uploaded bytes were deleted already. Upload the file again.',
+    );
+  return { key: sourceKey, sizeBytes: source.sizeBytes, sha256: source.sha256 };
 }
 
 /**

@@ -31,7 +31,7 @@ export interface Layout {
 
 export const initName = 'init.mp4';
 const segmentDigits = 5;
-const segmentName = (index: number): string => `seg-${String(index).padStart(segmentDigits, '0')}.m4s`;
+export const segmentName = (index: number): string => `seg-${String(index).padStart(segmentDigits, '0')}.m4s`;
 /** As DASH's template writes `segmentName`. */
 export const segmentTemplate = `seg-$Number%0${segmentDigits}d$.m4s`;
 
@@ -40,19 +40,19 @@ export const layOut = (rendition: CutRendition, packaging: Packaging, targetDura
 
 const nowhere = { index: null, startS: null, durationS: null };
 
-function asSegments({ path, track, segments, iframes }: CutRendition, targetDurationS: number): Layout {
+function asSegments({ bytes, track, segments, iframes }: CutRendition, targetDurationS: number): Layout {
   const { timescale, initSizeBytes } = track;
   const init: LaidOutFile = {
     name: initName,
     role: 'init',
-    content: { path, offset: 0, sizeBytes: initSizeBytes },
+    content: bytes(0, initSizeBytes),
     ...nowhere,
   };
   const files = segments.map(
     ({ offset, sizeBytes, startTicks, durationTicks }, index): LaidOutFile => ({
       name: segmentName(index),
       role: 'segment',
-      content: { path, offset, sizeBytes },
+      content: bytes(offset, sizeBytes),
       index,
       startS: startTicks / timescale,
       durationS: durationTicks / timescale,
@@ -78,15 +78,15 @@ function asSegments({ path, track, segments, iframes }: CutRendition, targetDura
   };
 }
 
-function asSingleFile({ kind, path, track, segments, iframes }: CutRendition, targetDurationS: number): Layout {
+function asSingleFile({ kind, bytes, track, segments, iframes }: CutRendition, targetDurationS: number): Layout {
   const { timescale, initSizeBytes, durationTicks } = track;
   const name = kind === 'video' ? 'media.mp4' : 'media.m4a';
   const indexBytes = sidxSizeBytes(segments.length);
   const mediaBytes = segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   const content: Content = [
-    { path, offset: 0, sizeBytes: initSizeBytes },
+    ...bytes(0, initSizeBytes),
     buildSidx(segments, timescale),
-    { path, offset: initSizeBytes, sizeBytes: mediaBytes },
+    ...bytes(initSizeBytes, mediaBytes),
   ];
   const at = (offset: number, length: number): ByteRange => ({ offset: offset + indexBytes, length });
   const part = (span: { offset: number; sizeBytes: number; durationTicks: number }): MediaSegment => ({

@@ -5,10 +5,10 @@ import type { ManifestFile, Rendition } from '../../shared/domain/manifest.ts';
 import { buildMasterPlaylist } from '../../shared/hls/build.ts';
 import { buildMpd } from './dash.ts';
 import { type Content, digestOf } from './digest.ts';
-import type { EncodePlan } from './encode-args.ts';
+import type { EncodeOutput, EncodePlan } from './encode-args.ts';
 import { initName, type Layout, layOut, segmentTemplate } from './layout.ts';
 import { makePreviews, type PreviewOptions, type Previews } from './previews.ts';
-import { type CutAsset, type CutRendition, cutAsset } from './rendition.ts';
+import { type CutAsset, type CutRendition, cutAsset, type EncodedTrack, localTrack } from './rendition.ts';
 
 export interface PackagedFile {
   readonly facts: ManifestFile;
@@ -27,8 +27,12 @@ export interface PackagedAsset {
 export const playlistPaths = { hls: 'master.m3u8', dash: 'manifest.mpd' } as const;
 
 /** @throws Error when the renditions do not fit each other; that is a bug in the encode. */
-export async function packageAsset(plan: EncodePlan, options: PreviewOptions): Promise<PackagedAsset> {
-  const cut = await cutAsset(plan);
+export async function packageAsset(
+  plan: EncodePlan,
+  options: PreviewOptions,
+  encoded: (output: EncodeOutput) => Promise<EncodedTrack | null> = localTrack,
+): Promise<PackagedAsset> {
+  const cut = await cutAsset(plan, encoded);
   const { renditions, targetDurationS, durationS } = cut;
   const laidOut = renditions.map((rendition) => ({
     rendition,

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { FileRole } from '../../shared/domain/manifest.ts';
 import { containedInput } from '../../shared/media/containment.ts';
 import { runProcess } from '../../shared/media/process.ts';
-import type { Content } from './digest.ts';
+import { type Content, openContent } from './digest.ts';
 import type { CutRendition } from './rendition.ts';
 import { buildStoryboard, planStoryboard, type StoryboardPlan } from './storyboard.ts';
 
@@ -52,13 +52,13 @@ export async function makePreviews(
 
   // One group of pictures by itself is a whole file; of it, the most typical picture.
   const group = join(dir, 'group.mp4');
-  await writeFile(group, await groupAt(largest, posterAt));
+  await writeFile(group, openContent(groupAt(largest, posterAt)));
   const posterPath = join(dir, 'poster.jpg');
   await run([...containedInput(group), '-vf', 'thumbnail=30', '-frames:v', '1', '-q:v', '3', ...still, posterPath]);
 
   const plan = planStoryboard(smallest);
   await run([
-    ...['-skip_frame', 'nokey', ...containedInput(smallest.path), '-vf', filterOf(plan)],
+    ...['-skip_frame', 'nokey', ...containedInput(await localFile(smallest, dir)), '-vf', filterOf(plan)],
     ...['-q:v', '5', ...still, '-start_number', '0', join(dir, 'sprite-%03d.jpg')],
   ]);
   const sprites = (await readdir(dir)).filter((name) => name.startsWith('sprite-')).toSorted();
@@ -90,19 +90,22 @@ const filterOf = ({ everyNth, columns, rows, width, height }: StoryboardPlan): s
   `select='not(mod(n,${everyNth}))',scale=${width}:${height}:flags=bicubic+accurate_rnd+bitexact,tile=${columns}x${rows}`;
 
 /** The initialisation part and the fragment that is so far along. */
-async function groupAt({ path, track }: CutRendition, share: number): Promise<Uint8Array> {
+function groupAt({ bytes, track, id }: CutRendition, share: number): Content {
   const { fragments, initSizeBytes } = track;
   const fragment = fragments[Math.floor(fragments.length * share)];
-  if (!fragment) throw new RangeError(`${path} has no fragments`);
-  const file = await open(path, 'r');
-  try {
-    const bytes = new Uint8Array(initSizeBytes + fragment.sizeBytes);
-    await file.read(bytes, 0, initSizeBytes, 0);
-    await file.read(bytes, initSizeBytes, fragment.sizeBytes, fragment.offset);
-    return bytes;
-  } finally {
-    await file.close();
-  }
+  if (!fragment) throw new RangeError(`${id} has no fragments`);
+  return [...bytes(0, initSizeBytes), ...bytes(fragment.offset, fragment.sizeBytes)];
+}
+
+/** Of a rendition that lies elsewhere, a copy. */
+async function localFile({ bytes, track, id }: CutRendition, dir: string): Promise<string> {
+  const last = track.fragments.at(-1);
+  const content = bytes(0, last ? last.offset + last.sizeBytes : track.initSizeBytes);
+  const [first, ...others] = content;
+  if (first && 'path' in first && others.length === 0) return first.path;
+  const path = join(dir, `${id}.mp4`);
+  await writeFile(path, openContent(content));
+  return path;
 }
 
 async function sizeOf(path: string): Promise<number> {

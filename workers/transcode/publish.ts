@@ -4,7 +4,7 @@ import type { Asset } from '../../shared/domain/asset.ts';
 import { storeKeys } from '../../shared/domain/keys.ts';
 import { type Manifest, sliceSizeBytes } from '../../shared/domain/manifest.ts';
 import type { ObjectStore } from '../../shared/ports/object-store.ts';
-import { openContent } from './digest.ts';
+import { openContent, storedObjectOf } from './digest.ts';
 import type { PackagedAsset, PackagedFile } from './package.ts';
 import type { Recipe } from './recipe.ts';
 
@@ -12,7 +12,7 @@ const uploadsAtOnce = 4;
 
 /**
  * Uploads all files: media first, and only when all of it is there the playlists that name it. What an earlier attempt
- * left is overwritten with the same bytes.
+ * left is overwritten with the same bytes; what lies in its place already is left there.
  */
 export async function uploadFiles(
   store: Pick<ObjectStore, 'put'>,
@@ -25,9 +25,12 @@ export async function uploadFiles(
   let sentBytes = 0;
   const put = async ({ facts, content }: PackagedFile): Promise<void> => {
     signal.throwIfAborted();
-    const body = content instanceof Uint8Array ? content : openContent(content);
     const { sizeBytes, sha256 } = facts;
-    await store.put(storeKeys.media({ ...place, path: facts.path }), body, { sizeBytes, sha256, signal });
+    const key = storeKeys.media({ ...place, path: facts.path });
+    if (storedObjectOf(content)?.key !== key) {
+      const body = content instanceof Uint8Array ? content : openContent(content);
+      await store.put(key, body, { sizeBytes, sha256, signal });
+    }
     sentBytes += sizeBytes;
     onShare(sentBytes / totalBytes);
   };

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { isId } from '../../shared/domain/keys.ts';
 import { profiles } from '../../shared/media/profiles.ts';
-import { gopSecondsFor, type Recipe, versionIdOf } from './recipe.ts';
+import { gopSecondsFor, inOneGo, type Recipe, versionIdOf } from './recipe.ts';
 
 const recipe: Recipe = {
   profileName: 'default',
@@ -23,10 +23,12 @@ describe('versionIdOf', () => {
       versionIdOf('bb', recipe),
       versionIdOf('aa', { ...recipe, encoder: 'ffmpeg 6' }),
       versionIdOf('aa', { ...recipe, segmentS: 4 }),
+      versionIdOf('aa', { ...recipe, chunkS: 60 }),
       versionIdOf('aa', { ...recipe, packaging: 'single-file' }),
       versionIdOf('aa', { ...recipe, profile: { ...profiles.default, crf: 23 } }),
     ];
-    expect(new Set([version, ...others]).size).toBe(6);
+    expect(new Set([version, ...others]).size).toBe(7);
+    expect(versionIdOf('aa', inOneGo({ ...recipe, chunkS: 60 }))).toBe(version);
   });
 });
 

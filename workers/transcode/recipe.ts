@@ -1,8 +1,11 @@
 import { createHash } from 'node:crypto';
+import type { Asset } from '../../shared/domain/asset.ts';
 import type { Packaging } from '../../shared/domain/manifest.ts';
 import { type TextTrack, textWords } from '../../shared/domain/text-track.ts';
 import { runProcess } from '../../shared/media/process.ts';
-import type { Profile } from '../../shared/media/profiles.ts';
+import { findProfile, type Profile, profileNames } from '../../shared/media/profiles.ts';
+import { chunkSecondsFor } from './chunks.ts';
+import { TranscodeRefusedError } from './failure.ts';
 
 /** Everything besides the source that decides the bytes of a version. */
 export interface Recipe {
@@ -17,6 +20,8 @@ export interface Recipe {
   readonly segmentS: number;
   /** Distance of keyframes; segments are cut at them. */
   readonly gopS: number;
+  /** Length of the parts that are encoded by themselves; absent: the whole in one go. */
+  readonly chunkS?: number;
 }
 
 export const packager = 'nightfill 4';
@@ -26,8 +31,9 @@ export const gopSecondsFor = (segmentS: number): number => segmentS / Math.max(1
 
 /** 16 hex digits that say what made the bytes, so that a job which is taken up again lands in the same place. */
 export function versionIdOf(sourceSha256: string, recipe: Recipe): string {
-  const { profileName, profile, packaging, packager, encoder, segmentS, gopS } = recipe;
+  const { profileName, profile, packaging, packager, encoder, segmentS, gopS, chunkS } = recipe;
   const words = [sourceSha256, profileName, profile, packaging, packager, encoder, segmentS, gopS];
+  if (chunkS !== undefined) words.push(chunkS);
   return createHash('sha256').update(JSON.stringify(words)).digest('hex').slice(0, 16);
 }
 
@@ -36,6 +42,41 @@ export function withTexts(base: string, uploaded: readonly TextTrack[] = []): st
   const words = textWords(uploaded);
   return words === '' ? base : createHash('sha256').update(`${base} ${words}`).digest('hex').slice(0, 16);
 }
+
+export interface RecipeSettings {
+  /** As ffmpeg names itself. */
+  readonly encoder: string;
+  readonly segmentS: number;
+  /** Wished length of a chunk; 0: never in chunks. */
+  readonly chunkS: number;
+}
+
+/** @throws TranscodeRefusedError when the profile is gone. */
+export function recipeFor(
+  { profile: profileName, packaging = 'segments', source }: Pick<Asset, 'profile' | 'packaging' | 'source'>,
+  { encoder, segmentS, chunkS: wishedS }: RecipeSettings,
+): Recipe {
+  const profile = findProfile(profileName);
+  if (!profile)
+    throw new TranscodeRefusedError(
+      'unknown-profile',
+      `There is no profile "${profileName}". Upload again with one of: ${profileNames.join(', ')}.`,
+    );
+  const chunkS = chunkSecondsFor(source, wishedS, segmentS);
+  return {
+    profileName,
+    profile,
+    packaging,
+    packager,
+    encoder,
+    segmentS,
+    gopS: gopSecondsFor(segmentS),
+    ...(chunkS === null ? {} : { chunkS }),
+  };
+}
+
+/** The same without chunks, for what cannot be cut. */
+export const inOneGo = ({ chunkS: _, ...recipe }: Recipe): Recipe => recipe;
 
 /** For example `ffmpeg 5.1.9-0+deb12u1`. */
 export async function encoderVersion(ffmpegPath: string): Promise<string> {

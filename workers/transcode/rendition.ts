@@ -4,20 +4,29 @@ import { type IframeRendition, targetDurationOf } from '../../shared/hls/build.t
 import { fps } from '../../shared/media/frame-rate.ts';
 import { UnplayableSourceError } from '../../shared/media/unplayable.ts';
 import { bandwidthOf, cutSegments, type IframeSpan, iframesOf, type Segment } from './cut.ts';
+import type { Part } from './digest.ts';
 import type { AudioOutput, EncodeOutput, EncodePlan } from './encode-args.ts';
 import { type MeasuredTrack, measureTrack } from './measure.ts';
 
 export interface CutRendition {
   readonly id: string;
   readonly kind: 'video' | 'audio';
-  /** The encoded file. */
-  readonly path: string;
+  readonly bytes: TrackBytes;
   readonly track: MeasuredTrack;
   readonly segments: readonly Segment[];
   /** Empty for sound. */
   readonly iframes: readonly IframeSpan[];
   readonly facts: Rendition & { readonly kind: 'video' | 'audio' };
   readonly iframeFacts: IframeRendition | null;
+}
+
+/** Where a part of the encoded file lies. */
+export type TrackBytes = (offset: number, sizeBytes: number) => readonly Part[];
+
+/** An encoded file, wherever its bytes are. */
+export interface EncodedTrack {
+  readonly track: MeasuredTrack;
+  readonly bytes: TrackBytes;
 }
 
 export interface CutAsset {
@@ -31,21 +40,32 @@ interface Measured {
   readonly output: EncodeOutput | AudioOutput;
   readonly kind: 'video' | 'audio';
   readonly track: MeasuredTrack;
+  readonly bytes: TrackBytes;
   readonly segments: readonly Segment[];
+}
+
+/** What one encode wrote, as local files. */
+export async function localTrack({ path }: EncodeOutput): Promise<EncodedTrack | null> {
+  const track = await measureTrack(path);
+  return track && { track, bytes: (offset, sizeBytes) => [{ path, offset, sizeBytes }] };
 }
 
 /**
  * @throws UnplayableSourceError when nothing came out; Error when the renditions do not fit each other, which is a bug in
  * the encode.
  */
-export async function cutAsset(plan: EncodePlan): Promise<CutAsset> {
+export async function cutAsset(
+  plan: EncodePlan,
+  encoded: (output: EncodeOutput) => Promise<EncodedTrack | null> = localTrack,
+): Promise<CutAsset> {
   const measured: Measured[] = [];
   const measure = async (output: EncodeOutput, kind: Measured['kind']): Promise<void> => {
-    const track = await measureTrack(output.path);
-    if (!track && kind === 'video') throw nothingDecoded('picture');
+    const found = await encoded(output);
+    if (!found && kind === 'video') throw nothingDecoded('picture');
     // A camera may write the header of a sound track and no sound.
-    if (!track) return;
-    measured.push({ output, kind, track, segments: cutSegments(track, plan.recipe.segmentS) });
+    if (!found) return;
+    const { track, bytes } = found;
+    measured.push({ output, kind, track, bytes, segments: cutSegments(track, plan.recipe.segmentS) });
   };
   for (const output of plan.video) await measure(output, 'video');
   for (const output of plan.audio) await measure(output, 'audio');
@@ -63,11 +83,11 @@ export async function cutAsset(plan: EncodePlan): Promise<CutAsset> {
 }
 
 function describe(
-  { output, kind, track, segments }: Measured,
+  { output, kind, track, bytes, segments }: Measured,
   targetDurationS: number,
   { ladder }: EncodePlan,
 ): CutRendition {
-  const { id, path } = output;
+  const { id } = output;
   const { timescale } = track;
   const { peakBps, averageBps } = bandwidthOf(segments, timescale, targetDurationS);
   const iframes = kind === 'video' ? iframesOf(track, segments) : [];
@@ -76,7 +96,7 @@ function describe(
   return {
     id,
     kind,
-    path,
+    bytes,
     track,
     segments,
     iframes,

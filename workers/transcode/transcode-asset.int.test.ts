@@ -61,10 +61,12 @@ function transcode(
   const handler = makeTranscodeAsset({
     ...shared,
     makeVersion: makeMakeVersion({ ...shared, scratch, encodeRuns: 2, ffmpegPath: 'ffmpeg', ffprobePath: 'ffprobe' }),
+    inChunks: { make: async () => null, discard: async () => undefined },
     settings: {
       encoder: 'ffmpeg test',
       encoders: new Set(['libx264']),
       segmentS: 2,
+      chunkS: 0,
       keepSource: false,
       ...options.settings,
     },

@@ -5,21 +5,31 @@
  * there already. Then only the catalogue is brought up to date. Otherwise everything is done from the start, in a
  * scratch folder of its own, and ends in the same bytes under the same keys. A run that is aborted leaves the asset as
  * it is, for the next one; only a deleted asset has its half version removed.
+ *
+ * A long source is divided among workers (`make-in-chunks.ts`). This job then ends its run and is called again when they
+ * are done; what cannot be divided without a seam is made in one go, as another version.
  */
 import type { Asset } from '../../shared/domain/asset.ts';
 import { canTransition } from '../../shared/domain/asset.ts';
 import { storeKeys } from '../../shared/domain/keys.ts';
 import type { Manifest } from '../../shared/domain/manifest.ts';
-import { codecsOfProfile, encoderNames, findProfile, profileNames } from '../../shared/media/profiles.ts';
+import { codecsOfProfile, encoderNames, findProfile } from '../../shared/media/profiles.ts';
 import type { Announce } from '../../shared/platform/announce.ts';
 import { type Catalogue, CatalogueError } from '../../shared/ports/catalogue.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
 import type { Documents } from '../../shared/ports/documents.ts';
-import { type JobContext, type JobHandler, UnrecoverableJobError } from '../../shared/ports/job-queue.ts';
+import {
+  type JobContext,
+  type JobHandler,
+  JobWaitsError,
+  UnrecoverableJobError,
+} from '../../shared/ports/job-queue.ts';
 import type { ObjectStore } from '../../shared/ports/object-store.ts';
 import { failureOf, isPermanent, TranscodeRefusedError } from './failure.ts';
+import type { MakeInChunks } from './make-in-chunks.ts';
 import type { MakeVersion } from './make-version.ts';
-import { gopSecondsFor, packager, type Recipe, versionIdOf, withTexts } from './recipe.ts';
+import { inOneGo, type Recipe, type RecipeSettings, recipeFor, versionIdOf, withTexts } from './recipe.ts';
+import { discardVersion } from './work.ts';
 
 export interface TranscodeDependencies {
   readonly store: ObjectStore;
@@ -27,6 +37,7 @@ export interface TranscodeDependencies {
   readonly documents: Pick<Documents, 'getManifest'>;
   readonly clock: Clock;
   readonly makeVersion: MakeVersion;
+  readonly inChunks: MakeInChunks;
   readonly settings: TranscodeSettings;
   readonly announce: Announce;
   /** Called with a published asset whose text was changed while it was made. */
@@ -35,12 +46,9 @@ export interface TranscodeDependencies {
   readonly onFailure: (assetId: string, error: unknown, final: boolean) => void;
 }
 
-export interface TranscodeSettings {
-  /** As ffmpeg names itself. */
-  readonly encoder: string;
-  /** The encoders that it has. */
+export interface TranscodeSettings extends RecipeSettings {
+  /** The encoders that ffmpeg has. */
   readonly encoders: ReadonlySet<string>;
-  readonly segmentS: number;
   /** Keep the uploaded bytes after publication. */
   readonly keepSource: boolean;
 }
@@ -48,7 +56,8 @@ export interface TranscodeSettings {
 type Job = JobContext<'transcode-asset'>;
 
 export function makeTranscodeAsset(dependencies: TranscodeDependencies): JobHandler<'transcode-asset'> {
-  const { store, catalogue, documents, clock, makeVersion, settings, announce, retext, onFailure } = dependencies;
+  const { store, catalogue, documents, clock, makeVersion, inChunks, settings, announce, retext, onFailure } =
+    dependencies;
   const nowIso = (): string => new Date(clock.now()).toISOString();
 
   return async (job) => {
@@ -58,29 +67,23 @@ export function makeTranscodeAsset(dependencies: TranscodeDependencies): JobHand
     // Taken up again after all was done, and the source is gone: what is published stands, whatever the recipe is now.
     if (asset.state === 'published' && asset.version && asset.sourceKey === null) return { version: asset.version };
     try {
-      const recipe = recipeOf(asset);
-      const base = versionIdOf(asset.source.sha256, recipe);
-      const version = withTexts(base, asset.textTracks);
-      const manifest =
-        (await documents.getManifest(assetId, version)) ??
-        (await publishedFrom(asset, base)) ??
-        (await make(asset, version, recipe, job));
+      const manifest = (await committed(asset)) ?? (await make(asset, job));
       await publish(manifest);
       return { version: manifest.version };
     } catch (error) {
+      if (error instanceof JobWaitsError) throw error;
       throw await settle(asset, error, job);
     }
   };
 
-  function recipeOf({ profile: profileName, packaging = 'segments' }: Asset): Recipe {
-    const profile = findProfile(profileName);
-    if (!profile)
-      throw new TranscodeRefusedError(
-        'unknown-profile',
-        `There is no profile "${profileName}". Upload again with one of: ${profileNames.join(', ')}.`,
-      );
-    const { encoder, segmentS } = settings;
-    return { profileName, profile, packaging, packager, encoder, segmentS, gopS: gopSecondsFor(segmentS) };
+  /** What the asset is made by: first choice, and where that is in chunks, what is done if it cannot be cut. */
+  function ordersFor(asset: Asset): { readonly recipe: Recipe; readonly base: string; readonly version: string }[] {
+    const recipe = recipeFor(asset, settings);
+    const recipes = recipe.chunkS === undefined ? [recipe] : [recipe, inOneGo(recipe)];
+    return recipes.map((one) => {
+      const base = versionIdOf(asset.source.sha256, one);
+      return { recipe: one, base, version: withTexts(base, asset.textTracks) };
+    });
   }
 
   /** Before anything is fetched; what was made already needs no encoder. */
@@ -101,11 +104,30 @@ export function makeTranscodeAsset(dependencies: TranscodeDependencies): JobHand
     return manifest && (manifest.base ?? manifest.version) === base ? manifest : null;
   }
 
-  async function make(asset: Asset, version: string, recipe: Recipe, job: Job): Promise<Manifest> {
-    refuseWithoutEncoders(recipe);
+  async function committed(asset: Asset): Promise<Manifest | null> {
+    for (const { base, version } of ordersFor(asset)) {
+      const manifest = (await documents.getManifest(asset.id, version)) ?? (await publishedFrom(asset, base));
+      if (manifest) return manifest;
+    }
+    return null;
+  }
+
+  async function make(asset: Asset, job: Job): Promise<Manifest> {
+    const { signal } = job;
+    refuseWithoutEncoders(recipeFor(asset, settings));
     await changeState(asset.id, { state: 'transcoding', failure: null });
-    await catalogue.clearProgress(asset.id);
-    return makeVersion({ asset, version, recipe, signal: job.signal });
+    const orders = ordersFor(asset);
+    for (const { recipe, version } of orders) {
+      const order = { asset, version, recipe, signal };
+      if (recipe.chunkS !== undefined) {
+        const manifest = await inChunks.make(order, job.children);
+        if (manifest) return manifest;
+      } else {
+        if (orders.length === 1) await catalogue.clearProgress(asset.id);
+        return makeVersion(order);
+      }
+    }
+    throw new Error('no way to make a version');
   }
 
   /** The catalogue names the version only after its manifest is there; the source goes last. */
@@ -126,6 +148,7 @@ export function makeTranscodeAsset(dependencies: TranscodeDependencies): JobHand
       failure: null,
       publishedAt: now,
     });
+    await store.deletePrefix(storeKeys.workPrefix(assetId));
     const done = Object.fromEntries(renditions.map(({ id }) => [id, 1]));
     await catalogue.setProgress(assetId, { stage: 'done', fraction: 1, renditions: done, speed: null }).catch(() => {});
     if (withTexts(base, asset.textTracks) !== version) await retext(asset);
@@ -154,7 +177,7 @@ export function makeTranscodeAsset(dependencies: TranscodeDependencies): JobHand
   async function settle(asset: Asset, error: unknown, job: Job): Promise<unknown> {
     const present = await catalogue.get(asset.id).catch(() => asset);
     if (!present || present.state === 'deleted') {
-      await removeVersion(asset);
+      await discard(asset);
       return new UnrecoverableJobError(`asset ${asset.id} was deleted`, { cause: error });
     }
     if (job.signal.aborted) return job.signal.reason;
@@ -166,13 +189,17 @@ export function makeTranscodeAsset(dependencies: TranscodeDependencies): JobHand
     await changeState(asset.id, { state: 'failed', failure }).catch((cause: unknown) =>
       onFailure(asset.id, cause, false),
     );
+    await discard(asset).catch((cause: unknown) => onFailure(asset.id, cause, false));
     return new UnrecoverableJobError(`${failure.code}: ${failure.reason}`, { cause: error });
   }
 
-  async function removeVersion(asset: Asset): Promise<void> {
+  /** Stops those that still work on it, and removes what they made. */
+  async function discard(asset: Asset): Promise<void> {
     if (!findProfile(asset.profile)) return;
-    const version = withTexts(versionIdOf(asset.source.sha256, recipeOf(asset)), asset.textTracks);
-    await store.deletePrefix(storeKeys.mediaPrefix(asset.id, version));
+    for (const { recipe, base, version } of ordersFor(asset)) {
+      if (recipe.chunkS === undefined) await discardVersion(store, { assetId: asset.id, base, version });
+      else await inChunks.discard({ assetId: asset.id, base, version });
+    }
   }
 }
 

@@ -1,11 +1,12 @@
 import type { Logger } from '../../shared/platform/logger.ts';
 import type { Metrics } from '../../shared/platform/metrics.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
-import { type JobHandler, UnrecoverableJobError } from '../../shared/ports/job-queue.ts';
+import { type JobHandler, JobWaitsError, UnrecoverableJobError } from '../../shared/ports/job-queue.ts';
 
 type Handler = JobHandler<'transcode-asset'>;
 
-/** The handler with a log line and a count for each attempt: `published`, `failed` for good, `aborted`, or `retried`. */
+/** The handler with a log line and a count for each attempt: `published`, `failed` for good, `aborted`,
+ * `divided` among workers, or `retried`. */
 export function withMetrics(
   handler: Handler,
   { metrics, logger, clock }: { readonly metrics: Metrics; readonly logger: Logger; readonly clock: Clock },
@@ -30,6 +31,11 @@ export function withMetrics(
       logger.info({ assetId, version: result.version, tookS }, 'transcode published');
       return result;
     } catch (error) {
+      if (error instanceof JobWaitsError) {
+        attempts.inc({ result: 'divided' });
+        logger.info({ assetId }, 'transcode divided among workers');
+        throw error;
+      }
       const ended = error instanceof UnrecoverableJobError ? 'failed' : 'retried';
       attempts.inc({ result: job.signal.aborted ? 'aborted' : ended });
       throw error;

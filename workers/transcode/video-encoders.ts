@@ -2,6 +2,7 @@
 import type { Hdr10Metadata } from '../../shared/domain/asset.ts';
 import type { FrameRate } from '../../shared/media/frame-rate.ts';
 import { encoderNames, type Profile, type VideoCodec } from '../../shared/media/profiles.ts';
+import type { Chunk } from './chunks.ts';
 import type { Ladder, Rung } from './ladder.ts';
 import type { Picture } from './picture.ts';
 
@@ -17,10 +18,12 @@ interface Order {
   readonly profile: Profile;
   readonly ladder: Ladder;
   readonly gopS: number;
+  /** Where the frames lie in the film when they are not all of it. */
+  readonly chunk?: Pick<Chunk, 'startFrame' | 'keyframesBefore'> | undefined;
 }
 
 /** Key frames at the same places whatever the codec: closed groups, none at scene cuts. */
-export function videoEncoderArgs({ rung, picture, profile, ladder, gopS }: Order): string[] {
+export function videoEncoderArgs({ rung, picture, profile, ladder, gopS, chunk }: Order): string[] {
   const { codec, maxRateBps, bufferBits } = rung;
   const ours = codec === profile.beside?.codec ? profile.beside : profile;
   const format = ['-pix_fmt', picture.bits === 10 ? 'yuv420p10le' : 'yuv420p'];
@@ -30,7 +33,10 @@ export function videoEncoderArgs({ rung, picture, profile, ladder, gopS }: Order
   const quality = ['-crf', `${ours.crf}`];
   const { gopFrames } = ladder;
   const groups = [
-    ...['-force_key_frames', gopFrames ? `expr:gte(n,n_forced*${gopFrames})` : `expr:gte(t,n_forced*${gopS})`],
+    ...[
+      '-force_key_frames',
+      gopFrames ? `expr:gte(n,n_forced*${gopFrames})` : keyframesAt(ladder.frameRate, gopS, chunk),
+    ],
     ...['-g', `${gopFrames ?? gopLimit(ladder.frameRate, gopS)}`],
   ];
   const common = ['-c:v', encoderNames[codec], '-preset', ours.preset];
@@ -87,6 +93,12 @@ function display(
   const point = ([x, y]: readonly [number, number]): string => `(${xy(x)},${xy(y)})`;
   return `G${point(green)}B${point(blue)}R${point(red)}WP${point(white)}L(${nits(maxNits)},${nits(minNits)})`;
 }
+
+/** In a chunk the time is counted from the film's beginning, by the steps that ffmpeg takes for the whole. */
+const keyframesAt = ({ numerator, denominator }: FrameRate, gopS: number, chunk: Order['chunk']): string =>
+  chunk
+    ? `expr:gte((n+${chunk.startFrame})*(${denominator}/${numerator}),(n_forced+${chunk.keyframesBefore})*${gopS})`
+    : `expr:gte(t,n_forced*${gopS})`;
 
 /** Out of reach: only forced keyframes count. */
 const gopLimit = ({ numerator, denominator }: FrameRate, gopS: number): number =>

@@ -1,4 +1,4 @@
-import type { Asset, AssetState, TranscodeProgress } from '../../domain/asset.ts';
+import type { Asset, AssetState, PartProgress, TranscodeProgress } from '../../domain/asset.ts';
 import type { RedisConnection } from './connection.ts';
 import { makeScript, runIdLua } from './scripts.ts';
 import { parseJson } from './store-json.ts';
@@ -12,6 +12,7 @@ import { parseJson } from './store-json.ts';
  * - `doubtful` set of ids whose document is being written, or was when the writer died: copies not to be trusted
  * - `complete` the run id for which the index is known to hold every document
  * - `progress:<id>` hash: `fraction`, `json`
+ * - `parts:<id>` hash: part → progress as JSON
  */
 export interface CatalogueIndex {
   /** The copy, or null when there is none that can be trusted. */
@@ -28,6 +29,7 @@ export interface CatalogueIndex {
   isComplete(): Promise<boolean>;
   markComplete(): Promise<void>;
   raiseProgress(id: string, progress: TranscodeProgress): Promise<boolean>;
+  raisePartProgress(id: string, part: string, progress: PartProgress): Promise<Readonly<Record<string, PartProgress>>>;
   progress(id: string): Promise<TranscodeProgress | null>;
   clearProgress(id: string): Promise<void>;
   lockKey(id: string): string;
@@ -88,6 +90,18 @@ redis.call('HSET', KEYS[1], 'fraction', tostring(new.fraction), 'json', cjson.en
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return 1`;
 
+const raisePartLua = `
+local new = cjson.decode(ARGV[2])
+local old = redis.call('HGET', KEYS[1], ARGV[1])
+if old then
+  for id, share in pairs(cjson.decode(old).renditions) do
+    if share > (new.renditions[id] or 0) then new.renditions[id] = share end
+  end
+end
+redis.call('HSET', KEYS[1], ARGV[1], cjson.encode(new))
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+return redis.call('HGETALL', KEYS[1])`;
+
 const memberOf = (asset: Asset): string => `${new Date(asset.createdAt).toISOString()}|${asset.id}`;
 const idOf = (member: string): string => member.slice(member.indexOf('|') + 1);
 
@@ -97,6 +111,7 @@ export function makeCatalogueIndex(redis: RedisConnection): CatalogueIndex {
   const docKey = (id: string): string => key('doc', id);
   const lockKey = (id: string): string => key('lock', id);
   const progressKey = (id: string): string => key('progress', id);
+  const partsKey = (id: string): string => key('parts', id);
   const index = key('index');
   const doubtfulKey = key('doubtful');
   const completeKey = key('complete');
@@ -106,6 +121,7 @@ export function makeCatalogueIndex(redis: RedisConnection): CatalogueIndex {
   const isCompleteScript = makeScript(redis, isCompleteLua);
   const markCompleteScript = makeScript(redis, markCompleteLua);
   const raiseProgressScript = makeScript(redis, raiseProgressLua);
+  const raisePartScript = makeScript(redis, raisePartLua);
 
   const replace = async (id: string, token: string, copy: readonly string[]): Promise<void> => {
     await replaceScript.run([docKey(id), index, doubtfulKey, lockKey(id)], [id, index, token, ...copy]);
@@ -156,13 +172,23 @@ export function makeCatalogueIndex(redis: RedisConnection): CatalogueIndex {
     raiseProgress: async (id, progress) =>
       (await raiseProgressScript.run([progressKey(id)], [JSON.stringify(progress), progressTtlMs])) === 1,
 
+    async raisePartProgress(id, part, progress) {
+      const flat = await raisePartScript.run([partsKey(id)], [part, JSON.stringify(progress), progressTtlMs]);
+      const fields = Array.isArray(flat) ? flat.map(String) : [];
+      return Object.fromEntries(
+        fields.flatMap((name, at) =>
+          at % 2 === 0 ? [[name, parseJson<PartProgress>(name, fields[at + 1] ?? '')]] : [],
+        ),
+      );
+    },
+
     async progress(id) {
       const json = await client.hget(progressKey(id), 'json');
       return json === null ? null : parseJson<TranscodeProgress>(progressKey(id), json);
     },
 
     async clearProgress(id) {
-      await client.del(progressKey(id));
+      await client.del(progressKey(id), partsKey(id));
     },
   };
 }

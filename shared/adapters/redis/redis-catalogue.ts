@@ -147,6 +147,7 @@ export function makeRedisCatalogue({ redis, store, clock }: RedisCatalogueOption
     async setProgress(id, progress) {
       if (await index.raiseProgress(id, progress)) await changes.announce(id);
     },
+    setPartProgress: index.raisePartProgress,
     getProgress: index.progress,
     async clearProgress(id) {
       await index.clearProgress(id);

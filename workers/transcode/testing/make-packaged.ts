@@ -40,6 +40,7 @@ export interface MakeOptions {
   readonly runs?: number;
   readonly packaging?: Packaging;
   readonly profile?: Profile;
+  readonly segmentS?: number;
 }
 
 /** Encodes and packages a source into new folders below `folder`. */
@@ -47,13 +48,18 @@ export function makePackaging(folder: string) {
   let count = 0;
   return async (
     sourcePath: string,
-    { runs = 2, packaging = 'segments', profile = smallProfile }: MakeOptions = {},
+    { runs = 2, packaging = 'segments', profile = smallProfile, segmentS = recipe.segmentS }: MakeOptions = {},
   ): Promise<Made> => {
     const dir = join(folder, `run-${count++}`);
     const encodedDir = `${dir}-encoded`;
     await mkdir(encodedDir);
     await mkdir(dir);
-    const plan = planEncode(sourcePath, encodedDir, await probeSource(sourcePath), { ...recipe, profile, packaging });
+    const plan = planEncode(sourcePath, encodedDir, await probeSource(sourcePath), {
+      ...recipe,
+      profile,
+      packaging,
+      segmentS,
+    });
     const signal = AbortSignal.timeout(60_000);
     await encode(plan, { ffmpegPath: 'ffmpeg', runs, signal, onProgress: () => undefined });
     const packaged = await packageAsset(plan, { dir: `${dir}-previews`, ffmpegPath: 'ffmpeg', signal });

@@ -81,7 +81,14 @@ async function transcode(assetId: string): Promise<Manifest> {
       ffmpegPath: 'ffmpeg',
       ffprobePath: 'ffprobe',
     }),
-    settings: { encoder: 'ffmpeg test', encoders: new Set(['libx264', 'aac']), segmentS: 4, keepSource: false },
+    inChunks: { make: async () => null, discard: async () => undefined },
+    settings: {
+      encoder: 'ffmpeg test',
+      encoders: new Set(['libx264', 'aac']),
+      segmentS: 4,
+      chunkS: 0,
+      keepSource: false,
+    },
     retext: async ({ id }) => void retexts.push(id),
   });
   const { version } = await handler({ ...context(assetId), payload: { assetId } });
