@@ -61,8 +61,8 @@ async function cut(path: string): Promise<Cut> {
 const check = ({ plan, chunks }: Cut) =>
   unseekable(plan.inputPath, chunks, { ffprobePath: 'ffprobe', signal: AbortSignal.timeout(30_000), farthestS: 4 });
 
-async function makeSource(name: string, output: readonly string[] = []): Promise<string> {
-  return makeClip(clips.dir, name, { seconds: 9, sound: false, output: ['-preset', 'fast', '-g', '45', ...output] });
+async function makeSource(name: string, output: readonly string[] = [], seconds = 9): Promise<string> {
+  return makeClip(clips.dir, name, { seconds, sound: false, output: ['-preset', 'fast', '-g', '45', ...output] });
 }
 
 describe('the frames of all chunks, before they are encoded, are those of the whole', () => {
@@ -114,7 +114,7 @@ describe('the frames of all chunks, before they are encoded, are those of the wh
 describe('a source that cannot be read from the middle', () => {
   it('is told by the lack of key frames', async () => {
     const one = await cut(
-      await makeSource('one-group.mp4', ['-g', '1000', '-keyint_min', '1000', '-sc_threshold', '0']),
+      await makeSource('one-group.mp4', ['-g', '1000', '-keyint_min', '1000', '-sc_threshold', '0'], 11),
     );
     expect(await check(one)).toMatch(/no key frame in the 4 s before 7 s/);
   });
