@@ -106,7 +106,7 @@ describe('text tracks', { timeout: 60_000 }, () => {
     ]);
     const read = await ingest.call('/v1/assets/waiting/text-tracks/fr');
     expect(read.headers.get('content-type')).toBe('text/vtt; charset=utf-8');
-    expect(await read.text()).toMatch(/^WEBVTT\nX-[^\n]*\n\n00:00:01.000 --> 00:00:02.000\nÉté\n$/);
+    expect(await read.text()).toMatch(/^WEBVTT\nX-[^\n]*\n\n00:00:01.000 --> 00:00:02.000\nÉté\n\n$/);
     expect((await assetOf(await ingest.call('/v1/assets/waiting'))).textTracks).toHaveLength(2);
 
     expect((await ingest.call('/v1/assets/waiting/text-tracks/fr', { method: 'DELETE' })).status).toBe(204);

@@ -3,6 +3,7 @@ import type { SegmentMedia } from '../domain/conformance/model.ts';
 import { isWhole, type RawKey } from '../hls/read-key.ts';
 import { beginsWithRandomAccess } from '../media/first-picture.ts';
 import { type FragmentedTrack, readFragmented } from '../media/fragmented.ts';
+import { isWebVtt, readTextMedia } from './read-text.ts';
 import type { StreamSource } from './source.ts';
 
 export interface SegmentPlace {
@@ -14,6 +15,7 @@ export interface SegmentPlace {
 const beginningBytes = 64 * 1024;
 /** Enough to pass parameter sets and SEI and to see what the first picture is. */
 const pictureBytes = 4 * 1024;
+const maxTextBytes = 16 * 1024 * 1024;
 const maxHeaderBytes = 8 * 1024 * 1024;
 const before = ['styp', 'sidx', 'prft', 'emsg', 'free', 'skip', 'ftyp', 'moov', 'uuid'];
 
@@ -33,6 +35,13 @@ export async function readSegment(
   if (keys.some(isWhole)) return { format: 'other', sizeBytes, ...unknown };
   if (first.bytes[0] === 0x47 && (first.bytes.length < 189 || first.bytes[188] === 0x47))
     return { format: 'ts', sizeBytes, ...unknown };
+  if (isWebVtt(first.bytes)) {
+    const whole =
+      first.bytes.length >= sizeBytes
+        ? first.bytes
+        : (await source.read(uri, from, Math.min(sizeBytes, maxTextBytes))).bytes;
+    return { format: 'webvtt', sizeBytes, ...unknown, text: readTextMedia(whole) };
+  }
   const boxes = await fragmentBoxes(source, uri, from, sizeBytes, first.bytes);
   if (!boxes) return { format: 'other', sizeBytes, ...unknown };
   if (!init) return { format: 'fmp4', sizeBytes, ...unknown };

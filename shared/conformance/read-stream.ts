@@ -97,6 +97,8 @@ function masterOf(raw: RawPlaylist, entry: string, delivery: Delivery | null): M
         uri: uri ? where(uri) : null,
         isDefault: tag.get('DEFAULT') === 'YES',
         autoselect: tag.get('AUTOSELECT') === 'YES',
+        autoselectSaid: tag.get('AUTOSELECT') ?? null,
+        hasForced: tag.has('FORCED'),
         channels: tag.get('CHANNELS') ?? null,
       };
     }),

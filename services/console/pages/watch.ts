@@ -18,6 +18,7 @@ export const watchHtml = (asset: Pick<Asset, 'id' | 'title'>, playback: Playback
 <h1>${asset.title}</h1>
 <div class="screen"><video id="player" controls playsinline muted autoplay data-hls="${playback.hls}" data-clear-key="${playback.clearKey ?? ''}" data-library="/static/hls/hls.min.mjs" data-worker="/static/hls/hls.worker.js"></video>
 <p id="trouble" class="notice" role="alert" hidden></p></div>
+<p class="captions" id="captions" hidden><label for="caption">Captions</label> <select id="caption"></select></p>
 <noscript><p class="notice">This player needs scripts. Any HLS player takes this address: <a href="${playback.hls}">playlist</a>.</p></noscript>
 <div class="facts">
 <section aria-labelledby="from"><h2 id="from">Served by</h2>

@@ -85,6 +85,38 @@ video.addEventListener('timeupdate', () => {
   if (video.currentTime > startPosition + 5) sessionStorage.removeItem('tries');
 });
 
+const captions = document.getElementById('captions');
+const captionChoice = document.getElementById('caption');
+const captionKey = 'caption';
+
+/** A choice of the stream's text tracks; the last one made is made again for the next film. */
+function offerCaptions(hls) {
+  const describe = ({ name, lang, forced }) => (forced ? null : { name: name || lang, key: `${lang}|${name}` });
+  hls.on(Hls.Events.SUBTITLE_TRACKS_UPDATED, () => {
+    const offered = hls.subtitleTracks.map(describe);
+    captionChoice.replaceChildren(new Option('Off', '-1'));
+    for (const [index, track] of offered.entries()) if (track) captionChoice.add(new Option(track.name, String(index)));
+    captions.hidden = captionChoice.length < 2;
+    const wanted = localStorage.getItem(captionKey);
+    const found = offered.findIndex((track) => track?.key === wanted);
+    // hls.js makes its own choice right after this event.
+    queueMicrotask(() => {
+      if (wanted === 'off' || found >= 0) hls.subtitleTrack = found;
+      captionChoice.value = String(hls.subtitleTrack);
+    });
+  });
+  hls.on(Hls.Events.SUBTITLE_TRACK_SWITCH, (_event, { id }) => {
+    captionChoice.value = String(id);
+  });
+  captionChoice.addEventListener('change', () => {
+    const index = Number(captionChoice.value);
+    hls.subtitleDisplay = true;
+    hls.subtitleTrack = index;
+    const track = hls.subtitleTracks[index];
+    localStorage.setItem(captionKey, track ? describe(track).key : 'off');
+  });
+}
+
 if (Hls.isSupported()) {
   const hls = new Hls({ workerPath: video.dataset.worker, startPosition, ...drmOptions(video.dataset.clearKey) });
   if (video.dataset.clearKey) leaveKeysToTheBrowser(hls);
@@ -102,6 +134,7 @@ if (Hls.isSupported()) {
     hls.destroy();
     recover(response?.code ? `${details} (${response.code})` : details);
   });
+  offerCaptions(hls);
   hls.loadSource(source);
   hls.attachMedia(video);
 } else if (video.canPlayType('application/vnd.apple.mpegurl')) {

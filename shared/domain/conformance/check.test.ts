@@ -2,7 +2,17 @@ import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { measureBandwidth } from './bandwidth.ts';
 import { checkConformance, rules } from './check.ts';
-import type { Delivery, MasterPlaylist, MediaPlaylist, Segment, SegmentMedia, Stream, Variant } from './model.ts';
+import type {
+  Delivery,
+  MasterPlaylist,
+  MediaPlaylist,
+  MediaTag,
+  Segment,
+  SegmentMedia,
+  Stream,
+  TextMedia,
+  Variant,
+} from './model.ts';
 
 /** Two rungs, one sound, I-frames: twelve seconds at 30 frames a second over HTTP, without a fault. */
 const delivery: Delivery = { contentEncoding: 'gzip', contentType: 'application/vnd.apple.mpegurl', redirects: 0 };
@@ -149,6 +159,60 @@ const sealed = sealedBy('SAMPLE-AES', 'cbcs');
 const sealedWhole = sealedBy('AES-128', null);
 
 /** Rule → streams that break it. */
+/** The same with subtitles, one cue across the boundary. */
+const spoken: TextMedia = { map: { mpegts: 0, localS: 0 }, cues: [{ startS: 5, endS: 7 }], mistake: null };
+function texted(
+  change: (segment: Segment, index: number) => Partial<Segment>,
+  list: Partial<MediaPlaylist> = {},
+): Stream {
+  const playlist: MediaPlaylist = {
+    ...sound,
+    uri: 'text.m3u8',
+    use: 'subtitles',
+    tracks: [],
+    segments: segments(100, null).map((segment, index) => {
+      const bare = { ...segment, hasMap: false, uri: `text-${index}.vtt` };
+      const said = {
+        ...media(index, 100, null),
+        format: 'webvtt' as const,
+        startS: null,
+        durationS: null,
+        text: spoken,
+      };
+      const whole = { ...bare, media: { ...said, startsWithKeyframe: null, firstSampleWhole: null } };
+      return { ...whole, ...change(whole, index) };
+    }),
+    ...list,
+  };
+  const tag: MediaTag = {
+    type: 'SUBTITLES',
+    groupId: 'text',
+    name: 'Deutsch',
+    language: 'de',
+    uri: 'text.m3u8',
+    isDefault: false,
+    autoselect: true,
+    autoselectSaid: 'YES',
+    hasForced: true,
+    channels: null,
+  };
+  const variants = master.variants.map((variant) => ({ ...variant, subtitleGroup: 'text' }));
+  return { master: { ...master, variants, media: [...master.media, tag] }, playlists: [...good.playlists, playlist] };
+}
+const textedGood = texted(() => ({}));
+/** Another text in the second segment. */
+const withText = (change: Partial<TextMedia>): Stream =>
+  texted(({ media: said }, index) =>
+    index === 1 && said ? { media: { ...said, text: { ...spoken, cues: [], ...change } } } : {},
+  );
+const withMediaTag = (change: Partial<MediaTag>): Stream => ({
+  ...textedGood,
+  master: textedGood.master && {
+    ...textedGood.master,
+    media: textedGood.master.media.map((tag) => (tag.type === 'SUBTITLES' ? { ...tag, ...change } : tag)),
+  },
+});
+
 const broken: Readonly<Record<string, readonly Stream[]>> = {
   NF101: [withPlaylist('360.m3u8', () => ({ failure: 'answers 404', segments: [] }))],
   NF102: [withMaster({ mistakes: ['line 3: EXT-X-STREAM-INF without BANDWIDTH'] })],
@@ -257,6 +321,24 @@ const broken: Readonly<Record<string, readonly Stream[]>> = {
   ],
   NF603: [sealedBy('SAMPLE-AES', 'cenc')],
   NF604: [sealedBy('SAMPLE-AES', null), sealedBy('NONE', 'cbcs')],
+  NF701: [texted(({ media }) => ({ media: media && { ...media, format: 'other' } }))],
+  NF702: [withText({ mistake: 'line 3: these are no times' })],
+  NF703: [withText({ cues: [{ startS: 5, endS: 6.5 }] })],
+  NF704: [withText({ cues: [{ startS: 40, endS: 41 }] })],
+  NF705: [withText({ map: null })],
+  NF706: [texted(() => ({ durationS: 5 }))],
+  NF707: [texted(() => ({}), { playlistType: null, targetDurationS: 12 })],
+  NF708: [withMediaTag({ uri: null })],
+  NF709: [withMediaTag({ isDefault: true, autoselectSaid: 'NO' }), withMediaTag({ type: 'AUDIO', hasForced: true })],
+  NF710: [withMediaTag({ language: 'german!' })],
+  NF711: [
+    {
+      ...textedGood,
+      master: withMaster({
+        variants: master.variants.map((tag, index) => ({ ...tag, subtitleGroup: index ? null : 'text' })),
+      }).master,
+    },
+  ],
 };
 
 const brokenRules = (stream: Stream): string[] => checkConformance(stream).findings.map(({ rule }) => rule);
@@ -266,11 +348,17 @@ describe('conformance', () => {
     const report = checkConformance(good);
     expect(report.findings).toEqual([]);
     expect(report.ok).toBe(true);
-    expect(report.rules.filter(({ id, looked }) => looked === 0 && !id.startsWith('NF6'))).toEqual([]);
+    expect(report.rules.filter(({ id, looked }) => looked === 0 && !/^NF[67]/.test(id))).toEqual([]);
   });
 
   it('finds nothing in encrypted streams without a fault', () => {
     for (const stream of [sealed, sealedWhole]) expect(checkConformance(stream).findings).toEqual([]);
+  });
+
+  it('finds nothing in subtitles without a fault, and can judge them by every rule', () => {
+    const report = checkConformance(textedGood);
+    expect(report.findings).toEqual([]);
+    expect(report.rules.filter(({ id, looked }) => looked === 0 && id.startsWith('NF7'))).toEqual([]);
   });
 
   it('has a broken stream for every rule', () => {

@@ -8,6 +8,7 @@ import { mediaPlaylistRules } from './rules/media-playlists.ts';
 import { multivariantRules } from './rules/multivariant.ts';
 import { playlistRules } from './rules/playlists.ts';
 import { segmentRules } from './rules/segments.ts';
+import { textRules } from './rules/text.ts';
 
 /** Every rule, by id. */
 export const rules: readonly Rule[] = [
@@ -17,6 +18,7 @@ export const rules: readonly Rule[] = [
   ...multivariantRules,
   ...bandwidthRules,
   ...iframeRules,
+  ...textRules,
   ...codecVariantRules,
   ...codecIframeRules,
   ...encryptionRules,

@@ -70,6 +70,10 @@ export interface MediaTag {
   readonly uri: string | null;
   readonly isDefault: boolean;
   readonly autoselect: boolean;
+  /** AUTOSELECT as it is written; absent or null: not written. */
+  readonly autoselectSaid?: string | null;
+  /** Whether FORCED is written, whatever it says. */
+  readonly hasForced?: boolean;
   readonly channels: string | null;
 }
 
@@ -124,8 +128,19 @@ export interface Segment {
   readonly failure: string | null;
 }
 
+export interface TextMedia {
+  /** X-TIMESTAMP-MAP: 90 kHz ticks of the media, and the cue time that they mean. */
+  readonly map: { readonly mpegts: number; readonly localS: number } | null;
+  /** As they are written, before any mapping. */
+  readonly cues: readonly { readonly startS: number; readonly endS: number }[];
+  /** Why it cannot be read, with the line; there are no cues then. */
+  readonly mistake: string | null;
+}
+
 export interface SegmentMedia {
-  readonly format: 'fmp4' | 'ts' | 'other';
+  readonly format: 'fmp4' | 'ts' | 'webvtt' | 'other';
+  /** Of WebVTT only. */
+  readonly text?: TextMedia;
   readonly sizeBytes: number;
   /** Decode time of the first sample. */
   readonly startS: number | null;

@@ -4,13 +4,16 @@ import type { Cue } from './cue.ts';
  * Cue time 0 is time 0 of the media (RFC 8216 §3.5): our fragmented MP4 begins there. Players assume the same without it;
  * it is written because the RFC says that it should be.
  */
-const header = 'WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000\n';
+const header = 'WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000\n\n';
 
-/** A whole WebVTT file; without cues it is the header alone, which is valid. */
-export const writeVtt = (cues: readonly Cue[]): string => header + cues.map((cue) => `\n${block(cue)}`).join('');
+/**
+ * A whole WebVTT file; without cues it is the header alone, which is valid. Ends with an empty line, so that readers which
+ * only put segments together (ffmpeg) find the end of the last cue.
+ */
+export const writeVtt = (cues: readonly Cue[]): string => header + cues.map(block).join('');
 
 const block = ({ startMs, endMs, settings, text }: Cue): string =>
-  `${vttTime(startMs)} --> ${vttTime(endMs)}${settings ? ` ${settings}` : ''}\n${text}\n`;
+  `${vttTime(startMs)} --> ${vttTime(endMs)}${settings ? ` ${settings}` : ''}\n${text}\n\n`;
 
 /** `01:02:03.456` */
 export function vttTime(ms: number): string {
