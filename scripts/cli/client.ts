@@ -14,15 +14,36 @@ import type { Rendition } from '../../shared/domain/manifest.ts';
 import type { Explanation } from '../../shared/domain/planning/explain.ts';
 import type { FillAction } from '../../shared/domain/reporting/failures.ts';
 import type { Verification } from '../../shared/domain/reporting/verify-report.ts';
+import type { TextKind } from '../../shared/domain/text-track.ts';
 import type { Page } from '../../shared/ports/catalogue.ts';
 import { ApiError, type Query, type Transport } from './transport.ts';
 
 /** An asset as the API shows it. */
-export interface AssetDetail extends Omit<Asset, 'schema' | 'sourceKey'> {
+export interface AssetDetail extends Omit<Asset, 'schema' | 'sourceKey' | 'textTracks'> {
+  /** Subtitles and captions, as the next version has them; older servers do not say. */
+  readonly textTracks?: readonly TextTrack[];
   /** Null unless a transcode waits or runs. */
   readonly progress: TranscodeProgress | null;
   /** Of the published version. */
   readonly renditions: readonly Rendition[];
+}
+
+export interface TextTrack {
+  readonly id: string;
+  readonly language: string;
+  readonly kind: TextKind;
+  readonly name: string;
+  readonly forced: boolean;
+  readonly default: boolean;
+  readonly origin: 'upload' | 'source';
+  readonly cues: number;
+  readonly published: boolean;
+}
+
+/** What tells tracks of one language apart. */
+export interface TextQuery {
+  readonly kind?: TextKind | undefined;
+  readonly forced?: boolean | undefined;
 }
 
 export interface RegionDetail extends Region {
@@ -149,10 +170,13 @@ export function makeClient(transport: Transport) {
   const post = <T>(path: string, body: unknown): Promise<T> => json<T>(path, { method: 'POST', json: body });
   const patch = <T>(path: string, body: unknown): Promise<T> => json<T>(path, { method: 'PATCH', json: body });
   /** The body, if the answer has one, is not read: a deletion is known by its status. */
-  const remove = async (path: string): Promise<void> => {
-    const response = await request(path, { method: 'DELETE' });
+  const remove = async (path: string, query: Query = {}): Promise<void> => {
+    const response = await request(path, { method: 'DELETE', query });
     await response.body?.cancel();
   };
+
+  const textAt = (id: string, language: string): string =>
+    at('assets', id, `/text-tracks/${encodeURIComponent(language)}`);
 
   /** Every item of a list, page by page, as far as the caller reads. */
   async function* pages<T>(path: string, query: Query = {}): AsyncGenerator<T> {
@@ -173,6 +197,14 @@ export function makeClient(transport: Transport) {
     /** The stream of `asset` events; its head comes at once, its body as things happen. */
     assetEvents: (id: string, signal?: AbortSignal) =>
       request(at('assets', id, '/events'), { headers: { accept: 'text/event-stream' }, timeoutMs: 0, signal }),
+    texts: async (id: string) => (await json<{ items: readonly TextTrack[] }>(at('assets', id, '/text-tracks'))).items,
+    putText: (
+      id: string,
+      language: string,
+      body: Uint8Array<ArrayBuffer>,
+      query: TextQuery & { readonly name?: string | undefined; readonly default?: boolean | undefined } = {},
+    ) => json<TextTrack>(textAt(id, language), { method: 'PUT', body, query: { ...query } }),
+    removeText: (id: string, language: string, query: TextQuery = {}) => remove(textAt(id, language), { ...query }),
     upload: (id: string) => json<UploadState>(at('uploads', id)),
     playback: (body: PlaybackRequest) => post<Playback>('/v1/playback', body),
     revocations: () => pages<Revocation>('/v1/revocations'),

@@ -16,12 +16,13 @@ import { addReport } from './commands/report.ts';
 import { addRevocations } from './commands/revocations.ts';
 import { addRm } from './commands/rm.ts';
 import { addSimulate } from './commands/simulate.ts';
+import { addSubtitles } from './commands/subtitles.ts';
 import { addUp } from './commands/up.ts';
 import { addUpload } from './commands/upload.ts';
 
 const groups: readonly (readonly [heading: string, readonly ((program: Command) => void)[]])[] = [
   ['Installation:', [addUp, addDoctor, addRebuild]],
-  ['Media:', [addUpload, addAssets, addRm, addPlay, addLint, addRevocations]],
+  ['Media:', [addUpload, addAssets, addSubtitles, addRm, addPlay, addLint, addRevocations]],
   ['Fleet:', [addRegions, addAppliances]],
   ['Nightly loop:', [addDemand, addForecast, addPlan, addFill, addFills, addReport, addSimulate]],
 ];
@@ -68,7 +69,7 @@ function complete(command: Command, path = command.name()): void {
 export function commandPaths(command: Command, prefix = ''): string[] {
   return command.commands.flatMap((child) => {
     const path = `${prefix}${child.name()}`;
-    const isGroup = child.name() === 'demand';
+    const isGroup = ['demand', 'subtitles'].includes(child.name());
     return [...(isGroup ? [] : [path]), ...commandPaths(child, `${path} `)];
   });
 }

@@ -4,7 +4,7 @@ import type { Access } from './access.ts';
 import { CliError, type ExitCode, exitCodes } from './exit.ts';
 import { printable } from './format.ts';
 
-export type Query = Readonly<Record<string, string | number | undefined>>;
+export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
 export interface ApiRequest {
   readonly method?: string;
@@ -13,7 +13,7 @@ export interface ApiRequest {
   /** Sent as JSON. */
   readonly json?: unknown;
   /** Sent as it comes. */
-  readonly body?: string | ReadableStream<Uint8Array>;
+  readonly body?: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>;
   readonly signal?: AbortSignal | undefined;
   /** For the head of the answer; 0 for streams, whose reader decides. */
   readonly timeoutMs?: number;

@@ -14,6 +14,7 @@ import {
 import { withExamples } from '../help.ts';
 import { countOption } from '../parse.ts';
 import { take } from '../take.ts';
+import { showTexts } from './subtitles.ts';
 
 interface AssetsFlags {
   readonly state?: AssetState;
@@ -92,6 +93,10 @@ function showAsset(cli: Pick<ReturnType<typeof openCli>, 'facts' | 'table' | 'sa
     ['created', formatTime(asset.createdAt)],
     ['published', asset.publishedAt ? formatTime(asset.publishedAt) : null],
   ]);
+  if (asset.textTracks && asset.textTracks.length > 0) {
+    cli.say();
+    showTexts(cli, asset.textTracks);
+  }
   if (!asset.renditions || asset.renditions.length === 0) return;
   cli.say();
   cli.table(

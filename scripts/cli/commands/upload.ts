@@ -13,6 +13,7 @@ import { dateOption, listOption } from '../parse.ts';
 import { bar, leftText, makeEstimator } from '../progress.ts';
 import { forgetOld, resumeFolder } from '../resume-store.ts';
 import type { UploadDetails } from '../send-file.ts';
+import { type NamedText, readTextFile, textOption } from '../text-files.ts';
 import { watchAsset } from '../watch-asset.ts';
 
 interface UploadFlags {
@@ -24,6 +25,8 @@ interface UploadFlags {
   readonly packaging?: 'segments' | 'single-file';
   readonly encryption?: Encryption;
   readonly wait?: boolean;
+  readonly subtitles?: readonly NamedText[];
+  readonly captions?: readonly NamedText[];
 }
 
 interface Sent {
@@ -46,8 +49,14 @@ export function addUpload(program: Command): void {
     .addOption(new Option('--profile <name>', 'what is made of it; by default H.264 alone').choices(profileNames))
     .addOption(new Option('--packaging <kind>', 'how its media lie in the store').choices(['segments', 'single-file']))
     .addOption(new Option('--encryption <kind>', 'how its media are encrypted').choices(encryptions))
+    .option('--subtitles <language=file>', 'SubRip or WebVTT file to go with it; repeat for more', textOption)
+    .option('--captions <language=file>', 'the same, that tells sounds too', textOption)
     .option('--wait', 'wait until it plays, with progress for each rendition')
     .action(async (files: readonly string[], flags: UploadFlags, self: Command) => {
+      const { subtitles = [], captions = [] } = flags;
+      if (subtitles.length + captions.length > 0 && files.length > 1)
+        throw usageError('--subtitles and --captions are for a single file');
+      for (const { path } of [...subtitles, ...captions]) await readTextFile(path);
       if (flags.title !== undefined && files.length > 1) throw usageError('--title is for a single file');
       for (const file of files) if (!isUrl(file)) await checkFile(file);
       const cli = openCli(self);
@@ -81,6 +90,7 @@ async function sendOne(
     const bring = isUrl(file) ? importWithProgress : sendWithProgress;
     assetId = await bring(cli, client, file, flags);
     cli.say(assetId);
+    await sendTexts(client, assetId, flags);
     if (!flags.wait) return { sent: { file, assetId }, exitCode: exitCodes.ok };
     const asset = await waitWithProgress(cli, client, assetId);
     if (asset.state === 'published') return { sent: { file, assetId, asset }, exitCode: exitCodes.ok };
@@ -90,6 +100,13 @@ async function sendOne(
     if (!(error instanceof CliError) || error.exitCode === exitCodes.interrupted) throw error;
     return { sent: { file, assetId, error: { code: error.code, message: error.message } }, exitCode: error.exitCode };
   }
+}
+
+/** Before the transcode ends, as a rule, which then takes them along. */
+async function sendTexts(client: Client, id: string, { subtitles = [], captions = [] }: UploadFlags): Promise<void> {
+  for (const { language, path } of subtitles) await client.putText(id, language, await readTextFile(path));
+  for (const { language, path } of captions)
+    await client.putText(id, language, await readTextFile(path), { kind: 'captions' });
 }
 
 async function sendWithProgress(cli: Cli, client: Client, file: string, flags: UploadFlags): Promise<string> {
