@@ -241,9 +241,11 @@ export function makeClient(transport: Transport) {
       json<Forecast>(at('regions', region, '/forecast'), { query: { date } }),
     plan: (region: string, date?: string, asset?: string) =>
       json<PlanAnswer>(at('regions', region, '/plan'), { query: { date, asset } }),
-    startFill: (body: { regionId: string; start: 'now' | 'window'; date?: string }) => post<Fill>('/v1/fills', body),
+    startFill: (body: { regionId: string; start: 'now' | 'window'; date?: string; mustHave?: readonly string[] }) =>
+      post<Fill>('/v1/fills', body),
     fills: (region?: string, limit?: number) => pages<Fill>('/v1/fills', { region, limit }),
     fill: (id: string, signal?: AbortSignal) => json<Fill>(at('fills', id), { signal }),
+    orderFill: (id: string, order: 'pause' | 'resume') => post<Fill>(at('fills', id, `/${order}`), {}),
     cancelFill: (id: string) => json<Fill>(at('fills', id), { method: 'DELETE' }),
     /** The last run of each date, newest first. `limit` is the size of a page, not of the list. */
     reports: (region: string, limit?: number) => pages<ReportDetail>(at('regions', region, '/fill-reports'), { limit }),

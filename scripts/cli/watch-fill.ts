@@ -54,7 +54,11 @@ function fillText(fill: Fill, estimate: ReturnType<typeof makeEstimator>): strin
   const share = planned.bytes > 0 ? done / planned.bytes : 1;
   const { remainingMs } = estimate(Date.now(), done, planned.bytes);
   const failures = failed.files > 0 ? `, ${formatCount(failed.files)} failed` : '';
-  const pause = state === 'paused-window' ? ', waiting for the window' : leftText(remainingMs);
+  const pauses: Partial<Record<Fill['state'], string>> = {
+    'paused-window': ', waiting for the window',
+    paused: ', paused',
+  };
+  const pause = pauses[state] ?? leftText(remainingMs);
   return `${bar(share)} ${formatPercent(share)}  ${formatBytes(pushed.bytes)} of ${formatBytes(planned.bytes)} pushed, ${formatBitRate(fill.rateBps)}${pause}${failures}`;
 }
 

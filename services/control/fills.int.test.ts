@@ -66,6 +66,24 @@ describe('fills, forecasts and reports', () => {
     expect((await call('GET', '/v1/fills/nothing')).body.code).toBe('fill-not-found');
   });
 
+  it('keeps the wish to pause a fill that has not begun, and what is to come first, until it has ended', async () => {
+    await call('POST', '/v1/regions', region('lima'));
+    const made = await call('POST', '/v1/fills', { regionId: 'lima', start: 'now', mustHave: ['film'] });
+    const id = String(made.body.id);
+    expect((await ports.documents.getFill(id))?.mustHave).toEqual(['film']);
+    expect(await call('POST', `/v1/fills/${id}/pause`, {})).toMatchObject({
+      status: 200,
+      body: { state: 'scheduled' },
+    });
+    expect(await ports.documents.isFillPaused(id)).toBe(true);
+    expect((await call('POST', `/v1/fills/${id}/resume`, {})).status).toBe(200);
+    expect(await ports.documents.isFillPaused(id)).toBe(false);
+    expect((await call('POST', `/v1/fills/${id}/cancel`, {})).body).toMatchObject({ state: 'cancelled' });
+    for (const order of ['pause', 'resume', 'cancel'])
+      expect((await call('POST', `/v1/fills/${id}/${order}`, {})).body.code).toBe('conflict');
+    expect((await call('POST', '/v1/fills/nothing/pause', {})).body.code).toBe('fill-not-found');
+  });
+
   it('lets only one of several callers at once start a fill', async () => {
     const answers = await Promise.all(
       Array.from({ length: 5 }, () => call('POST', '/v1/fills', { regionId: 'tokyo', start: 'now' })),

@@ -243,6 +243,21 @@ describe('heartbeats, orders and playback', () => {
     await call('PATCH', '/v1/appliances/b1', { mode: 'active' });
   });
 
+  it('plays nothing before its premiere: an instant everywhere, or midnight where the viewer is served', async () => {
+    const dayMs = 86_400_000;
+    const dateIn = (days: number): string => new Date(Date.now() + days * dayMs).toISOString().slice(0, 10);
+    const soon = new Date(Date.now() + dayMs).toISOString();
+    await ports.catalogue.create(publishedAsset('at', { premieresAt: soon, premiereDate: dateIn(-9) }));
+    await ports.catalogue.create(publishedAsset('on', { premiereDate: dateIn(3) }));
+    await heartbeat('b1');
+    const refused = await call('POST', '/v1/playback', { assetId: 'at' });
+    expect(refused).toMatchObject({ status: 403, body: { code: 'embargoed', detail: expect.stringContaining(soon) } });
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(80_000);
+    expect(await call('POST', '/v1/playback', { assetId: 'on' })).toMatchObject({ body: { code: 'embargoed' } });
+    await ports.catalogue.update('on', (asset) => ({ ...asset, premiereDate: dateIn(-2) }));
+    expect((await call('POST', '/v1/playback', { assetId: 'on' })).body.code).not.toBe('embargoed');
+  });
+
   it('refuses what cannot be played, each for its reason', async () => {
     await ports.catalogue.create(publishedAsset('raw', { state: 'uploaded', version: null }));
     await ports.catalogue.create(publishedAsset('trash', { state: 'deleted' }));

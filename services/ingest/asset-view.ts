@@ -8,9 +8,22 @@ import { type TextTrackView, viewTexts } from './text-tracks.ts';
 
 /** An asset as callers see it. */
 export interface AssetView
-  extends Omit<Asset, 'schema' | 'sourceKey' | 'series' | 'premiereDate' | 'packaging' | 'encryption' | 'textTracks'> {
+  extends Omit<
+    Asset,
+    | 'schema'
+    | 'sourceKey'
+    | 'series'
+    | 'premiereDate'
+    | 'premieresAt'
+    | 'mustHave'
+    | 'packaging'
+    | 'encryption'
+    | 'textTracks'
+  > {
   readonly series: string | null;
   readonly premiereDate: string | null;
+  readonly premieresAt: string | null;
+  readonly mustHave: boolean;
   readonly packaging: Packaging;
   readonly encryption: Encryption;
   /** Subtitles and captions, as the next version has them. */
@@ -61,6 +74,8 @@ export function makeViewAsset({
       ...shown,
       series: asset.series ?? null,
       premiereDate: asset.premiereDate ?? null,
+      premieresAt: asset.premieresAt ?? null,
+      mustHave: asset.mustHave ?? false,
       packaging: asset.packaging ?? 'segments',
       encryption: asset.encryption ?? 'none',
       progress: isBeingMade ? await catalogue.getProgress(asset.id) : null,

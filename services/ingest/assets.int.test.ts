@@ -97,6 +97,13 @@ describe('assets', { timeout: 60_000 }, () => {
     expect(await assetOf(await patch(premiere))).toMatchObject({ ...premiere, series: 'A series', tags: ['a', 'b'] });
     const without = await assetOf(await patch({ series: null }));
     expect(without).toMatchObject({ series: null, premiereDate: '2026-12-24' });
+    expect(await assetOf(await patch({ premieresAt: '2026-12-24T20:15:00+01:00', mustHave: true }))).toMatchObject({
+      premieresAt: '2026-12-24T19:15:00.000Z',
+      mustHave: true,
+    });
+    expect(await assetOf(await patch({ premieresAt: null }))).toMatchObject({ premieresAt: null, mustHave: true });
+    for (const wrong of [{ premieresAt: '2026-12-24T20:15:00' }, { premieresAt: 'soon+01:00' }, { mustHave: 'yes' }])
+      expect((await patch(wrong)).status).toBe(400);
     for (const wrong of [{ premiereDate: '2026-02-30' }, { premiereDate: 'tomorrow' }, { packaging: 'single-file' }])
       expect((await patch(wrong)).status).toBe(400);
     for (const wrong of [{}, { state: 'published' }, { title: '' }, { tags: 'a'.repeat(65) }])

@@ -19,6 +19,8 @@ export interface AssetChange {
   /** Null takes it away. */
   readonly series?: string | null;
   readonly premiereDate?: string | null;
+  readonly premieresAt?: string | null;
+  readonly mustHave?: boolean;
 }
 
 /** Changes what is said of an asset. The published version keeps the title that it was made with. */
@@ -34,7 +36,14 @@ export function makeRenameAsset({ catalogue, clock }: Pick<ChangeDependencies, '
 }
 
 const isSame = (left: Asset, right: Asset): boolean => JSON.stringify(said(left)) === JSON.stringify(said(right));
-const said = ({ title, tags, series = null, premiereDate = null }: Asset) => [title, tags, series, premiereDate];
+const said = ({ title, tags, series = null, premiereDate = null, premieresAt = null, mustHave = false }: Asset) => [
+  title,
+  tags,
+  series,
+  premiereDate,
+  premieresAt,
+  mustHave,
+];
 
 /**
  * Deletes an asset: at once for viewers, its objects in the background. Doing it again is harmless, and starts the

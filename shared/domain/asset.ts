@@ -109,6 +109,10 @@ export interface Asset {
   readonly series?: string | null;
   /** The day on which it is first shown, `YYYY-MM-DD`. */
   readonly premiereDate?: string | null;
+  /** The instant from which it may be played, ISO 8601, UTC; goes before `premiereDate`. */
+  readonly premieresAt?: string | null;
+  /** Fills bring it first, whatever the forecast expects of it. */
+  readonly mustHave?: boolean;
   readonly state: AssetState;
   readonly profile: string;
   /** How its versions are packaged; absent: as segments. */

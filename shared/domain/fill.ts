@@ -73,6 +73,7 @@ export interface ForecastScore {
 /** Why a file is where the plan puts it, or nowhere. */
 export const planReasons = [
   'expected-demand',
+  'must-have',
   'already-held',
   'no-demand-forecast',
   'over-capacity',
@@ -186,6 +187,8 @@ export interface Fill {
   readonly rateCurve?: readonly RatePoint[];
   /** The same counts for each appliance, once the fill has begun. */
   readonly appliances?: readonly ApplianceFillResult[];
+  /** Assets that this fill brings first, besides those that are marked so themselves. */
+  readonly mustHave?: readonly string[];
   /** Assets that the plan puts on several edges, and on how many: routing shares their viewers out. */
   readonly copies?: Readonly<Record<string, number>>;
 }

@@ -3,7 +3,7 @@ import { fillId } from './keys.ts';
 import { noCount } from './reporting/fill-report.ts';
 
 /** A fill before anything was planned for it: what control and the nightly schedule reserve a run with. */
-export const newFill = (of: Pick<Fill, 'regionId' | 'date' | 'run' | 'start' | 'createdAt'>): Fill => ({
+export const newFill = (of: Pick<Fill, 'regionId' | 'date' | 'run' | 'start' | 'createdAt' | 'mustHave'>): Fill => ({
   id: fillId(of.regionId, of.date, of.run),
   regionId: of.regionId,
   date: of.date,
@@ -19,4 +19,5 @@ export const newFill = (of: Pick<Fill, 'regionId' | 'date' | 'run' | 'start' | '
   skipped: noCount,
   failed: noCount,
   rateBps: 0,
+  ...(of.mustHave ? { mustHave: of.mustHave } : {}),
 });

@@ -39,6 +39,7 @@ export const problemTypes = {
   'asset-not-found': [404, 'There is no asset of this id.'],
   'asset-not-published': [409, 'The asset has no version that can be played yet.'],
   'text-track-not-found': [404, 'The asset has no text track of this language and kind.'],
+  embargoed: [403, 'The asset may not be played yet.'],
   'upload-not-found': [404, 'There is no upload of this id; it may have expired.'],
   'region-not-found': [404, 'There is no region of this id.'],
   'region-in-use': [409, 'The region still has appliances.'],

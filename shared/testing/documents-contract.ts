@@ -171,6 +171,12 @@ export function documentsContract(name: string, make: () => Promise<DocumentsUnd
       expect(await documents.getFill(planned.id)).toEqual(planned);
       await documents.putFill({ ...planned, state: 'running', startedAt: at });
       expect(await under.other.getFill(planned.id)).toEqual({ ...planned, state: 'running', startedAt: at });
+      expect(await documents.isFillPaused(planned.id)).toBe(false);
+      await documents.setFillPaused(planned.id, true);
+      expect(await under.other.isFillPaused(planned.id)).toBe(true);
+      await under.other.setFillPaused(planned.id, false);
+      await documents.setFillPaused(planned.id, false);
+      expect(await documents.isFillPaused(planned.id)).toBe(false);
     });
 
     it('lists fills newest first, by region and date', async () => {

@@ -64,8 +64,8 @@ export interface FillNight {
   dispose(): Promise<void>;
 }
 
-export async function makeFillNight(): Promise<FillNight> {
-  const kit = await makePortsKit(systemClock);
+export async function makeFillNight(options: { readonly persistent?: boolean } = {}): Promise<FillNight> {
+  const kit = await makePortsKit(systemClock, options);
   const ports = { ...kit, store: kit.redisKit.store };
   const api = makeApplianceHttpApi({
     credentialOf: (id) => applianceCredential(nightSecret, id),

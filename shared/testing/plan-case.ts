@@ -121,6 +121,7 @@ export interface Case {
   readonly appliances: readonly { readonly appliance: Appliance; readonly inventory: readonly HeldObject[] }[];
   readonly budget?: Partial<Region['budget']>;
   readonly spentBytes?: number;
+  readonly mustHave?: ReadonlySet<string>;
   readonly start?: 'now' | 'window';
   readonly frozenAt?: string;
 }
@@ -138,6 +139,7 @@ export const plan = (c: Case): FillPlan =>
     versions: c.versions,
     appliances: c.appliances,
     spentBytes: c.spentBytes ?? 0,
+    ...(c.mustHave ? { mustHave: c.mustHave } : {}),
   });
 
 export const empty = (a: Appliance) => ({ appliance: a, inventory: [] });

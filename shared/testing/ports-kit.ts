@@ -24,8 +24,8 @@ export interface PortsKit {
   dispose(): Promise<void>;
 }
 
-export async function makePortsKit(clock: Clock): Promise<PortsKit> {
-  const redisKit = await makeRedisKit();
+export async function makePortsKit(clock: Clock, options: { readonly persistent?: boolean } = {}): Promise<PortsKit> {
+  const redisKit = await makeRedisKit(options);
   const { first: redis, store } = redisKit;
   const jobs = makeBullmqJobQueue({ redisUrl: redisKit.server.url, clock });
   return {

@@ -6,7 +6,6 @@
  * is dead. A batch that is begun again asks first what the run before it has stored.
  */
 import { LRUCache } from 'lru-cache';
-import pLimit from 'p-limit';
 import { type Fill, type FillPlan, hasEnded, type PlannedFile } from '../../shared/domain/fill.ts';
 import type { FillBatch, FillBatchResult } from '../../shared/domain/fill-batch.ts';
 import { addCounts, noCount } from '../../shared/domain/reporting/fill-report.ts';
@@ -49,7 +48,7 @@ export interface FillBatchDeps {
 export const defaultPatienceMs = { window: 600_000, now: 15_000 };
 /** Plans are large, and every batch of a fill needs the same one. */
 const openFills = 8;
-const parallelLookups = 8;
+const lookAgainMs = 1_000;
 
 /** What this process keeps of a fill between its batches. */
 interface OpenFill {
@@ -64,6 +63,7 @@ interface OpenFill {
 export function makeFillBatch(deps: FillBatchDeps): JobHandler<'fill-batch'> {
   const { fleet, catalogue, documents, api, share, clock } = deps;
   const fills = new LRUCache<string, Promise<OpenFill | null>>({ max: openFills });
+  const lookups = new LRUCache<string, { readonly atMs: number; readonly gone: Promise<boolean> }>({ max: 10_000 });
   const rates = new LRUCache<string, RateLimiter>({ max: 1_000 });
 
   async function open(fill: Fill): Promise<OpenFill | null> {
@@ -115,13 +115,15 @@ export function makeFillBatch(deps: FillBatchDeps): JobHandler<'fill-batch'> {
     return state;
   }
 
-  async function deletedOf(files: readonly PlannedFile[]): Promise<ReadonlySet<string>> {
-    const ids = [...new Set(files.map(({ assetId }) => assetId))];
-    const gone = await pLimit(parallelLookups).map(ids, async (id) => {
-      const asset = await catalogue.get(id);
-      return !asset || asset.state === 'deleted' ? [id] : [];
-    });
-    return new Set(gone.flat());
+  /** Asked again and again: an asset that is deleted while it is filled must not come back by the plan. */
+  async function isDeleted(assetId: string): Promise<boolean> {
+    const nowMs = clock.now();
+    const known = lookups.get(assetId);
+    if (known && nowMs - known.atMs < lookAgainMs) return known.gone;
+    const gone = catalogue.get(assetId).then((asset) => !asset || asset.state === 'deleted');
+    lookups.set(assetId, { atMs: nowMs, gone });
+    gone.catch(() => lookups.delete(assetId));
+    return gone;
   }
 
   async function carryOut(
@@ -140,7 +142,7 @@ export function makeFillBatch(deps: FillBatchDeps): JobHandler<'fill-batch'> {
     let evicted = noCount;
     if (!open || !part) return { ...nothingDone, stopped: batch.files };
 
-    const [appliances, deleted] = await Promise.all([fleet.listAppliances(), deletedOf(files.map(({ file }) => file))]);
+    const appliances = await fleet.listAppliances();
     const target = appliances.find(({ id }) => id === batch.applianceId);
     const peers = batch.peers.flatMap((id) => appliances.find((one) => one.id === id) ?? []);
     const state = stateOf(open, fill, batch.applianceId);
@@ -163,7 +165,7 @@ export function makeFillBatch(deps: FillBatchDeps): JobHandler<'fill-batch'> {
       try {
         signal.throwIfAborted();
         if (!target) throw new PushFailure('appliance-refused', `${batch.applianceId} was removed`);
-        if (deleted.has(file.assetId)) throw new PushFailure('asset-deleted', `${file.assetId} was deleted`);
+        if (await isDeleted(file.assetId)) throw new PushFailure('asset-deleted', `${file.assetId} was deleted`);
         const lacking = isManifest(file) ? null : await state.manifests.get(versionOf(file));
         if (lacking) throw new PushFailure(lacking.reason, `its asset.json is not there: ${lacking.message}`);
         if (doneBefore && (await isThere(file))) return null;

@@ -96,7 +96,7 @@ export async function pushRegion(input: PushRegionInput): Promise<void> {
     return input.runBatch(batch, AbortSignal.any([signal, gate.round()]));
   }
 
-  function absorb(part: AppliancePlan, files: readonly number[], result: FillBatchResult): void {
+  function absorb(part: AppliancePlan, files: readonly number[], result: FillBatchResult, beganMs: number): void {
     const failures = new Map(result.failed.map(({ file, reason, detail }) => [file, new PushFailure(reason, detail)]));
     const held = new Set(result.held);
     const stopped = new Set(result.stopped);
@@ -117,7 +117,7 @@ export async function pushRegion(input: PushRegionInput): Promise<void> {
     ledger.came(part.applianceId, result.sources);
     ledger.evicted(part.applianceId, result.evicted);
     work.putBack(part.applianceId, result.stopped);
-    slow.stored(part.applianceId, files.length - stopped.size - failures.size > 0 ? bytesOf(part, files, stopped) : 0);
+    slow.stored(part.applianceId, bytesOf(part, files, new Set([...stopped, ...failures.keys()])), beganMs);
   }
 
   /** Files for which the night has no bytes left fail without asking again. */
@@ -147,7 +147,8 @@ export async function pushRegion(input: PushRegionInput): Promise<void> {
         continue;
       }
       const files = affordable(part, piece.files, piece.peers);
-      if (files.length > 0) absorb(part, files, await run(part, id, files, piece.peers));
+      const beganMs = clock.now();
+      if (files.length > 0) absorb(part, files, await run(part, id, files, piece.peers), beganMs);
       changes.notify();
     }
   }

@@ -6,7 +6,8 @@ import type { Clock } from '../../shared/ports/clock.ts';
 
 export interface SlowWatch {
   began(applianceId: string): void;
-  stored(applianceId: string, bytes: number): void;
+  /** A batch that began at `beganMs` has ended. */
+  stored(applianceId: string, bytes: number, beganMs: number): void;
   ended(applianceId: string): void;
   isTooSlow(applianceId: string, openBytes: number): boolean;
 }
@@ -36,8 +37,10 @@ export function makeSlowWatch(options: {
       busy.add(id);
       look();
     },
-    stored(id, bytes) {
-      if (alone?.id === id) alone.bytes += bytes;
+    stored(id, bytes, beganMs) {
+      if (alone?.id !== id) return;
+      const ms = Math.max(1, clock.now() - beganMs);
+      alone.bytes += (bytes * Math.min(ms, clock.now() - alone.sinceMs)) / ms;
     },
     ended(id) {
       busy.delete(id);

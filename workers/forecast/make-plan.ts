@@ -32,6 +32,8 @@ export interface PlanRequest {
   readonly run: number;
   readonly fillId: string;
   readonly start: 'now' | 'window';
+  /** Assets that come first, besides those marked so in the catalogue. */
+  readonly mustHave?: readonly string[];
 }
 
 export interface MadePlan {
@@ -45,9 +47,12 @@ const runsOfOneDate = 1_000;
 export function makeMakePlan(sources: PlanSources) {
   const { fleet, catalogue, documents, demandLog, store, api, clock, historyDays } = sources;
 
-  return async ({ region, date, run, fillId, start }: PlanRequest, signal?: AbortSignal): Promise<MadePlan> => {
+  return async (
+    { region, date, run, fillId, start, mustHave = [] }: PlanRequest,
+    signal?: AbortSignal,
+  ): Promise<MadePlan> => {
     const nowMs = clock.now();
-    const [history, elsewhere, { versions, titles }, inventories, fills] = await Promise.all([
+    const [history, elsewhere, { versions, titles, mustHave: marked }, inventories, fills] = await Promise.all([
       readHistory(demandLog, { region, nowMs, days: historyDays }),
       fleet.listRegions().then((regions) =>
         readElsewhere(
@@ -72,6 +77,7 @@ export function makeMakePlan(sources: PlanSources) {
       forecast,
       forecastKey: storeKeys.forecast(region.id, date, run),
       versions,
+      mustHave: new Set([...marked, ...mustHave]),
       appliances: inventories.answered,
       spentBytes: fills
         .filter(({ id }) => id !== fillId)

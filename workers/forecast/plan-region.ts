@@ -28,7 +28,8 @@ export interface PlanRegionDeps extends PlanSources {
   readonly longestLeadMs: number;
 }
 
-const isUnderway = (state: FillState): boolean => state === 'running' || state === 'paused-window';
+const isUnderway = (state: FillState): boolean =>
+  state === 'running' || state === 'paused-window' || state === 'paused';
 
 export function makePlanRegion(deps: PlanRegionDeps): JobHandler<'plan-region'> {
   const { fleet, documents, jobs, clock, logger, longestLeadMs } = deps;

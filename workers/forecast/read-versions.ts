@@ -16,6 +16,7 @@ export interface Published {
   readonly versions: readonly PlannableVersion[];
   /** What the forecaster knows of them besides their demand. */
   readonly titles: readonly Title[];
+  readonly mustHave: ReadonlySet<string>;
 }
 
 /**
@@ -29,6 +30,7 @@ export async function readVersions(
   const atOnce = pLimit(parallelReads);
   const versions: PlannableVersion[] = [];
   const titles: Title[] = [];
+  const mustHave = new Set<string>();
   for await (const page of playableAssets(catalogue)) {
     const read = await atOnce.map(page, async ({ id, version }) => {
       signal?.throwIfAborted();
@@ -36,8 +38,9 @@ export async function readVersions(
     });
     versions.push(...read.filter((version) => version !== null));
     titles.push(...page.map(titleOf));
+    for (const asset of page) if (asset.mustHave) mustHave.add(asset.id);
   }
-  return { versions, titles };
+  return { versions, titles, mustHave };
 }
 
 const titleOf = ({ id, series, premiereDate, publishedAt }: Asset): Title => ({

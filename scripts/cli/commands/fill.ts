@@ -1,13 +1,16 @@
 import type { Command } from 'commander';
 import { type Fill, hasEnded } from '../../../shared/domain/fill.ts';
 import { openCli } from '../cli.ts';
+import { usageError } from '../exit.ts';
 import { formatTime } from '../format.ts';
 import { withExamples } from '../help.ts';
 import { dateOption } from '../parse.ts';
 import { fillExitCode, fillFacts, watchFill } from '../watch-fill.ts';
+import { addFillOrders } from './fill-orders.ts';
 
 interface FillFlags {
-  readonly region: string;
+  readonly region?: string;
+  readonly mustHave?: readonly string[];
   readonly now?: boolean;
   readonly date?: string;
   /** Undefined: waits for a fill that works, not for a window that is hours away. */
@@ -18,20 +21,24 @@ export function addFill(program: Command): void {
   const command = program
     .command('fill')
     .description('fill a region in its next window, or at once with --now')
-    .requiredOption('--region <id>', 'region')
+    .option('--region <id>', 'region (required)')
     .option('--now', 'start at once, also outside the window; the budgets hold all the same')
     .option('--date <date>', 'day to prepare for; by default the one that the coming window prepares', dateOption)
+    .option('--must-have <asset...>', 'assets to bring first, whatever is forecast')
     .option('--wait', 'wait for its end, also when the window opens hours from now')
     .option('--no-wait', 'start it and return')
     .action(async (flags: FillFlags, self: Command) => {
       const cli = openCli(self);
+      const { region } = flags;
+      if (region === undefined) throw usageError("required option '--region <id>' not specified");
       const client = await cli.client();
       const begun = await client.startFill({
-        regionId: flags.region,
+        regionId: region,
         start: flags.now ? 'now' : 'window',
         ...(flags.date === undefined ? {} : { date: flags.date }),
+        ...(flags.mustHave === undefined ? {} : { mustHave: flags.mustHave }),
       });
-      const { nextWindow, timeZone } = await client.region(flags.region);
+      const { nextWindow, timeZone } = await client.region(region);
       const opensLater = !flags.now && Date.parse(nextWindow.startsAt) > Date.now();
       const waits = flags.wait ?? !opensLater;
       const isEnough = (fill: Fill): boolean => flags.wait !== true && fill.state === 'paused-window';
@@ -46,7 +53,10 @@ export function addFill(program: Command): void {
         cli.note(
           `begins at ${formatTime(nextWindow.startsAt, timeZone)} there (${formatTime(nextWindow.startsAt)} here)`,
         );
-      cli.note(`watch it with nightfill fills ${fill.id} --watch; stop it with nightfill fills cancel ${fill.id}`);
+      cli.note(
+        `watch it with nightfill fills ${fill.id} --watch; pause or stop it with nightfill fill pause or cancel ${fill.id}`,
+      );
     });
+  addFillOrders(command, 'fill');
   withExamples(command, 'fill --region eu-berlin --now', 'fill --region eu-berlin --date 2026-11-21 --no-wait');
 }

@@ -5,6 +5,7 @@ import { withExamples } from '../help.ts';
 import { countOption } from '../parse.ts';
 import { take } from '../take.ts';
 import { fillExitCode, fillFacts, watchFill } from '../watch-fill.ts';
+import { addFillOrders } from './fill-orders.ts';
 
 interface FillsFlags {
   readonly region?: string;
@@ -15,7 +16,7 @@ interface FillsFlags {
 export function addFills(program: Command): void {
   const fills = program
     .command('fills')
-    .description('list fills, newest first, or show one; cancel stops one')
+    .description('list fills, newest first, or show one; pause, resume and cancel one')
     .argument('[id]', 'id of a fill')
     .option('--region <id>', 'only those of this region')
     .option('--watch', 'with an id: follow it to its end')
@@ -57,16 +58,5 @@ export function addFills(program: Command): void {
     });
   withExamples(fills, 'fills --region eu-berlin', 'fills eu-berlin-2026-11-21 --watch');
 
-  const cancel = fills
-    .command('cancel')
-    .description('stop a fill; what it pushed stays')
-    .argument('<id>', 'id of a fill')
-    .action(async (id: string, _flags: object, self: Command) => {
-      const cli = openCli(self);
-      const client = await cli.client();
-      const fill = await client.cancelFill(id);
-      if (cli.json) return cli.document(fill);
-      cli.say(`${fill.id} is ${fill.state}`);
-    });
-  withExamples(cancel, 'fills cancel eu-berlin-2026-11-21');
+  addFillOrders(fills, 'fills');
 }

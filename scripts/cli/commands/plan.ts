@@ -33,6 +33,7 @@ export function addPlan(program: Command): void {
 
 const meanings: Readonly<Record<PlanReason, string>> = {
   'expected-demand': 'to be brought: it is expected to be watched',
+  'must-have': 'an operator wants it there',
   'already-held': 'held already, and kept',
   'no-demand-forecast': 'left out: nobody is expected to watch it',
   'over-capacity': 'left out: the disk is full of what is worth more',

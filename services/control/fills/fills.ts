@@ -26,6 +26,7 @@ export interface NewFillInput {
   readonly regionId: string;
   readonly start: 'now' | 'window';
   readonly date?: string;
+  readonly mustHave?: readonly string[];
 }
 
 export type Fills = ReturnType<typeof makeFills>;
@@ -58,7 +59,7 @@ export function makeFills({ fleet, documents, jobs, clock, planLeadMs }: FillDep
   const alone = pLimit(1);
 
   /** The fill's document is its reservation: of two callers one creates it, the other sees it and is refused. */
-  async function reserve(region: Region, start: 'now' | 'window', date: string): Promise<Fill> {
+  async function reserve(region: Region, { start, mustHave }: NewFillInput, date: string): Promise<Fill> {
     for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
       const recent = await documents.listFills({ regionId: region.id, limit: recentFills });
       const other = recent.find((fill) => stands(fill, { start, date }));
@@ -71,7 +72,8 @@ export function makeFills({ fleet, documents, jobs, clock, planLeadMs }: FillDep
       const sameDate = await documents.listFills({ regionId: region.id, date, limit: maxRuns });
       const run = Math.max(0, ...sameDate.map((fill) => fill.run)) + 1;
       const createdAt = new Date(clock.now()).toISOString();
-      const fill = newFill({ regionId: region.id, date, run, start, createdAt });
+      const first = mustHave && mustHave.length > 0 ? { mustHave } : {};
+      const fill = newFill({ regionId: region.id, date, run, start, createdAt, ...first });
       if (await documents.createFill(fill)) return fill;
     }
     throw new Problem('conflict', `Region ${region.id} has too many fills for ${date}.`);
@@ -83,12 +85,13 @@ export function makeFills({ fleet, documents, jobs, clock, planLeadMs }: FillDep
     return ended;
   };
 
-  async function create({ regionId, start, date: asked }: NewFillInput): Promise<Fill> {
+  async function create(input: NewFillInput): Promise<Fill> {
+    const { regionId, start, date: asked } = input;
     const region = await fleet.getRegion(regionId);
     if (!region) throw new Problem('region-not-found', `There is no region ${regionId}; GET /v1/regions lists them.`);
     const date = asked ?? comingWindow(clock.now(), region.window, region.timeZone).date;
     const delayMs = start === 'window' ? delayUntilPlan(region, date) : notPast(region, date);
-    const fill = await alone(() => reserve(region, start, date));
+    const fill = await alone(() => reserve(region, input, date));
     try {
       await jobs.add('plan-region', { regionId, date, fillId: fill.id }, { delayMs });
     } catch (error) {
@@ -134,10 +137,27 @@ export function makeFills({ fleet, documents, jobs, clock, planLeadMs }: FillDep
     return hasEnded(now) ? now : end(now, 'cancelled', 'Cancelled by an operator.');
   }
 
+  /** The worker that carries it out looks every second; whoever carries it out next finds the wish, too. */
+  async function setPaused(id: string, paused: boolean): Promise<Fill> {
+    const fill = await get(id);
+    if (hasEnded(fill)) throw new Problem('conflict', `Fill ${id} is ${fill.state} already.`);
+    await documents.setFillPaused(id, paused);
+    const begun = fill.state === 'running' || fill.state === 'paused';
+    const deadline = clock.now() + (begun ? cancelWaitMs : 0);
+    let now = await get(id);
+    while (!hasEnded(now) && (now.state === 'paused') !== paused && clock.now() < deadline) {
+      await clock.sleep(cancelPollMs);
+      now = await get(id);
+    }
+    return now;
+  }
+
   return {
     create,
     get,
     cancel,
+    pause: (id: string): Promise<Fill> => setPaused(id, true),
+    resume: (id: string): Promise<Fill> => setPaused(id, false),
     list: (regionId: string | undefined, limit: number): Promise<readonly Fill[]> =>
       documents.listFills({ ...(regionId === undefined ? {} : { regionId }), limit }),
   };

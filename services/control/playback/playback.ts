@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Asset } from '../../../shared/domain/asset.ts';
+import { playableFromMs } from '../../../shared/domain/embargo.ts';
 import { clearKeyPath, type Encryption } from '../../../shared/domain/encryption.ts';
 import type { ApplianceView } from '../../../shared/domain/fleet.ts';
 import { formatObjectKey } from '../../../shared/domain/keys.ts';
@@ -50,9 +51,11 @@ export function makeStartPlayback(deps: PlaybackDeps) {
   const copiesOf = makeCopiesOf(deps);
 
   return async (input: PlaybackInput): Promise<Playback> => {
-    const version = playableVersion(input.assetId, await catalogue.get(input.assetId));
+    const asset = await catalogue.get(input.assetId);
+    const version = playableVersion(input.assetId, asset);
     const viewer = viewerOf(input);
     const route = await findRoute(input.assetId, viewer);
+    if (asset) await refuseEmbargoed(asset, route.region.regionId);
     const playlists = await playlistsOf(input.assetId, version);
 
     const expiresAtS = Math.floor(
@@ -82,6 +85,19 @@ export function makeStartPlayback(deps: PlaybackDeps) {
       expiresAt: new Date(expiresAtS * 1_000).toISOString(),
     };
   };
+
+  /** What nobody signs cannot be played: appliances need know nothing of premieres. */
+  async function refuseEmbargoed(asset: Asset, regionId: string): Promise<void> {
+    if (!asset.premieresAt && !asset.premiereDate) return;
+    const timeZone = (await fleet.getRegion(regionId))?.timeZone ?? 'UTC';
+    const fromMs = playableFromMs(asset, timeZone);
+    const leftMs = fromMs === null ? 0 : fromMs - clock.now();
+    if (fromMs === null || leftMs <= 0) return;
+    const at = new Date(fromMs).toISOString();
+    throw new Problem('embargoed', `${asset.id} can be played in ${regionId} from ${at} on; ask again then.`, {
+      headers: { 'retry-after': String(Math.ceil(leftMs / 1_000)) },
+    });
+  }
 
   async function findRoute(assetId: string, viewer: Viewer): Promise<Route> {
     const [regions, appliances] = await Promise.all([fleet.listRegions(), fleet.listAppliances()]);

@@ -95,6 +95,31 @@ export function fillRoutes(server: HttpServer, fills: Fills, previews: Previews)
     async ({ params }) => fills.get(params.id),
   );
 
+  const orders = {
+    pause: [
+      'Hold a fill back',
+      'Nothing more is sent until it is resumed; its window and its budgets go on. One that has not begun begins paused.',
+    ],
+    resume: ['Let a paused fill go on', 'With what is still missing, if its window is still open.'],
+    cancel: ['Cancel a fill', 'The same as `DELETE`. What was pushed stays where it is.'],
+  } as const;
+  for (const order of ['pause', 'resume', 'cancel'] as const) {
+    const [summary, description] = orders[order];
+    server.post(
+      `/v1/fills/:id/${order}`,
+      {
+        schema: {
+          tags: ['fills'],
+          summary,
+          description,
+          params: FillParams,
+          response: { 200: FillSchema, ...problems('fill-not-found', 'conflict') },
+        },
+      },
+      async ({ params }) => fills[order](params.id),
+    );
+  }
+
   server.delete(
     '/v1/fills/:id',
     {

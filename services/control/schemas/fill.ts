@@ -58,6 +58,13 @@ export const NewFill = Type.Object(
           'The day to prepare for, on the region’s calendar; by default the day that the coming window prepares.',
       }),
     ),
+    mustHave: Type.Optional(
+      Type.Array(Id('an asset'), {
+        maxItems: 1_000,
+        description:
+          'Assets to bring first, whatever is forecast; besides those that are marked `mustHave` themselves.',
+      }),
+    ),
   },
   { additionalProperties: false },
 );

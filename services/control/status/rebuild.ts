@@ -80,7 +80,7 @@ async function resumeFill({ id, regionId, date, state, start }: Fill, deps: Rebu
     if (job.state === 'failed') await jobs.add('plan-region', payload, { delayMs, replaceEnded: true });
     return true;
   }
-  if (state === 'running' || state === 'paused-window') {
+  if (state === 'running' || state === 'paused-window' || state === 'paused') {
     const job = await jobs.add('fill-region', { fillId: id });
     if (job.state === 'failed') await jobs.add('fill-region', { fillId: id }, { replaceEnded: true });
     return true;

@@ -16,6 +16,8 @@ export interface AssetRoutesDependencies {
   readonly remove: (id: string) => Promise<Asset>;
 }
 
+const hasOffset = /(Z|[+-]\d{2}:?\d{2})$/i;
+
 const tags = ['assets'];
 
 /** List, read, rename and delete assets. */
@@ -76,7 +78,7 @@ export async function assetRoutes(server: HttpServer, dependencies: AssetRoutesD
     {
       schema: {
         tags,
-        summary: 'Change title, tags, series or premiere date',
+        summary: 'Change title, tags, series, premiere or priority',
         params: idParams,
         body: assetChangeSchema,
         response: {
@@ -93,11 +95,20 @@ export async function assetRoutes(server: HttpServer, dependencies: AssetRoutesD
         throw new Problem('invalid-request', 'premiereDate must be a day such as 2026-11-21.', {
           errors: [{ at: 'premiereDate', message: 'must be a day such as 2026-11-21' }],
         });
+      const premieresAt = body.premieresAt && Date.parse(body.premieresAt);
+      if (typeof premieresAt === 'number' && !(premieresAt > 0 && hasOffset.test(body.premieresAt ?? '')))
+        throw new Problem('invalid-request', 'premieresAt must be an instant such as 2026-12-24T20:15:00+01:00.', {
+          errors: [{ at: 'premieresAt', message: 'must be an instant such as 2026-12-24T20:15:00+01:00' }],
+        });
       return view(
         await rename(id, {
           ...(title ? { title } : {}),
           ...(body.series === undefined ? {} : { series: cleanText(body.series ?? '') || null }),
           ...(premiereDate === undefined ? {} : { premiereDate }),
+          ...(body.premieresAt === undefined
+            ? {}
+            : { premieresAt: typeof premieresAt === 'number' ? new Date(premieresAt).toISOString() : null }),
+          ...(body.mustHave === undefined ? {} : { mustHave: body.mustHave }),
           ...(body.tags ? { tags: [...new Set(body.tags.map(cleanText))].filter((tag) => tag !== '') } : {}),
         }),
       );

@@ -127,6 +127,13 @@ const listedAsset = {
   tags: Type.Array(Type.String()),
   series: nullable(text('The series that it belongs to.')),
   premiereDate: nullable(Type.String({ format: 'date', description: 'The day on which it is first shown.' })),
+  premieresAt: nullable(
+    Type.String({
+      format: 'date-time',
+      description: 'The instant before which it is not played; goes before the date.',
+    }),
+  ),
+  mustHave: Type.Boolean({ description: 'Fills bring it first, whatever is forecast.' }),
   state: assetState,
   profile: text('Encoding profile.'),
   packaging: oneOf(packagings),
@@ -176,6 +183,15 @@ export const assetChangeSchema = Type.Object(
     premiereDate: Type.Optional(
       nullable(Type.String({ pattern: '^\\d{4}-\\d{2}-\\d{2}$', description: 'A day; null takes it away.' })),
     ),
+    premieresAt: Type.Optional(
+      nullable(
+        Type.String({
+          maxLength: 40,
+          description: 'ISO 8601 with an offset or Z, e.g. 2026-12-24T20:15:00+01:00; null takes it away.',
+        }),
+      ),
+    ),
+    mustHave: Type.Optional(Type.Boolean({ description: 'Fills bring it first, whatever is forecast.' })),
     tags: Type.Optional(
       Type.Array(Type.String({ minLength: 1, maxLength: maxTagLength }), { maxItems: maxTags, uniqueItems: true }),
     ),

@@ -31,12 +31,16 @@ export interface Candidate {
   readonly files: readonly (PlannedFile & { readonly base: boolean })[];
 }
 
+/** Above every value that a forecast comes to. */
+const mustHaveRank = 1e12;
+
 export function candidatesOf(
-  forecast: AssetForecast,
+  forecast: Pick<AssetForecast, 'assetId' | 'expectedBytes'>,
   version: PlannableVersion,
   regionExpectedBytes: number,
   appliances: readonly PlannableAppliance[],
   heldOn: (applianceId: string, key: string) => number,
+  mustHave = false,
 ): Candidate[] {
   const files = orderedFiles(version);
   const sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
@@ -62,10 +66,13 @@ export function candidatesOf(
       const isHeld = (file: VersionFile): boolean => heldOn(applianceId, file.key) >= Math.max(1, file.sizeBytes);
       const of = { assetId: forecast.assetId, applianceId, value };
       const held = files.filter(isHeld).map((file) => planned(file, 'already-held'));
-      const missing = files.filter((file) => !isHeld(file)).map((file) => planned(file, 'expected-demand'));
+      const missing = files
+        .filter((file) => !isHeld(file))
+        .map((file) => planned(file, mustHave ? 'must-have' : 'expected-demand'));
+      const first = mustHave ? mustHaveRank : 0;
       return [
-        ...(held.length > 0 ? [{ ...of, held: true, rank: value * swapFactor, files: held }] : []),
-        ...(missing.length > 0 ? [{ ...of, held: false, rank: value, files: missing }] : []),
+        ...(held.length > 0 ? [{ ...of, held: true, rank: first + value * swapFactor, files: held }] : []),
+        ...(missing.length > 0 ? [{ ...of, held: false, rank: first + value, files: missing }] : []),
       ];
     });
 }

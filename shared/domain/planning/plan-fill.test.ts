@@ -48,6 +48,23 @@ describe('planFill', () => {
     expect(reasonsOf(p)).toEqual({ 'gone:asset-deleted': '0', 'cold:no-demand-forecast': '14' });
   });
 
+  it('brings what an operator wants first, also without demand, within the same limits', () => {
+    const given = {
+      demand: { a: 1e9 },
+      versions: [ladder('a'), ladder('b')],
+      appliances: [empty(appliance('e1', 1e9))],
+    };
+    const p = plan({ ...given, mustHave: new Set(['b', 'gone']) });
+    const fetch = p.appliances[0]?.fetch ?? [];
+    expect(fetch.slice(0, 14).every(({ assetId, reason }) => assetId === 'b' && reason === 'must-have')).toBe(true);
+    expect(fetch).toHaveLength(28);
+    const tight = plan({ ...given, mustHave: new Set(['b']), budget: { bytesPerNight: (p.fetchBytes * 3) / 5 } });
+    expect(new Set((tight.appliances[0]?.fetch ?? []).slice(0, 14).map(({ assetId }) => assetId))).toEqual(
+      new Set(['b']),
+    );
+    expect(tight.fetchBytes).toBeLessThanOrEqual((p.fetchBytes * 3) / 5);
+  });
+
   it('says so when no appliance can be filled', () => {
     const p = plan({ demand: { a: 500 }, versions: [ladder('a')], appliances: [] });
     expect(reasonsOf(p)).toEqual({ 'a:no-appliance': '14' });

@@ -24,6 +24,8 @@ export interface PlanFillInput {
   readonly forecastKey: string;
   /** The published version of each asset. An asset of the forecast that is not here counts as deleted. */
   readonly versions: readonly PlannableVersion[];
+  /** Assets that come first, also without any expected demand; capacity and budget bind them as all others. */
+  readonly mustHave?: ReadonlySet<string>;
   /** Those that can be filled now. */
   readonly appliances: readonly PlannableAppliance[];
   /** What earlier runs of the same date brought into the region. */
@@ -43,8 +45,10 @@ export function planFill(input: PlanFillInput): FillPlan {
   const rejections = new Rejections();
 
   const candidates = versions.flatMap((version) => {
-    const asset = forecasts.get(version.manifest.assetId);
-    const reason = !asset || asset.expectedBytes <= 0 ? 'no-demand-forecast' : 'no-appliance';
+    const { assetId } = version.manifest;
+    const mustHave = input.mustHave?.has(assetId) ?? false;
+    const asset = forecasts.get(assetId) ?? (mustHave ? { assetId, expectedBytes: 0 } : undefined);
+    const reason = !asset || (asset.expectedBytes <= 0 && !mustHave) ? 'no-demand-forecast' : 'no-appliance';
     if (asset && reason === 'no-appliance' && appliances.length > 0) {
       return candidatesOf(
         asset,
@@ -52,6 +56,7 @@ export function planFill(input: PlanFillInput): FillPlan {
         forecast.expectedBytes,
         appliances,
         (applianceId, key) => heldBytes.get(applianceId)?.get(key) ?? 0,
+        mustHave,
       );
     }
     const files = orderedFiles(version);

@@ -1,0 +1,163 @@
+/** Several fill workers in one region's night, operators who interfere, and appliances that help each other. */
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { windowFor } from '../../shared/domain/time/fill-window.ts';
+import { clockFrom, type FillNight, makeFillNight, nightDate, segments } from '../../shared/testing/fill-night.ts';
+import { openQueue, runFill, spawnWorker, startFillWorker } from './testing/run-fill.ts';
+
+let night: FillNight;
+
+beforeEach(async () => {
+  night = await makeFillNight({ persistent: true });
+});
+afterEach(() => night.dispose());
+
+const arrivals = () => night.edges.flatMap((edge) => edge.arrivals).sort((a, b) => a.atMs - b.atMs);
+const arrivedBytes = (): number => arrivals().reduce((sum, { bytes }) => sum + bytes, 0);
+const storedTwice = (): number =>
+  night.edges.reduce((sum, { puts }) => {
+    const stored = puts.filter(({ status }) => status === 201).map(({ key }) => key);
+    return sum + stored.length - new Set(stored).size;
+  }, 0);
+
+describe('several fill workers', () => {
+  it('share one night: neither rate nor files are doubled, also when the one that leads is killed', async () => {
+    await night.addEdges(2);
+    const rateBps = 16e6;
+    const fill = await night.freeze({ a: segments(80, 500_000) }, { budget: { rateBps, bytesPerNight: 30e6 } });
+    expect(fill.planned.bytes).toBeLessThanOrEqual(30e6);
+    const children = [spawnWorker(night), spawnWorker(night)];
+    const queue = openQueue(night);
+    try {
+      const { id } = await queue.add('fill-region', { fillId: fill.id });
+      await expect.poll(() => arrivals().length, { timeout: 15_000 }).toBeGreaterThan(0);
+      const startMs = arrivals()[0]?.atMs ?? 0;
+      await delay(startMs + 4_000 - performance.now());
+      const exited = once(children[0] as (typeof children)[number], 'exit');
+      children[0]?.kill('SIGKILL');
+      await exited;
+      const ended = await queue.waitFor('fill-region', id, 45_000);
+      expect(ended?.state).toBe('completed');
+      // In no ten seconds more than the rate, and in no night more than its bytes.
+      const all = arrivals();
+      let from = 0;
+      let bytes = 0;
+      for (const { atMs, bytes: more } of all) {
+        bytes += more;
+        while (atMs - (all[from]?.atMs ?? 0) > 10_000) bytes -= all[from++]?.bytes ?? 0;
+        expect((bytes * 8) / 10).toBeLessThan(rateBps * 1.05);
+      }
+      expect(arrivedBytes()).toBeLessThanOrEqual(30e6);
+      const report = await night.report();
+      expect(report.pushed.files + report.failed.files).toBe(report.planned.files);
+      expect(report.failures.every(({ reason }) => reason === 'night-budget-spent')).toBe(true);
+      const held = night.edges.reduce((sum, edge) => sum + edge.held.size, 0);
+      expect(report.pushed.files).toBe(held);
+      expect(storedTwice()).toBe(0);
+    } finally {
+      for (const child of children) child.kill('SIGKILL');
+      await queue.close();
+    }
+  }, 90_000);
+
+  it('go on with the right bytes after kill -9 of Redis', async () => {
+    const fill = await night.freeze({ a: segments(40, 100_000) }, { budget: { rateBps: 8e6 } });
+    const worker = await startFillWorker(night);
+    try {
+      const { id } = await worker.jobs.add('fill-region', { fillId: fill.id });
+      await expect.poll(() => night.edge(0).held.size, { timeout: 15_000, interval: 20 }).toBeGreaterThan(10);
+      await night.kit.redisKit.server.kill();
+      await delay(300);
+      await night.kit.redisKit.server.restart();
+      const ended = await worker.jobs.waitFor('fill-region', id, 40_000);
+      expect(ended).toMatchObject({ state: 'completed', result: { state: 'completed' } });
+    } finally {
+      await worker.close();
+    }
+    const report = await night.report();
+    expect(report.pushed).toEqual(fill.planned);
+    expect(night.edge(0).held.size).toBe(fill.planned.files);
+    expect(report.sentBytes).toBeGreaterThan(fill.planned.bytes * 0.9);
+  }, 60_000);
+});
+
+describe('a fill that is interfered with', () => {
+  it('is paused and resumed while it runs, and shows it', async () => {
+    const fill = await night.freeze({ a: segments(40, 100_000) }, { budget: { rateBps: 8e6 } });
+    const running = runFill(night, fill.id);
+    await expect.poll(() => night.edge(0).held.size, { timeout: 10_000, interval: 20 }).toBeGreaterThan(5);
+    await night.kit.documents.setFillPaused(fill.id, true);
+    await expect.poll(async () => (await night.fill(fill.id)).state, { timeout: 10_000 }).toBe('paused');
+    await expect.poll(async () => (await night.fill(fill.id)).rateBps, { timeout: 10_000 }).toBe(0);
+    const held = night.edge(0).held.size;
+    expect(held).toBeLessThan(fill.planned.files);
+    await delay(500);
+    expect(night.edge(0).held.size).toBe(held);
+    await night.kit.documents.setFillPaused(fill.id, false);
+    expect(await running).toEqual({ state: 'completed' });
+    expect((await night.report()).pushed).toEqual(fill.planned);
+    expect(storedTwice()).toBe(0);
+  }, 40_000);
+
+  it('brings nothing of an asset that is deleted while it runs', async () => {
+    const fill = await night.freeze(
+      { a: segments(20, 100_000), b: segments(20, 100_000) },
+      { budget: { rateBps: 8e6 } },
+    );
+    const running = runFill(night, fill.id);
+    await expect.poll(() => night.edge(0).held.size, { timeout: 10_000, interval: 20 }).toBeGreaterThan(3);
+    await night.kit.catalogue.update('b', (asset) => ({ ...asset, state: 'deleted' }));
+    expect(await running).toEqual({ state: 'completed' });
+    const report = await night.report();
+    expect(report.failures.length).toBeGreaterThan(10);
+    expect(report.failures.every(({ key, reason }) => key.startsWith('b/') && reason === 'asset-deleted')).toBe(true);
+  }, 40_000);
+
+  it('leaves to the next night what the window cut, and sends nothing twice then', async () => {
+    const first = await night.freeze({ a: segments(40, 100_000) }, { start: 'window', budget: { rateBps: 8e6 } });
+    const { endMs } = windowFor(nightDate, { start: '01:00', end: '05:00' }, 'Europe/Berlin');
+    expect(await runFill(night, first.id, { clock: clockFrom(endMs - 2_500) })).toEqual({ state: 'incomplete' });
+    const cut = await night.report();
+    const second = await night.freeze({}, { run: 2 });
+    expect(await runFill(night, second.id)).toEqual({ state: 'completed' });
+    const rest = await night.report();
+    expect(rest.skipped.files).toBe(cut.pushed.files);
+    expect(rest.pushed.files).toBe(cut.failed.files);
+    expect(storedTwice()).toBe(0);
+  }, 40_000);
+});
+
+describe('appliances of one region', () => {
+  it('take from each other what crossed into the region once', async () => {
+    await night.addEdges(3);
+    const fill = await night.freeze({ a: [...segments(6, 100_000), 9 * 1024 * 1024] });
+    expect(await runFill(night, fill.id)).toEqual({ state: 'completed' });
+    const report = await night.report();
+    const copies = report.appliances.filter(({ planned }) => planned.files > 0).length;
+    expect(copies).toBe(3);
+    expect(arrivedBytes()).toBe(fill.planned.bytes / copies);
+    expect(report.sentBytes).toBe(fill.planned.bytes / copies);
+    expect(night.edges.reduce((sum, { taken }) => sum + new Set(taken).size, 0)).toBe((fill.planned.files / 3) * 2);
+    const peers = report.appliances.reduce((sum, { sources }) => sum + (sources?.peer?.bytes ?? 0), 0);
+    expect(peers).toBe((fill.planned.bytes / 3) * 2);
+  });
+
+  it('take over, where viewers go next, what one cannot have', async () => {
+    await night.addEdges(2);
+    const names = Array.from({ length: 12 }, (_, at) => `title-${at}`);
+    const fill = await night.freeze(Object.fromEntries(names.map((name) => [name, segments(2, 20_000)])));
+    const single = (await night.kit.documents.getPlan('r', nightDate))?.appliances.map(({ fetch }) => fetch.length);
+    expect(single?.every((files) => files > 0)).toBe(true);
+    night.edge(0).faults.capacityBytes = 1_000;
+    expect(await runFill(night, fill.id)).toEqual({ state: 'incomplete' });
+    const report = await night.report();
+    const [full, other] = report.appliances;
+    expect(full?.failed.files).toBeGreaterThan(3);
+    expect(other?.tookOver?.files).toBeGreaterThan(3);
+    const taken = report.failures.filter(({ heldBy }) => heldBy === 'e1');
+    expect(taken.length).toBe(other?.tookOver?.files);
+    for (const { key } of taken) expect(night.edge(1).held.has(key)).toBe(true);
+    expect((await night.fill(fill.id)).message).toContain('took');
+  });
+});
