@@ -128,6 +128,8 @@ function wordsFor(
   switch (reason) {
     case 'expected-demand':
       return `${worth}; the least valuable file that the night brings has ${number(fetched)}: it is brought.`;
+    case 'must-have':
+      return `${worth}, but an operator wants it there: it goes before all that is only expected.`;
     case 'already-held':
       return `${worth}, and it lies there already: kept, since what comes in its place would have to be worth ${swapFactor} times as much.`;
     case 'no-demand-forecast':
