@@ -384,4 +384,46 @@ describe('the pages', () => {
     expect(text).toContain('The control service does not answer');
     expect(text).toContain('href="/watch/film"');
   });
+
+  it('show the report of a night, with its rate over time and what to do about failures', async () => {
+    const count = { files: 2, bytes: 2_000_000 };
+    const report = {
+      regionId: 'eu',
+      date: '2026-11-21',
+      state: 'incomplete',
+      startedAt: '2026-11-21T00:00:00.000Z',
+      finishedAt: '2026-11-21T00:00:40.000Z',
+      durationS: 40,
+      planned: count,
+      pushed: count,
+      skipped: count,
+      kept: count,
+      failed: count,
+      meanRateBps: 8e5,
+      peakRateBps: 8e5,
+      forecastCoverage: 0.5,
+      appliances: [
+        { applianceId: 'edge-1', planned: count, pushed: count, skipped: count, kept: count, failed: count },
+      ],
+      failures: [],
+      failureCounts: {},
+      failureTotals: { 'window-ended': count },
+      rateCurve: [{ atS: 0, bytes: 1e6 }],
+      score: null,
+    };
+    const controlUrl = await startService(({ url = '' }, response) => {
+      if (url === '/v1/regions/eu') answerJson(response, { id: 'eu', timeZone: 'Europe/Berlin' });
+      else if (url.endsWith('/fill-reports?limit=14')) answerJson(response, { items: [report] });
+      else if (url.endsWith('/2026-11-21')) answerJson(response, report);
+      else answerJson(response, { code: 'report-not-found', detail: 'No report <b>there</b>.' }, 404);
+    });
+    const { base } = await startConsole({ controlUrl, openPages: true });
+    const text = await (await fetch(`${base}/reports/eu/2026-11-21`, { headers: asBrowser })).text();
+    expect(text).toMatch(/<svg class="curve"[^>]*aria-label="Rate over the fill’s time/);
+    expect(text).toContain('widen the window or raise the rate');
+    expect(text).toContain('edge-1');
+    const missing = await fetch(`${base}/reports/eu/2026-11-22`, { headers: asBrowser });
+    expect(missing.status).toBe(404);
+    expect(await missing.text()).toContain('No report &lt;b&gt;there');
+  });
 });

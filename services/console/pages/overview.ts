@@ -68,7 +68,7 @@ ${report ? reportPart(report) : html`<p class="empty">No fill yet.</p>`}
 }
 
 const reportPart = (report: FillReport): Html => html`<div class="report">
-<p class="line"><span>Last fill, for ${report.date}</span> ${badge(report.state, report.state === 'completed' ? 'good' : 'warn')}</p>
+<p class="line"><span>Last fill, for <a href="/reports/${report.regionId}/${report.date}">${report.date}</a></span> ${badge(report.state, report.state === 'completed' ? 'good' : 'warn')}</p>
 <div class="counts">
 ${count('Planned', report.planned)}${count('Pushed', report.pushed)}${count('Held', heldBefore(report))}${count('Failed', report.failed, report.failed.files > 0)}
 </div>

@@ -1,6 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import type { Asset, TranscodeProgress } from '../../../shared/domain/asset.ts';
+import type { FillReport } from '../../../shared/domain/fill.ts';
+import type { Region } from '../../../shared/domain/fleet.ts';
 import { isId } from '../../../shared/domain/keys.ts';
 import type { HttpServer } from '../../../shared/platform/http-server.ts';
 import { Problem } from '../../../shared/platform/problem.ts';
@@ -11,6 +13,7 @@ import { html } from '../pages/html.ts';
 import { contentSecurityPolicy, page } from '../pages/layout.ts';
 import { overviewHtml } from '../pages/overview.ts';
 import { problemHtml, signInHtml } from '../pages/plain.ts';
+import { reportHtml } from '../pages/report.ts';
 import { notYetHtml, type PlaybackAnswer, watchHtml } from '../pages/watch.ts';
 import { sendHtml } from './send-html.ts';
 
@@ -51,6 +54,31 @@ export async function pageRoutes(server: HttpServer, { guard, api, readOverview 
 
   server.get('/overview', { schema }, async (_request, reply) =>
     sendHtml(reply, overviewHtml(await readOverview()).text),
+  );
+
+  server.get(
+    '/reports/:regionId/:date',
+    { schema: { ...schema, params: Type.Object({ regionId: Type.String(), date: Type.String() }) } },
+    async (request, reply) => {
+      const signedIn = guard(request) === 'session';
+      const { regionId, date } = request.params;
+      try {
+        if (!isId(regionId)) throw new Problem('region-not-found', `There is no region ${regionId}.`);
+        const at = `/v1/regions/${regionId}`;
+        const [region, report, list] = await Promise.all([
+          api.get<Region>('control', at),
+          api.get<FillReport>('control', `${at}/fill-reports/${encodeURIComponent(date)}`),
+          api.get<{ readonly items: readonly FillReport[] }>('control', `${at}/fill-reports?limit=14`),
+        ]);
+        const dates = list.items.map((one) => one.date);
+        const body = reportHtml({ report, timeZone: region.timeZone, dates });
+        return sendHtml(reply, page({ title: `${regionId}, ${date}`, body, signedIn }));
+      } catch (error) {
+        if (!(error instanceof Problem) || !wantsHtml(request)) throw error;
+        const body = page({ title: 'No report', body: problemHtml(error), signedIn });
+        return sendHtml(reply, body, { status: error.statusCode });
+      }
+    },
   );
 
   server.get(
