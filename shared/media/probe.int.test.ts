@@ -164,6 +164,54 @@ describe('what is refused, with a reason', () => {
   });
 });
 
+describe('subtitles', () => {
+  /** Blu-ray bitmaps: display sets that show nothing, one a second. */
+  const pgs = (): Buffer => {
+    const segment = (type: number, body: readonly number[], second: number): Buffer => {
+      const head = Buffer.alloc(13);
+      head.write('PG');
+      head.writeUInt32BE(second * 90_000, 2);
+      head[10] = type;
+      head.writeUInt16BE(body.length, 11);
+      return Buffer.concat([head, Buffer.from(body)]);
+    };
+    const composition = [1, 64, 0, 180, 16, 0, 1, 128, 0, 0, 0];
+    return Buffer.concat([1, 2].flatMap((at) => [segment(0x16, composition, at), segment(0x80, [], at)]));
+  };
+
+  it('are told by form, language and use; pictures are named as such', async () => {
+    await writeFile(at('pictures.sup'), pgs());
+    await writeFile(at('said.srt'), '1\n00:00:01,000 --> 00:00:02,000\nHallo\n');
+    const path = at('subtitled.mkv');
+    await ffmpeg([
+      ...[
+        '-i',
+        clip,
+        '-i',
+        at('pictures.sup'),
+        '-i',
+        at('said.srt'),
+        '-map',
+        '0',
+        '-map',
+        '1',
+        '-map',
+        '2',
+        '-map',
+        '2',
+      ],
+      ...['-c', 'copy', '-c:s:1', 'subrip', '-c:s:2', 'ass', '-metadata:s:s:1', 'language=ger'],
+      ...['-metadata:s:s:2', 'title=English SDH', '-disposition:s:1', 'forced', path],
+    ]);
+    const { textTracks } = await probeSource(path);
+    expect(textTracks).toMatchObject([
+      { track: 0, codec: 'hdmv_pgs_subtitle', form: 'picture' },
+      { track: 1, codec: 'subrip', form: 'text', language: 'de', forced: true, hearingImpaired: false },
+      { track: 2, codec: 'ass', form: 'text', language: null, title: 'English SDH', hearingImpaired: true },
+    ]);
+  });
+});
+
 describe('what is not the file’s fault', () => {
   it('a missing ffprobe is no refusal', async () => {
     await expect(probeSource(clip, { ffprobePath: at('no-such-program') })).rejects.toMatchObject({
