@@ -193,7 +193,9 @@ export function makeClient(transport: Transport) {
 
     assets: (state?: AssetState) => pages<AssetDetail>('/v1/assets', { state }),
     asset: (id: string, signal?: AbortSignal) => json<AssetDetail>(at('assets', id), { signal }),
-    removeAsset: (id: string) => remove(at('assets', id)),
+    removeAsset: (id: string, purge: boolean) =>
+      json<AssetDetail>(at('assets', id, purge ? '?purge=true' : ''), { method: 'DELETE' }),
+    restoreAsset: (id: string) => post<AssetDetail>(at('assets', id, '/restore'), {}),
     /** The stream of `asset` events; its head comes at once, its body as things happen. */
     assetEvents: (id: string, signal?: AbortSignal) =>
       request(at('assets', id, '/events'), { headers: { accept: 'text/event-stream' }, timeoutMs: 0, signal }),

@@ -14,7 +14,7 @@ import { addRebuild } from './commands/rebuild.ts';
 import { addRegions } from './commands/regions.ts';
 import { addReport } from './commands/report.ts';
 import { addRevocations } from './commands/revocations.ts';
-import { addRm } from './commands/rm.ts';
+import { addRestore, addRm } from './commands/rm.ts';
 import { addSimulate } from './commands/simulate.ts';
 import { addSubtitles } from './commands/subtitles.ts';
 import { addUp } from './commands/up.ts';
@@ -22,7 +22,7 @@ import { addUpload } from './commands/upload.ts';
 
 const groups: readonly (readonly [heading: string, readonly ((program: Command) => void)[]])[] = [
   ['Installation:', [addUp, addDoctor, addRebuild]],
-  ['Media:', [addUpload, addAssets, addSubtitles, addRm, addPlay, addLint, addRevocations]],
+  ['Media:', [addUpload, addAssets, addSubtitles, addRm, addRestore, addPlay, addLint, addRevocations]],
   ['Fleet:', [addRegions, addAppliances]],
   ['Nightly loop:', [addDemand, addForecast, addPlan, addFill, addFills, addReport, addSimulate]],
 ];

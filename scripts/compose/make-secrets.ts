@@ -38,6 +38,7 @@ await once('api/api-key', random);
 await once('control/token-keys', async () => JSON.stringify({ keys: [await generateTokenKey()] }));
 const fleetSecret = await once('fleet/fleet-secret', random);
 await once('content/content-secret', random);
+await once('webhook/webhook-secret', random);
 for (const id of applianceIds) await once(`appliance-${id}/credential`, () => applianceCredential(fleetSecret, id));
 
 const redisPassword = await once('redis-client/password', random);

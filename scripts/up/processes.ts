@@ -5,6 +5,7 @@ import { applianceCredential } from '../../shared/tokens/credentials.ts';
 import type { ChildSpec } from './child.ts';
 import type { DataDir, Secrets } from './data-dir.ts';
 import type { ApplianceSpec } from './demo-fleet.ts';
+import { frugal } from './frugal.ts';
 
 export interface Installation {
   readonly data: DataDir;
@@ -43,6 +44,8 @@ export function processGroups(it: Installation, port: number): readonly (readonl
   const apiKey = { NIGHTFILL_API_KEY: it.secrets.apiKey };
   const fleet = { NIGHTFILL_FLEET_SECRET: it.secrets.fleetSecret };
   const content = { NIGHTFILL_CONTENT_SECRET: it.secrets.contentSecret };
+  const webhookUrl = passed('NIGHTFILL_WEBHOOK_URL');
+  const webhooks = { ...webhookUrl, ...passed('NIGHTFILL_WEBHOOK_SECRET'), ...passed('NIGHTFILL_WEBHOOK_SECRET_FILE') };
   const tokenKeys = { NIGHTFILL_TOKEN_KEYS: JSON.stringify(it.secrets.tokenKeys) };
 
   const spec = (
@@ -81,8 +84,8 @@ export function processGroups(it: Installation, port: number): readonly (readonl
       }),
     ],
     [
-      inner('ingest', 'services/ingest/main.ts', { ...redis, ...store, ...apiKey }),
-      inner('transcode', 'workers/transcode/main.ts', { ...redis, ...store, ...content }),
+      inner('ingest', 'services/ingest/main.ts', { ...frugal, ...redis, ...store, ...apiKey, ...webhooks }),
+      inner('transcode', 'workers/transcode/main.ts', { ...redis, ...store, ...content, ...webhookUrl }),
       inner('forecast', 'workers/forecast/main.ts', { ...redis, ...store, ...fleet }),
       inner('fill', 'workers/fill/main.ts', { ...redis, ...store, ...fleet }),
       ...it.appliances.map((appliance) =>
@@ -116,6 +119,12 @@ export function processGroups(it: Installation, port: number): readonly (readonl
       ),
     ],
   ];
+}
+
+/** A setting that `tuning` keeps from most processes, for one that needs it. */
+function passed(name: string): Record<string, string> {
+  const value = process.env[name];
+  return value ? { [name]: value } : {};
 }
 
 /** What wires processes together is decided here, and a secret goes to those alone that need it. */

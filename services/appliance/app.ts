@@ -102,6 +102,7 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
   async function apply(orders: ApplianceOrders): Promise<void> {
     await verifier.setKeys(orders.tokenKeys);
     verifier.setRevoked(new Set(orders.revokedSessions));
+    tombstones.hide(orders.hiddenAssets ?? []);
     if (cache.stats().capacityBytes !== orders.capacityBytes) await cache.setCapacity(orders.capacityBytes);
     sources = orders.upstreams.map((upstream) => ({
       id: upstream.applianceId,

@@ -31,6 +31,7 @@ const shape = Type.Object({
     }),
   ),
   revokedSessions: Type.Optional(Type.Array(Type.String(), { maxItems: 100_000 })),
+  hiddenAssets: Type.Optional(Type.Array(Type.String(), { maxItems: 100_000 })),
   pullCredential: Type.String({ minLength: 16 }),
   upstreams: Type.Array(
     Type.Object({

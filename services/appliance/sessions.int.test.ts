@@ -74,6 +74,17 @@ it('a session that control revokes is refused with the next heartbeat; others go
   expect((await send(edge.port, '/fill/beat', { method: 'POST' })).status).toBe(401);
 });
 
+it('an asset that control hides is answered with 410 with the next heartbeat, held all the while, and plays again after', async () => {
+  const token = await sign({});
+  expect(await statusOf(token)).toBe(200);
+  const orders = control.orders.get('edge-1');
+  if (!orders) throw new Error('no orders');
+  control.orders.set('edge-1', { ...orders, hiddenAssets: ['film'] });
+  await expect.poll(() => statusOf(token), { timeout: 3_500, interval: 100 }).toBe(410);
+  control.orders.set('edge-1', orders);
+  await expect.poll(() => statusOf(token), { timeout: 3_500, interval: 100 }).toBe(200);
+});
+
 it('a token bound to an address opens for that one only, whoever used it before', async () => {
   expect(await statusOf(await sign({ boundTo: '127.0.0.0/8' }))).toBe(200);
   const elsewhere = await sign({ boundTo: '192.0.2.0/24' });

@@ -1,14 +1,19 @@
 import type { ObjectKey } from '../../shared/domain/keys.ts';
 import type { StateFile } from './state-file.ts';
 
-/** Marks of deleted assets and versions: what bears one is answered with 410 and never pulled or filled again. */
+/**
+ * Marks of deleted assets and versions: what bears one is answered with 410 and never pulled or filled again. Assets that
+ * are hidden are answered the same, until they are not: their deletion may be taken back.
+ */
 export interface Tombstones {
   has(key: Pick<ObjectKey, 'assetId' | 'version'>): boolean;
   prefixes(): Iterable<string>;
-  /** Changes with every new mark. */
+  /** Changes with every new mark, and when others are hidden. */
   readonly generation: number;
   /** `<assetId>/` or `<assetId>/<version>/`. Durable when it resolves. */
   add(prefix: string): Promise<void>;
+  /** These assets and no others are hidden from now on. Not kept here: orders say it again at every start. */
+  hide(assetIds: readonly string[]): void;
 }
 
 /** Deletions remembered at most; the oldest are long gone from every playlist and every token. */
@@ -16,12 +21,19 @@ const maxMarks = 100_000;
 
 export async function openTombstones(file: StateFile<readonly string[]>): Promise<Tombstones> {
   const marks = new Set<string>(await file.read());
+  let hidden = new Set<string>();
   let generation = 0;
   return {
     get generation() {
       return generation;
     },
-    has: ({ assetId, version }) => marks.has(`${assetId}/`) || marks.has(`${assetId}/${version}/`),
+    has: ({ assetId, version }) =>
+      hidden.has(assetId) || marks.has(`${assetId}/`) || marks.has(`${assetId}/${version}/`),
+    hide(assetIds) {
+      if (assetIds.length === hidden.size && assetIds.every((id) => hidden.has(id))) return;
+      hidden = new Set(assetIds);
+      generation += 1;
+    },
     prefixes: () => marks.values(),
     async add(prefix) {
       if (marks.has(prefix)) return;

@@ -79,3 +79,18 @@ it('forgets a revocation when no token of the session can be good any more', asy
   await control.call('POST', '/v1/revocations', { session: 'new-one' });
   expect((await ports.fleet.listRevocations()).map(({ id }) => id)).toEqual(['new-one']);
 });
+
+it('tells appliances which assets are deleted and may come back', async () => {
+  nowMs += 2_000;
+  expect((await control.heartbeat('e1')).body.hiddenAssets).toBeUndefined();
+  await ports.catalogue.update('film', (asset) => ({ ...asset, state: 'deleted' }));
+  nowMs += 2_000;
+  expect((await control.heartbeat('e1')).body.hiddenAssets).toEqual(['film']);
+  expect(await control.call('POST', '/v1/playback', { assetId: 'film', region: 'r' })).toMatchObject({
+    status: 410,
+    body: { code: 'gone' },
+  });
+  await ports.catalogue.update('film', (asset) => ({ ...asset, state: 'published' }));
+  nowMs += 2_000;
+  expect((await control.heartbeat('e1')).body.hiddenAssets).toBeUndefined();
+});

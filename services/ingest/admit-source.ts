@@ -100,7 +100,7 @@ async function storeFile(
   sizeBytes: number,
   sha256: string | null,
 ): Promise<string> {
-  const body = createReadStream(path, { highWaterMark: 1024 * 1024 });
+  const body = createReadStream(path, { highWaterMark: 256 * 1024 });
   const stored = await store.put(key, body, { sizeBytes, ...(sha256 ? { sha256 } : {}) }).catch(refuseStore);
   return stored.sha256;
 }

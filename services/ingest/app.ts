@@ -16,7 +16,7 @@ import { makeAdmitSource } from './admit-source.ts';
 import { makeAssetEvents } from './asset-events.ts';
 import { makeAssetId } from './asset-id.ts';
 import { makeViewAsset } from './asset-view.ts';
-import { makeDeleteAsset, makeRenameAsset } from './change-asset.ts';
+import { makeDeleteAsset, makeRenameAsset, makeRestoreAsset } from './change-asset.ts';
 import type { IngestConfig } from './config.ts';
 import { makeAddressGuard, parseNetworks } from './import/address-guard.ts';
 import { makeUrlOpener } from './import/open-url.ts';
@@ -145,7 +145,8 @@ export async function makeIngestApp(dependencies: IngestDependencies): Promise<I
       catalogue,
       view,
       rename: makeRenameAsset({ catalogue, clock }),
-      remove: makeDeleteAsset({ catalogue, jobs, announce, clock }),
+      remove: makeDeleteAsset({ catalogue, jobs, announce, clock, deleteDelayMs: config.deleteDelayMs }),
+      restore: makeRestoreAsset({ catalogue, jobs, announce, clock }),
     });
     await api.register(textTrackRoutes, {
       texts: makeTextTracks({ catalogue, documents, store, jobs, clock, logger }),

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { Asset, TranscodeProgress } from '../../shared/domain/asset.ts';
+import type { Asset, AssetDeletion, TranscodeProgress } from '../../shared/domain/asset.ts';
 import type { Encryption } from '../../shared/domain/encryption.ts';
 import type { Manifest, Packaging, Rendition } from '../../shared/domain/manifest.ts';
 import type { Catalogue } from '../../shared/ports/catalogue.ts';
@@ -19,7 +19,9 @@ export interface AssetView
     | 'packaging'
     | 'encryption'
     | 'textTracks'
+    | 'deletion'
   > {
+  readonly deletion: AssetDeletion | null;
   readonly series: string | null;
   readonly premiereDate: string | null;
   readonly premieresAt: string | null;
@@ -78,6 +80,7 @@ export function makeViewAsset({
       mustHave: asset.mustHave ?? false,
       packaging: asset.packaging ?? 'segments',
       encryption: asset.encryption ?? 'none',
+      deletion: asset.deletion ?? null,
       progress: isBeingMade ? await catalogue.getProgress(asset.id) : null,
       renditions: made.renditions,
       images: made.images,

@@ -116,13 +116,73 @@ describe('assets', { timeout: 60_000 }, () => {
     await catalogue.create(makeTestAsset('deleted'));
     await jobs.add('transcode-asset', { assetId: 'deleted' });
     for (let time = 0; time < 2; time += 1) {
-      const response = await ingest.call('/v1/assets/deleted', { method: 'DELETE' });
+      const response = await ingest.call('/v1/assets/deleted?purge=true', { method: 'DELETE' });
       expect(response.status).toBe(202);
       expect(await assetOf(response)).toMatchObject({ id: 'deleted', state: 'deleted' });
     }
     expect(await jobs.get('transcode-asset', 'transcode-deleted')).toBeNull();
     expect(await jobs.get('delete-asset', 'delete-deleted')).toMatchObject({ state: 'waiting' });
     expect((await ingest.call('/v1/assets/nobody', { method: 'DELETE' })).status).toBe(404);
+    const late = await ingest.call('/v1/assets/deleted/restore', { method: 'POST' });
+    expect([late.status, (await problemOf(late)).code]).toEqual([410, 'gone']);
+  });
+
+  it('come back as they were, also after a restart and a loss of Redis, and are purged on request', async () => {
+    const before = makeTestAsset('restored', { state: 'published', version: 'v1', title: 'Kept', tags: ['a'] });
+    await catalogue.create(before);
+    const remove = (query = '') => ingest.call(`/v1/assets/restored${query}`, { method: 'DELETE' });
+    const restore = (id = 'restored') => ingest.call(`/v1/assets/${id}/restore`, { method: 'POST' });
+    const deleted = await assetOf(await remove());
+    expect(deleted).toMatchObject({ state: 'deleted', deletion: { from: 'published' } });
+    const { deletedAt, purgeAt } = deleted.deletion ?? { deletedAt: '', purgeAt: '' };
+    expect(Date.parse(purgeAt) - Date.parse(deletedAt)).toBe(24 * 3_600_000);
+    // Once more puts nothing off.
+    expect((await assetOf(await remove())).deletion).toEqual(deleted.deletion);
+    const listed = async (query: string) =>
+      ((await (await ingest.call(`/v1/assets?limit=500${query}`)).json()) as { items: AssetView[] }).items.map(
+        ({ id }) => id,
+      );
+    expect(await listed('')).not.toContain('restored');
+
+    await ingest.kill();
+    await redis.client.flushall();
+    await catalogue.rebuild();
+    await ingest.restart();
+    expect(await listed('&state=deleted')).toContain('restored');
+    // Only the sweep could have added it, and its delay is not over.
+    expect(await jobs.get('delete-asset', 'delete-restored')).toBeNull();
+
+    expect((await restore()).status).toBe(200);
+    expect(await catalogue.get('restored')).toEqual({ ...before, updatedAt: expect.any(String) });
+    expect(await listed('')).toContain('restored');
+    const again = await restore();
+    expect([again.status, (await problemOf(again)).code]).toEqual([409, 'conflict']);
+    expect((await restore('nobody')).status).toBe(404);
+
+    await remove();
+    await remove('?purge=true');
+    expect(await jobs.get('delete-asset', 'delete-restored')).toMatchObject({ state: 'waiting' });
+    expect((await restore()).status).toBe(410);
+  });
+
+  it('are transcoded again when they are restored before they were published', async () => {
+    await catalogue.create(makeTestAsset('early'));
+    await ingest.call('/v1/assets/early', { method: 'DELETE' });
+    expect(await jobs.get('transcode-asset', 'transcode-early')).toBeNull();
+    await ingest.call('/v1/assets/early/restore', { method: 'POST' });
+    expect(await jobs.get('transcode-asset', 'transcode-early')).toMatchObject({ state: 'waiting' });
+  });
+
+  it('are purged by the sweep when their delay is over', async () => {
+    await catalogue.create(
+      makeTestAsset('overdue', {
+        state: 'deleted',
+        deletion: { deletedAt: '2026-01-01T00:00:00.000Z', purgeAt: '2026-01-02T00:00:00.000Z', from: 'published' },
+      }),
+    );
+    await ingest.kill();
+    await ingest.restart();
+    await until('the job', async () => (await jobs.get('delete-asset', 'delete-overdue')) !== null);
   });
 });
 
@@ -216,6 +276,7 @@ describe('the service', { timeout: 60_000 }, () => {
       'patch /v1/assets/{id}',
       'patch /v1/uploads/{id}',
       'post /v1/assets',
+      'post /v1/assets/{id}/restore',
       'post /v1/uploads',
       'put /v1/assets/{id}/text-tracks/{language}',
     ]);

@@ -1,4 +1,4 @@
-import type { Asset } from '../../shared/domain/asset.ts';
+import { type Asset, isPurgeDue } from '../../shared/domain/asset.ts';
 import { jobMap } from '../../shared/jobs/map.ts';
 import type { Announce } from '../../shared/platform/announce.ts';
 import { Problem } from '../../shared/platform/problem.ts';
@@ -11,6 +11,8 @@ export interface ChangeDependencies {
   readonly jobs: Pick<JobQueue, 'add' | 'cancel'>;
   readonly announce: Announce;
   readonly clock: Clock;
+  /** How long a deletion can be taken back. */
+  readonly deleteDelayMs: number;
 }
 
 export interface AssetChange {
@@ -28,7 +30,8 @@ export function makeRenameAsset({ catalogue, clock }: Pick<ChangeDependencies, '
   return (id: string, change: AssetChange): Promise<Asset> =>
     catalogue
       .update(id, (asset) => {
-        if (asset.state === 'deleted') throw new Problem('gone', 'The asset was deleted.');
+        if (asset.state === 'deleted')
+          throw new Problem('gone', 'The asset was deleted; restore it first, if it still can be.');
         const changed = { ...asset, ...change };
         return isSame(asset, changed) ? asset : { ...changed, updatedAt: new Date(clock.now()).toISOString() };
       })
@@ -46,21 +49,56 @@ const said = ({ title, tags, series = null, premiereDate = null, premieresAt = n
 ];
 
 /**
- * Deletes an asset: at once for viewers, its objects in the background. Doing it again is harmless, and starts the
- * background work anew where it failed.
+ * Deletes an asset: at once for viewers. Its objects stay for the delay, in which it can be restored, and go in the
+ * background then; with `purge`, and where there is no delay, they go now. Doing it again is harmless: it never puts the
+ * end off, and starts the background work anew where it failed.
  */
-export function makeDeleteAsset({ catalogue, jobs, announce, clock }: ChangeDependencies) {
-  return async (id: string): Promise<Asset> => {
+export function makeDeleteAsset({ catalogue, jobs, announce, clock, deleteDelayMs }: ChangeDependencies) {
+  return async (id: string, { purge }: { readonly purge: boolean }): Promise<Asset> => {
+    const now = clock.now();
+    const deletedAt = new Date(now).toISOString();
+    const purgeAt = new Date(now + (purge ? 0 : deleteDelayMs)).toISOString();
     const asset = await catalogue
-      .update(id, (present) =>
-        present.state === 'deleted'
-          ? present
-          : { ...present, state: 'deleted', updatedAt: new Date(clock.now()).toISOString() },
-      )
+      .update(id, (present) => {
+        if (present.state !== 'deleted')
+          return {
+            ...present,
+            state: 'deleted',
+            deletion: { deletedAt, purgeAt, from: present.state },
+            updatedAt: deletedAt,
+          };
+        const { deletion } = present;
+        return purge && deletion && deletion.purgeAt > purgeAt
+          ? { ...present, deletion: { ...deletion, purgeAt } }
+          : present;
+      })
       .catch(refuseMissing);
     await jobs.cancel('transcode-asset', jobMap['transcode-asset'].id({ assetId: id }));
-    await jobs.add('delete-asset', { assetId: id }, { replaceEnded: true });
+    if (isPurgeDue(asset, clock.now())) await jobs.add('delete-asset', { assetId: id }, { replaceEnded: true });
     await announce(asset);
+    return asset;
+  };
+}
+
+/**
+ * Takes a deletion back: the asset is what it was, with its version, and a transcode that was stopped begins anew.
+ *
+ * @throws Problem `gone` when its time is over, `conflict` for one that is not deleted.
+ */
+export function makeRestoreAsset({ catalogue, jobs, announce, clock }: Omit<ChangeDependencies, 'deleteDelayMs'>) {
+  return async (id: string): Promise<Asset> => {
+    const asset = await catalogue
+      .update(id, (present) => {
+        if (present.state !== 'deleted') throw new Problem('conflict', `The asset is ${present.state}, not deleted.`);
+        const { deletion, ...kept } = present;
+        if (!deletion || isPurgeDue(present, clock.now()))
+          throw new Problem('gone', 'The time in which it could be restored is over. Upload it again.');
+        return { ...kept, state: deletion.from, updatedAt: new Date(clock.now()).toISOString() };
+      })
+      .catch(refuseMissing);
+    if (asset.state === 'uploaded' || asset.state === 'transcoding')
+      await jobs.add('transcode-asset', { assetId: id }, { replaceEnded: true });
+    await announce(asset, 'restored');
     return asset;
   };
 }

@@ -9,6 +9,7 @@ export const ingestSettings = [
   'maxDurationMs',
   'maxOpenUploads',
   'uploadQuotaBytes',
+  'deleteDelayMs',
   'importNetworks',
   'importTimeoutMs',
   'webhookUrl',
@@ -25,6 +26,7 @@ export interface IngestConfig {
   readonly maxDurationMs: number;
   readonly maxOpenUploads: number;
   readonly uploadQuotaBytes: number;
+  readonly deleteDelayMs: number;
   /** CIDR. */
   readonly importNetworks: readonly string[];
   readonly importTimeoutMs: number;
@@ -49,6 +51,7 @@ export function ingestConfig(
     maxDurationMs: settings.maxDurationMs,
     maxOpenUploads: settings.maxOpenUploads,
     uploadQuotaBytes: settings.uploadQuotaBytes,
+    deleteDelayMs: settings.deleteDelayMs,
     importNetworks: settings.importNetworks,
     importTimeoutMs: settings.importTimeoutMs,
     webhookUrl: settings.webhookUrl,

@@ -1,4 +1,4 @@
-import type { Asset, AssetState } from '../../shared/domain/asset.ts';
+import { type Asset, type AssetState, isPurgeDue } from '../../shared/domain/asset.ts';
 import { storeKeys } from '../../shared/domain/keys.ts';
 import { jobMap } from '../../shared/jobs/map.ts';
 import type { Announce } from '../../shared/platform/announce.ts';
@@ -32,8 +32,8 @@ export type Sweep = (options: SweepOptions) => Promise<void>;
 
 /**
  * Mends what a crash or an outage left half done. Every step is idempotent and one that fails does not stop the others:
- * uploads (see `TusUploads`), imports (see `UrlImports`), assets whose job was never enqueued, stored uploads that no asset
- * owns, and what workers made of a transcode that is not under way.
+ * uploads (see `TusUploads`), imports (see `UrlImports`), assets whose job was never enqueued, deletions whose delay is
+ * over, stored uploads that no asset owns, and what workers made of a transcode that is not under way.
  */
 export function makeSweep(dependencies: SweepDependencies): Sweep {
   const { uploads, imports, announce, catalogue, jobs, store, uploadExpiryMs, clock, logger } = dependencies;
@@ -89,7 +89,8 @@ export function makeSweep(dependencies: SweepDependencies): Sweep {
     // Once after a start: a change of text is written first and enqueued then. A job without anything to do is soon done.
     if (options.replaceEnded)
       for await (const asset of assetsIn('published')) if (asset.textTracks) await enqueueRetext(jobs, asset, logger);
-    for await (const { id } of assetsIn('deleted')) await ensureJob('delete-asset', id, options);
+    for await (const asset of assetsIn('deleted'))
+      if (isPurgeDue(asset, clock.now())) await ensureJob('delete-asset', asset.id, options);
   }
 
   /** Asks the store, not the catalogue: right after a loss of Redis the catalogue knows nothing. */

@@ -72,6 +72,10 @@ describe('webhooks', { timeout: 60_000 }, () => {
     await until('the deletion to be received', () => deletions().some(({ status }) => status === 204));
     expect(deletions().map(({ status }) => status)).toEqual([302, 204]);
     expect(new Set(deletions().map((one) => eventOf(one).id)).size).toBe(1);
+    await ingest.call(`/v1/assets/${id}/restore`, { method: 'POST' });
+    await until('the way back to be told', () =>
+      received.some((one) => eventOf(one).type === 'asset.restored' && eventOf(one).asset.state === 'uploaded'),
+    );
   });
 
   it('need a secret', async () => {

@@ -1,10 +1,13 @@
 import type { Asset, AssetFailure, AssetState } from './asset.ts';
 
+/** A new state, or that a deletion was taken back. */
+export type AssetEventKind = AssetState | 'restored';
+
 /** What the outside is told when an asset comes into another state. */
 export interface AssetEvent {
   /** The same for the same change, however often it is told. */
   readonly id: string;
-  readonly type: `asset.${AssetState}`;
+  readonly type: `asset.${AssetEventKind}`;
   /** When the asset changed; events may arrive in another order. */
   readonly at: string;
   readonly asset: {
@@ -20,11 +23,12 @@ export interface AssetEvent {
   };
 }
 
-export function assetEventOf(asset: Asset): AssetEvent {
+/** `kind` is what happened, by default that it came into its state. */
+export function assetEventOf(asset: Asset, kind: AssetEventKind = asset.state): AssetEvent {
   const { id, title, tags, series = null, premiereDate = null, state, version, durationS, failure, updatedAt } = asset;
   return {
-    id: `${id}-${state}-${Date.parse(updatedAt)}`,
-    type: `asset.${state}`,
+    id: `${id}-${kind}-${Date.parse(updatedAt)}`,
+    type: `asset.${kind}`,
     at: updatedAt,
     asset: { id, title, tags, series, premiereDate, state, version, durationS, failure },
   };

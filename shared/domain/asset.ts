@@ -11,7 +11,8 @@ import type { Encryption } from './encryption.ts';
 import type { Packaging } from './manifest.ts';
 import type { TextTrack } from './text-track.ts';
 
-/** The life of an asset, in order. `failed` and `deleted` are final for a version, not for the asset's id. */
+/** The life of an asset, in order. `failed` and `deleted` are final for a version, not for the asset's id: what is
+ * deleted can be restored for a while. */
 export const assetStates = ['uploaded', 'transcoding', 'published', 'failed', 'deleted'] as const;
 export type AssetState = (typeof assetStates)[number];
 
@@ -21,7 +22,8 @@ export const assetTransitions: Readonly<Record<AssetState, readonly AssetState[]
   transcoding: ['transcoding', 'published', 'failed', 'deleted'],
   published: ['transcoding', 'published', 'deleted'],
   failed: ['transcoding', 'deleted'],
-  deleted: [],
+  // Restored, while its time to think is not over.
+  deleted: ['uploaded', 'transcoding', 'published', 'failed'],
 };
 
 /** What ffprobe said of the uploaded source. */
@@ -99,6 +101,16 @@ export interface AssetFailure {
   readonly reason: string;
 }
 
+/** A deletion that can be taken back until its objects go. */
+export interface AssetDeletion {
+  /** ISO 8601, UTC. */
+  readonly deletedAt: string;
+  /** From when on the objects are removed, and nothing brings the asset back. */
+  readonly purgeAt: string;
+  /** What it was, and is again when it is restored. */
+  readonly from: Exclude<AssetState, 'deleted'>;
+}
+
 /** The catalogue's document of one asset (`catalog/<assetId>.json`). */
 export interface Asset {
   readonly schema: 1;
@@ -132,6 +144,8 @@ export interface Asset {
   readonly textTracks?: readonly TextTrack[];
   /** Why the last change of text could not be published; the version before it stands. */
   readonly textFailure?: AssetFailure | null;
+  /** While it is deleted; absent in documents from before there was a delay. */
+  readonly deletion?: AssetDeletion | null;
   /** ISO 8601, UTC. */
   readonly createdAt: string;
   readonly updatedAt: string;
@@ -163,3 +177,7 @@ export interface PartProgress {
 
 /** True when an asset may go from one state to the other. */
 export const canTransition = (from: AssetState, to: AssetState): boolean => assetTransitions[from].includes(to);
+
+/** True when an asset is deleted and its objects may go. */
+export const isPurgeDue = ({ state, deletion }: Pick<Asset, 'state' | 'deletion'>, nowMs: number): boolean =>
+  state === 'deleted' && (!deletion || Date.parse(deletion.purgeAt) <= nowMs);

@@ -156,6 +156,8 @@ export interface ApplianceOrders {
   readonly tokenKeys: readonly TokenKey[];
   /** Sessions (`jti` of playback tokens) that are refused although their tokens have not expired yet; absent: none. */
   readonly revokedSessions?: readonly string[];
+  /** Assets that are deleted and may come back: held, and answered with 410; absent: none. */
+  readonly hiddenAssets?: readonly string[];
   /** What other appliances must present to pull from this one. */
   readonly pullCredential: string;
   /** In the order to ask: the region's healthy peers, then shields. The object store follows where the appliance has one. */

@@ -88,6 +88,10 @@ export const settings = {
     doc: 'Bytes of all uploads together whose assets were not deleted; 0: no limit.',
     fallback: '0',
   }),
+  deleteDelayMs: durationMs('NIGHTFILL_DELETE_DELAY', {
+    doc: 'How long a deleted asset can be restored before its objects go; `0s`: not at all.',
+    fallback: '24h',
+  }),
   importNetworks: list('NIGHTFILL_IMPORT_NETWORKS', {
     doc: 'Networks (comma separated) that imports from a URL may reach besides the public Internet, e.g. `10.1.0.0/16`; empty: none.',
     fallback: '',

@@ -18,6 +18,7 @@ import { showTexts } from './subtitles.ts';
 
 interface AssetsFlags {
   readonly state?: AssetState;
+  readonly deleted?: boolean;
   readonly limit: number;
 }
 
@@ -27,6 +28,7 @@ export function addAssets(program: Command): void {
     .description('list assets, newest first, or show one')
     .argument('[id]', 'id of an asset')
     .addOption(new Option('--state <state>', 'only assets of this state').choices(assetStates))
+    .option('--deleted', 'the deleted ones that can still be restored, as --state deleted')
     .addOption(new Option('--limit <n>', 'list at most so many').argParser(countOption).default(100))
     .action(async (id: string | undefined, flags: AssetsFlags, self: Command) => {
       const cli = openCli(self);
@@ -37,7 +39,7 @@ export function addAssets(program: Command): void {
         else showAsset(cli, asset);
         return;
       }
-      const { items, more } = await take(client.assets(flags.state), flags.limit);
+      const { items, more } = await take(client.assets(flags.deleted ? 'deleted' : flags.state), flags.limit);
       if (cli.json) return cli.document(items);
       if (items.length === 0) return cli.say('no assets; upload one with nightfill upload FILE');
       cli.table(
@@ -60,7 +62,7 @@ export function addAssets(program: Command): void {
       );
       if (more) cli.note(`more than ${flags.limit}; see them with --limit`);
     });
-  withExamples(command, 'assets --state published', 'assets big-buck-bunny-7f3a');
+  withExamples(command, 'assets --state published', 'assets --deleted', 'assets big-buck-bunny-7f3a');
 }
 
 const lengthText = (asset: AssetDetail): string =>
@@ -80,6 +82,7 @@ function showAsset(cli: Pick<ReturnType<typeof openCli>, 'facts' | 'table' | 'sa
     ['title', printable(asset.title)],
     ['tags', asset.tags.length > 0 ? printable(asset.tags.join(', ')) : null],
     ['state', asset.state],
+    ['restorable', asset.deletion ? `until ${formatTime(asset.deletion.purgeAt)}` : null],
     ['failure', asset.failure ? `${asset.failure.code}: ${printable(asset.failure.reason)}` : null],
     [
       'progress',

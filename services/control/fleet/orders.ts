@@ -17,6 +17,8 @@ export interface OrdersInput {
   readonly tokenKeys: readonly TokenKey[];
   /** Sessions that are revoked now. */
   readonly revoked: readonly string[];
+  /** Assets that are deleted now. */
+  readonly hidden: readonly string[];
   readonly pullCredentialOf: (applianceId: string) => string;
 }
 
@@ -30,6 +32,7 @@ export function makeOrders(input: OrdersInput): ApplianceOrders {
     capacityBytes: appliance.capacityBytes,
     tokenKeys: input.tokenKeys,
     ...(input.revoked.length > 0 ? { revokedSessions: input.revoked } : {}),
+    ...(input.hidden.length > 0 ? { hiddenAssets: input.hidden } : {}),
     pullCredential: pullCredentialOf(appliance.id),
     upstreams: upstreamsOf(input),
   };

@@ -1,3 +1,4 @@
+import { isPurgeDue } from '../../../shared/domain/asset.ts';
 import type { Fill } from '../../../shared/domain/fill.ts';
 import type { Catalogue } from '../../../shared/ports/catalogue.ts';
 import type { Clock } from '../../../shared/ports/clock.ts';
@@ -43,7 +44,10 @@ export async function resumeWork(deps: RebuildDeps): Promise<number> {
   const { catalogue, documents, jobs } = deps;
   let resumed = 0;
   for (const state of ['uploaded', 'transcoding', 'deleted'] as const) {
-    for await (const assetId of assetIds(catalogue, state)) {
+    for await (const asset of assetsIn(catalogue, state)) {
+      const assetId = asset.id;
+      // A deletion that can still be taken back needs no job yet; ingest adds it when its time is over.
+      if (state === 'deleted' && !isPurgeDue(asset, deps.clock.now())) continue;
       await jobs.add(state === 'deleted' ? 'delete-asset' : 'transcode-asset', { assetId });
       resumed += 1;
     }
@@ -54,7 +58,7 @@ export async function resumeWork(deps: RebuildDeps): Promise<number> {
   return resumed;
 }
 
-async function* assetIds(catalogue: Catalogue, state: 'uploaded' | 'transcoding' | 'deleted') {
+async function* assetsIn(catalogue: Catalogue, state: 'uploaded' | 'transcoding' | 'deleted') {
   let after: string | null = null;
   do {
     const page: Awaited<ReturnType<Catalogue['list']>> = await catalogue.list({
@@ -62,7 +66,7 @@ async function* assetIds(catalogue: Catalogue, state: 'uploaded' | 'transcoding'
       limit: 500,
       ...(after === null ? {} : { after }),
     });
-    for (const { id } of page.items) yield id;
+    yield* page.items;
     after = page.next;
   } while (after !== null);
 }

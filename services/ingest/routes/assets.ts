@@ -13,7 +13,8 @@ export interface AssetRoutesDependencies {
   readonly catalogue: Pick<Catalogue, 'get' | 'list'>;
   readonly view: ViewAsset;
   readonly rename: (id: string, change: AssetChange) => Promise<Asset>;
-  readonly remove: (id: string) => Promise<Asset>;
+  readonly remove: (id: string, how: { readonly purge: boolean }) => Promise<Asset>;
+  readonly restore: (id: string) => Promise<Asset>;
 }
 
 const hasOffset = /(Z|[+-]\d{2}:?\d{2})$/i;
@@ -22,7 +23,7 @@ const tags = ['assets'];
 
 /** List, read, rename and delete assets. */
 export async function assetRoutes(server: HttpServer, dependencies: AssetRoutesDependencies): Promise<void> {
-  const { catalogue, view, rename, remove } = dependencies;
+  const { catalogue, view, rename, remove, restore } = dependencies;
 
   server.get(
     '/v1/assets',
@@ -121,8 +122,12 @@ export async function assetRoutes(server: HttpServer, dependencies: AssetRoutesD
       schema: {
         tags,
         summary: 'Delete an asset',
-        description: 'Viewers lose it at once; its objects go in the background. A running transcode is stopped.',
+        description:
+          'Viewers lose it at once; a running transcode is stopped. It can be restored until `deletion.purgeAt`, after NIGHTFILL_DELETE_DELAY; then its objects go in the background. With `purge=true` they go now.',
         params: idParams,
+        querystring: Type.Object({
+          purge: Type.Optional(Type.Boolean({ default: false, description: 'Without a way back.' })),
+        }),
         response: {
           202: {
             description: 'The asset in state `deleted`; its address answers 404 once everything is gone.',
@@ -132,11 +137,31 @@ export async function assetRoutes(server: HttpServer, dependencies: AssetRoutesD
         },
       },
     },
-    async ({ params: { id } }, reply) => {
+    async ({ params: { id }, query: { purge = false } }, reply) => {
       if (!isId(id)) throw assetNotFound(id);
-      const asset = await remove(id);
+      const asset = await remove(id, { purge });
       reply.code(202).header('location', `/v1/assets/${id}`);
       return view(asset);
+    },
+  );
+
+  server.post(
+    '/v1/assets/:id/restore',
+    {
+      schema: {
+        tags,
+        summary: 'Take a deletion back',
+        description: 'The asset is exactly what it was, and plays again where it did.',
+        params: idParams,
+        response: {
+          200: { description: 'The asset as it is again.', content: { 'application/json': { schema: assetSchema } } },
+          ...problems('unauthorized', 'asset-not-found', 'conflict', 'gone', 'overloaded'),
+        },
+      },
+    },
+    async ({ params: { id } }) => {
+      if (!isId(id)) throw assetNotFound(id);
+      return view(await restore(id));
     },
   );
 }

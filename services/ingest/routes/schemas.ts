@@ -150,6 +150,16 @@ const listedAsset = {
       { description: 'Why the last change of text was not published.' },
     ),
   ),
+  deletion: nullable(
+    Type.Object(
+      {
+        deletedAt: time('When it was deleted.'),
+        purgeAt: time('Until then it can be restored.'),
+        from: oneOf(['uploaded', 'transcoding', 'published', 'failed']),
+      },
+      { description: 'While it is deleted.' },
+    ),
+  ),
   createdAt: time('When the upload was accepted.'),
   updatedAt: time('When the document last changed.'),
   publishedAt: nullable(time('When the present version was published.')),
