@@ -25,7 +25,8 @@ interface VolumeMount {
 interface Service {
   readonly image: string;
   readonly command: readonly string[];
-  readonly environment?: Readonly<Record<string, string>>;
+  /** Null: what the shell says, if it says anything. */
+  readonly environment?: Readonly<Record<string, string | null>>;
   readonly volumes?: readonly (string | VolumeMount)[];
   readonly healthcheck?: { readonly disable?: boolean; readonly test?: unknown };
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
@@ -130,10 +131,9 @@ describe.skipIf('unavailable' in s3)('the services of docker-compose.yml, starte
         NIGHTFILL_SCRATCH_DIR: join(dir, `${name}-scratch`),
         NIGHTFILL_APPLIANCE_DIR: join(dir, `${name}-appliance`),
         ...Object.fromEntries(
-          Object.entries(service.environment ?? {}).map(([variable, value]) => [
-            variable,
-            here(service, String(value)),
-          ]),
+          Object.entries(service.environment ?? {})
+            .flatMap(([variable, value]) => (value === null ? [] : [[variable, value] as const]))
+            .map(([variable, value]) => [variable, here(service, String(value))]),
         ),
       },
       stdio: ['ignore', 'pipe', 'pipe'],
