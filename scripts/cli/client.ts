@@ -59,6 +59,7 @@ export interface NewRegion {
   readonly coverage?: Partial<Region['coverage']>;
   readonly tariff?: Region['tariff'];
   readonly fillEnabled?: boolean;
+  readonly topUp?: Region['topUp'];
 }
 
 export interface RegionPatch extends Partial<Omit<NewRegion, 'id' | 'budget' | 'window'>> {

@@ -16,6 +16,7 @@ import { maxOpenRequests } from './config.ts';
 import { makeContentKeys } from './content-keys.ts';
 import { makeControlClient } from './control-client.ts';
 import { makeDeleteObjects } from './delete-objects.ts';
+import { makeDemandElsewhere } from './demand-elsewhere.ts';
 import { makeFillObject } from './fill-object.ts';
 import { makeApplyPlan } from './fill-plan.ts';
 import { makeFront } from './front.ts';
@@ -36,6 +37,7 @@ import { makeTelemetry } from './telemetry.ts';
 import { openTelemetrySpool } from './telemetry-spool.ts';
 import { type CertificateFiles, openTlsServer, type TlsServer } from './tls-server.ts';
 import { openTombstones, parseMarks } from './tombstones.ts';
+import { openTopUps, parseTopUpDay, type TopUps } from './top-up.ts';
 import { makeTraffic } from './traffic.ts';
 import type { PullSource } from './upstream.ts';
 import { makeVersions } from './versions.ts';
@@ -58,6 +60,8 @@ export interface ApplianceDeps {
   readonly upstreamTimeoutMs: number;
   readonly trustProxy: readonly string[];
   readonly limits: Limits;
+  /** The process has hardly any time to spare. */
+  readonly isStrained: () => boolean;
 }
 
 export interface ApplianceApp {
@@ -118,6 +122,8 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
     return [...rankAppliances(assetId, peers), ...shields].map(({ source }) => source).concat(storeSources);
   }
 
+  let topUps: TopUps | null = null;
+
   function status(): ApplianceStatus {
     const stats = cache.stats();
     return {
@@ -131,6 +137,7 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
       memoryTierBytes: stats.memoryBytes,
       servedBps: traffic.takeServedBps(clock.now()),
       openConnections: traffic.openRequests,
+      ...(topUps?.isAllowed ? { topUpBytes: topUps.todayBytes } : {}),
       unfitReason: stopping.signal.aborted ? 'shutting-down' : null,
     };
   }
@@ -148,6 +155,22 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
   const orders = await openOrders({ applianceId, control, clock, logger, file: ordersFile, status, apply });
 
   const guard = makeGuard(deps.limits, metrics);
+  const fetching = await openTopUps({
+    applianceId,
+    orders: orders.current,
+    cache,
+    versions,
+    puller,
+    tombstones,
+    telemetry,
+    file: makeStateFile(join(stateDir, 'top-up.json'), parseTopUpDay),
+    isBusy: () => deps.isStrained() || guard.isBusy || traffic.openRequests > maxOpenRequests / 2,
+    clock,
+    logger,
+    metrics,
+  });
+  topUps = fetching;
+  const elsewhere = makeDemandElsewhere({ control, topUps: fetching, cache, versions, tombstones, clock, logger });
   const media = makeMedia({
     guard,
     applianceId,
@@ -209,7 +232,12 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
       return tls;
     },
     start() {
-      running = Promise.all([orders.run(stopping.signal), telemetry.run(stopping.signal)]);
+      running = Promise.all([
+        orders.run(stopping.signal),
+        telemetry.run(stopping.signal),
+        fetching.run(stopping.signal),
+        elsewhere.run(stopping.signal),
+      ]);
     },
     async stop(graceMs) {
       stopping.abort();

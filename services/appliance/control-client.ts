@@ -10,6 +10,8 @@ export interface ControlClient {
   heartbeat(status: ApplianceStatus): Promise<unknown>;
   /** @throws ControlRefusal when control answers with an error. */
   telemetry(batch: TelemetryBatch): Promise<void>;
+  /** What other regions asked for since. @throws ControlRefusal when control answers with an error. */
+  demandElsewhere(afterMs: number): Promise<unknown>;
   /** The keys of an encrypted version. @throws ControlRefusal when control answers with an error. */
   contentKeys(id: Pick<ObjectKey, 'assetId' | 'version'>): Promise<unknown>;
 }
@@ -62,6 +64,7 @@ export function makeControlClient(options: ControlClientOptions): ControlClient 
     telemetry: async (batch) => {
       await post('telemetry', batch);
     },
+    demandElsewhere: async (afterMs) => JSON.parse(await post('demand-elsewhere', { applianceId, afterMs })) as unknown,
     contentKeys: async ({ assetId, version }) =>
       JSON.parse(await post('content-keys', { applianceId, assetId, version })) as unknown,
   };

@@ -38,6 +38,8 @@ export interface Guard {
   /** Bytes that an answer holds until its client has read them; the same memory held twice counts once. */
   hold(bytes: Buffer): void;
   drop(bytes: Buffer): void;
+  /** Answers hold half of the memory they may. */
+  readonly isBusy: boolean;
 }
 
 /** What may come together beyond the even rate. */
@@ -82,6 +84,9 @@ export function makeGuard(limits: Limits, metrics: Metrics): Guard {
   }
 
   return {
+    get isBusy() {
+      return heldBytes > limits.answerBytes / 2;
+    },
     caller(ip) {
       refuseWhenFull();
       if (limits.requestsPerSecondPerIp === 0 || byIp.take(ip, performance.now()) || isExempt(ip)) return;

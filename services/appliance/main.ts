@@ -54,6 +54,7 @@ await runProcess({
       dispatcher,
       upstreamTimeoutMs: settings.upstreamTimeoutMs,
       trustProxy: settings.trustProxy,
+      isStrained: watchStrain(repeat),
       limits: {
         connections: maxConnections,
         connectionsPerIp: settings.connectionsPerIp,
@@ -74,6 +75,18 @@ await runProcess({
     onClose('appliance', () => app.stop(shutdownGraceMs));
   },
 });
+
+/** Whether the event loop was nearly always at work within the last second. */
+function watchStrain(repeat: (name: string, everyMs: number, task: () => Promise<unknown>) => void): () => boolean {
+  let before = performance.eventLoopUtilization();
+  let utilization = 0;
+  repeat('watch the event loop', 1_000, async () => {
+    const now = performance.eventLoopUtilization();
+    utilization = performance.eventLoopUtilization(now, before).utilization;
+    before = now;
+  });
+  return () => utilization > 0.8;
+}
 
 async function softwareVersion(): Promise<string> {
   const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');

@@ -32,6 +32,8 @@ const shape = Type.Object({
   ),
   revokedSessions: Type.Optional(Type.Array(Type.String(), { maxItems: 100_000 })),
   hiddenAssets: Type.Optional(Type.Array(Type.String(), { maxItems: 100_000 })),
+  topUp: Type.Optional(Type.Object({ bytesPerDay: Type.Number({ minimum: 0 }), rateBps: Type.Number({ minimum: 0 }) })),
+  weight: Type.Optional(Type.Number({ minimum: 0 })),
   pullCredential: Type.String({ minLength: 16 }),
   upstreams: Type.Array(
     Type.Object({

@@ -12,7 +12,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import type { ByteCause, Outcome, TelemetryBatch, TelemetryRow } from '../../shared/domain/demand.ts';
+import type { ByteCause, Outcome, TelemetryBatch, TelemetryRow, TopUpRow } from '../../shared/domain/demand.ts';
 import type { Logger } from '../../shared/platform/logger.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
 import { type ControlClient, ControlRefusal } from './control-client.ts';
@@ -30,6 +30,8 @@ export interface TelemetryCount {
 
 export interface Telemetry {
   count(count: TelemetryCount): void;
+  /** A slice was fetched before anybody asked. */
+  toppedUp(bytes: number): void;
   /** True the first time that this session plays this asset here. */
   isNewSession(sessionId: string, assetId: string): boolean;
   /** Writes the counters to the spool and sends what lies there. Never throws. */
@@ -57,6 +59,7 @@ export function makeTelemetry(deps: TelemetryDeps): Telemetry {
   const { applianceId, clock, control, spool, logger, intervalMs = 5_000 } = deps;
   const rows = new Map<string, Sum>();
   const sessions = new LRUCache<string, true>({ max: maxSessions });
+  const topUps = new Map<string, TopUpRow>();
   let flushing: Promise<void> | null = null;
 
   /** The row that the last count went to: requests for one asset come in rows. */
@@ -95,6 +98,9 @@ export function makeTelemetry(deps: TelemetryDeps): Telemetry {
     const taken = [...rows.values()];
     rows.clear();
     last = null;
+    const brought = [...topUps.values()];
+    topUps.clear();
+    if (brought.length > 0) await spool.add({ batchId: randomUUID(), applianceId, rows: [], topUps: brought });
     for (let at = 0; at < taken.length; at += maxRowsInBatch) {
       await spool.add({ batchId: randomUUID(), applianceId, rows: taken.slice(at, at + maxRowsInBatch) });
     }
@@ -135,6 +141,13 @@ export function makeTelemetry(deps: TelemetryDeps): Telemetry {
       row.views += views;
       row.bytes += bytes;
       if (origin && origin.firstUseBytes > 0) row.firstUseBytes = (row.firstUseBytes ?? 0) + origin.firstUseBytes;
+    },
+    toppedUp(bytes) {
+      const at = new Date(clock.now()).toISOString();
+      const hour = at.slice(0, 13);
+      const { slices, bytes: before } = topUps.get(hour) ?? { slices: 0, bytes: 0 };
+      const counted = { slices: slices + 1, bytes: before + bytes };
+      topUps.set(hour, { day: at.slice(0, 10), hour: Number(at.slice(11, 13)), ...counted });
     },
     isNewSession(sessionId, assetId) {
       const name = `${sessionId} ${assetId}`;

@@ -5,8 +5,10 @@ import { requireBearer } from '../../shared/platform/bearer.ts';
 import { type HttpServer, makeHttpServer } from '../../shared/platform/http-server.ts';
 import { registerOpenApi } from '../../shared/platform/openapi.ts';
 import { verificationKey } from '../../shared/tokens/keys.ts';
+import { makeDemandElsewhere } from './demand/demand-elsewhere.ts';
 import { makeExportDemand } from './demand/export.ts';
 import { makeImportDemand } from './demand/import.ts';
+import { makeRecentDemand } from './demand/recent-demand.ts';
 import type { ControlDeps } from './deps.ts';
 import { makeFills } from './fills/fills.ts';
 import { makePreviews } from './fills/previews.ts';
@@ -86,6 +88,7 @@ export async function makeControlApp(deps: ControlDeps): Promise<HttpServer> {
       demandRoutes(scope, { importDemand: makeImportDemand(deps), exportDemand: makeExportDemand(deps) }),
     );
   });
+  const recent = makeRecentDemand(deps.clock);
   await server.register(async (internal: HttpServer) => {
     internal.setErrorHandler<FastifyError>(async (error) => {
       throw await asOutage(error);
@@ -97,7 +100,8 @@ export async function makeControlApp(deps: ControlDeps): Promise<HttpServer> {
         fleetSecret: settings.fleetSecret,
         tokenKeys: settings.signingKeys.map(verificationKey),
       }),
-      takeTelemetry: makeTakeTelemetry({ fleet, demandLog }),
+      takeTelemetry: makeTakeTelemetry({ fleet, demandLog, recent }),
+      demandElsewhere: makeDemandElsewhere({ ...deps, recent }),
       getContentKeys: makeGetContentKeys({ ...deps, contentSecrets: settings.contentSecrets }),
     });
   });

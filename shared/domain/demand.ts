@@ -144,9 +144,29 @@ export interface TelemetryRow {
   readonly firstUseBytes?: number;
 }
 
+/** What an appliance fetched in one UTC hour before anybody asked, outside of any plan. */
+export interface TopUpRow {
+  readonly day: string;
+  readonly hour: number;
+  readonly slices: number;
+  readonly bytes: number;
+}
+
+/** `AnswerTotal.outcome` under which top-ups are counted: slices as requests. They are answers to nobody. */
+export const topUpOutcome = 'top-up';
+
+/** Demand of one asset, of whatever version, in other regions within the last minutes. */
+export interface DemandElsewhere {
+  readonly assetId: string;
+  /** The version that is published now. */
+  readonly version: string;
+  readonly bytes: number;
+}
+
 /** One batch of an appliance; the id makes a retry harmless. */
 export interface TelemetryBatch {
   readonly batchId: string;
   readonly applianceId: string;
   readonly rows: readonly TelemetryRow[];
+  readonly topUps?: readonly TopUpRow[];
 }

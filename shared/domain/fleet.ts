@@ -24,6 +24,14 @@ export interface Tariff {
   readonly nightPerGb?: number;
 }
 
+/** What may be brought into a region outside of its nights, before anybody asks, because demand there rises. */
+export interface TopUpBudget {
+  /** Bytes a UTC day, over all its appliances. */
+  readonly bytesPerDay: number;
+  /** Rate that they share. */
+  readonly rateBps: number;
+}
+
 export interface GeoPoint {
   readonly latitude: number;
   readonly longitude: number;
@@ -49,6 +57,8 @@ export interface Region {
   readonly tariff?: Tariff | null;
   /** False stops the nightly schedule; pull and manual fills go on. */
   readonly fillEnabled: boolean;
+  /** Null or absent: nothing is pushed outside of the nightly plan. */
+  readonly topUp?: TopUpBudget | null;
   readonly createdAt: string;
   readonly updatedAt: string;
 }
@@ -90,6 +100,8 @@ export interface ApplianceStatus {
   readonly memoryTierBytes: number;
   readonly servedBps: number;
   readonly openConnections: number;
+  /** Brought today (UTC) by top-ups; absent where there is none. */
+  readonly topUpBytes?: number;
   /** Set when the appliance itself knows that it should not get viewers, e.g. `disk-full`, `shutting-down`. */
   readonly unfitReason: string | null;
 }
@@ -158,6 +170,10 @@ export interface ApplianceOrders {
   readonly revokedSessions?: readonly string[];
   /** Assets that are deleted and may come back: held, and answered with 410; absent: none. */
   readonly hiddenAssets?: readonly string[];
+  /** Its own share in what the region may be topped up with; absent: none. */
+  readonly topUp?: TopUpBudget;
+  /** Its own relative share of the region's load; absent: 1. */
+  readonly weight?: number;
   /** What other appliances must present to pull from this one. */
   readonly pullCredential: string;
   /** In the order to ask: the region's healthy peers, then shields. The object store follows where the appliance has one. */

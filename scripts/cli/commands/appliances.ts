@@ -208,6 +208,7 @@ function answer(cli: Cli, appliance: ApplianceView): void {
       status ? `${formatBytes(status.storedBytes)} in ${formatNumberOf(status.storedObjects, 'object')}` : null,
     ],
     ['by fills', status ? formatBytes(status.pinnedBytes) : null],
+    ['topped up', status?.topUpBytes === undefined ? null : `${formatBytes(status.topUpBytes)} today (UTC)`],
     ['in memory', status ? formatBytes(status.memoryTierBytes) : null],
     [
       'serving',

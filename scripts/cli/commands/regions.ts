@@ -18,6 +18,9 @@ interface RegionFlags {
   readonly location?: GeoPoint;
   readonly tariff?: Tariff | null;
   readonly fill?: boolean;
+  /** Bytes a day; false: none. */
+  readonly topUp?: number | false;
+  readonly topUpRate?: number;
 }
 
 export function addRegions(program: Command): void {
@@ -65,7 +68,8 @@ export function addRegions(program: Command): void {
       const cli = openCli(self);
       const client = await cli.client();
       const budget = { bytesPerNight: nightBytes, rateBps: rate };
-      answer(cli, await client.addRegion({ ...changeOf(flags), id, timeZone, window, budget }));
+      const change = { ...changeOf(flags), ...topUpOf(flags, { budget }) };
+      answer(cli, await client.addRegion({ ...change, id, timeZone, window, budget }));
     });
   withExamples(
     add,
@@ -77,13 +81,20 @@ export function addRegions(program: Command): void {
     .argument('<id>', 'id of a region')
     .action(async (id: string, flags: RegionFlags, self: Command) => {
       const change = changeOf(flags);
-      if (Object.keys(change).length === 0)
+      const changesTopUp = flags.topUp !== undefined || flags.topUpRate !== undefined;
+      if (Object.keys(change).length === 0 && !changesTopUp)
         throw usageError('regions set needs something to change, e.g. --rate 200Mbit/s');
       const cli = openCli(self);
       const client = await cli.client();
-      answer(cli, await client.changeRegion(id, change));
+      const topUp = changesTopUp ? topUpOf(flags, await client.region(id)) : {};
+      answer(cli, await client.changeRegion(id, { ...change, ...topUp }));
     });
-  withExamples(set, 'regions set eu-berlin --window 00:30-06:00 --rate 1Gbit/s', 'regions set eu-berlin --no-fill');
+  withExamples(
+    set,
+    'regions set eu-berlin --window 00:30-06:00 --rate 1Gbit/s',
+    'regions set eu-berlin --no-fill',
+    'regions set eu-berlin --top-up 20GB --top-up-rate 50Mbit/s',
+  );
 
   const rm = regions
     .command('rm')
@@ -121,6 +132,16 @@ const withRegionOptions = (command: Command): Command =>
       ).argParser(tariffOption),
     )
     .option('--fill', 'fill it every night (default for a new region)')
+    .addOption(
+      new Option(
+        '--top-up <size>',
+        'most bytes a day to bring outside of the nightly fill when demand rises',
+      ).argParser(sizeOption),
+    )
+    .addOption(
+      new Option('--top-up-rate <rate>', "rate that top-ups share; the region's own by default").argParser(rateOption),
+    )
+    .option('--no-top-up', 'bring nothing outside of the nightly fill (default for a new region)')
     .option('--no-fill', 'stop the nightly fill; pull and fill --now go on');
 
 function changeOf({
@@ -162,6 +183,19 @@ function changeOf({
 const tariffText = ({ currency, perGb, nightPerGb }: Tariff): string =>
   `${perGb} ${currency} a GB${nightPerGb === undefined ? '' : `, ${nightPerGb} ${currency} in the fill window`}`;
 
+function topUpOf(
+  { topUp, topUpRate }: RegionFlags,
+  region: Pick<RegionDetail, 'budget' | 'topUp'>,
+): { readonly topUp?: NonNullable<RegionPatch['topUp']> | null } {
+  if (topUp === false) return { topUp: null };
+  const bytesPerDay = topUp ?? region.topUp?.bytesPerDay;
+  if (bytesPerDay === undefined) {
+    if (topUpRate !== undefined) throw usageError('--top-up-rate needs --top-up, e.g. --top-up 20GB');
+    return {};
+  }
+  return { topUp: { bytesPerDay, rateBps: topUpRate ?? region.topUp?.rateBps ?? region.budget.rateBps } };
+}
+
 const windowText = (window: FillWindow): string => `${window.start}-${window.end}`;
 
 function answer(cli: Cli, region: RegionDetail): void {
@@ -178,6 +212,12 @@ function answer(cli: Cli, region: RegionDetail): void {
     ['location', coverage.location ? `${coverage.location.latitude}, ${coverage.location.longitude}` : null],
     ['tariff', region.tariff ? tariffText(region.tariff) : null],
     ['nightly fill', region.fillEnabled ? 'on' : 'off'],
+    [
+      'top-ups',
+      region.topUp
+        ? `up to ${formatBytes(region.topUp.bytesPerDay)} a day at ${formatBitRate(region.topUp.rateBps)}`
+        : 'off',
+    ],
     [
       'next window',
       `${formatTime(nextWindow.startsAt, timeZone)} to ${formatTime(nextWindow.endsAt, timeZone)} there, for ${nextWindow.date}`,

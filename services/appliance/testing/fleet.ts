@@ -4,13 +4,14 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Agent } from 'undici';
-import type { TelemetryBatch } from '../../../shared/domain/demand.ts';
-import type { ApplianceOrders, ApplianceStatus, Upstream } from '../../../shared/domain/fleet.ts';
+import type { DemandElsewhere, TelemetryBatch } from '../../../shared/domain/demand.ts';
+import type { ApplianceOrders, ApplianceStatus, TopUpBudget, Upstream } from '../../../shared/domain/fleet.ts';
 import { storeKeys } from '../../../shared/domain/keys.ts';
 import { type Manifest, type ManifestFile, sliceCount, sliceSizeBytes } from '../../../shared/domain/manifest.ts';
 import { systemClock } from '../../../shared/platform/clock.ts';
 import { makeLogger } from '../../../shared/platform/logger.ts';
 import { makeMetrics } from '../../../shared/platform/metrics.ts';
+import type { Clock } from '../../../shared/ports/clock.ts';
 import type { ObjectStore } from '../../../shared/ports/object-store.ts';
 import type { SegmentCache } from '../../../shared/ports/segment-cache.ts';
 import { applianceCredential, pullCredential } from '../../../shared/tokens/credentials.ts';
@@ -115,6 +116,10 @@ export interface ControlStandIn {
   readonly statuses: ApplianceStatus[];
   readonly batches: TelemetryBatch[];
   readonly orders: Map<string, ApplianceOrders>;
+  /** Told to the next appliance that asks. */
+  readonly elsewhere: DemandElsewhere[];
+  /** How often appliances asked for it. */
+  readonly questions: number;
   /** Keys by `<assetId>/<version>`, as control would give them. */
   readonly contentKeys: Map<string, readonly { readonly id: string; readonly key: string }[]>;
   readonly keyRequests: unknown[];
@@ -127,6 +132,8 @@ export async function startControl(): Promise<ControlStandIn> {
   const statuses: ApplianceStatus[] = [];
   const batches: TelemetryBatch[] = [];
   const orders = new Map<string, ApplianceOrders>();
+  const elsewhere: DemandElsewhere[] = [];
+  let questions = 0;
   const contentKeys: ControlStandIn['contentKeys'] = new Map();
   const keyRequests: unknown[] = [];
   const answer = (path: string, body: unknown): readonly [number, unknown] => {
@@ -139,6 +146,10 @@ export async function startControl(): Promise<ControlStandIn> {
       const { assetId, version } = body as { readonly assetId: string; readonly version: string };
       const keys = contentKeys.get(`${assetId}/${version}`);
       return keys ? [200, { keys }] : [404, { code: 'not-found' }];
+    }
+    if (path === '/internal/v1/demand-elsewhere') {
+      questions += 1;
+      return [200, { untilMs: Date.now(), assets: elsewhere.splice(0) }];
     }
     const status = body as ApplianceStatus;
     statuses.push(status);
@@ -165,6 +176,10 @@ export async function startControl(): Promise<ControlStandIn> {
     statuses,
     batches,
     orders,
+    elsewhere,
+    get questions() {
+      return questions;
+    },
     contentKeys,
     keyRequests,
     goAway: () =>
@@ -197,6 +212,8 @@ export interface StartOptions {
   readonly capacityBytes?: number;
   readonly upstreamTimeoutMs?: number;
   readonly limits?: Partial<Limits>;
+  readonly clock?: Clock;
+  readonly topUp?: TopUpBudget;
   /** Leaves control's orders as they are. */
   readonly keepOrders?: boolean;
 }
@@ -225,12 +242,13 @@ export async function startAppliance(options: StartOptions): Promise<RunningAppl
     softwareVersion: 'test',
     cache,
     store: options.store ?? null,
-    clock: systemClock,
+    clock: options.clock ?? systemClock,
     logger: makeLogger(id, process.env.NIGHTFILL_TEST_LOG ?? 'silent'),
     metrics: makeMetrics('appliance'),
     dispatcher,
     upstreamTimeoutMs: options.upstreamTimeoutMs ?? 1_000,
     trustProxy: [],
+    isStrained: () => false,
     limits: { ...noLimits, ...options.limits },
   });
   const url = await app.server.listen({ host: '127.0.0.1', port: 0 });
@@ -250,7 +268,14 @@ export async function startAppliance(options: StartOptions): Promise<RunningAppl
   };
 }
 
-function ordersOf({ id, key, role = 'edge', upstreams = [], capacityBytes = 1e9 }: StartOptions): ApplianceOrders {
+function ordersOf({
+  id,
+  key,
+  role = 'edge',
+  upstreams = [],
+  capacityBytes = 1e9,
+  topUp,
+}: StartOptions): ApplianceOrders {
   return {
     applianceId: id,
     regionId: 'test',
@@ -260,6 +285,7 @@ function ordersOf({ id, key, role = 'edge', upstreams = [], capacityBytes = 1e9 
     tokenKeys: [verificationKey(key)],
     pullCredential: pullCredential(fleetSecret, id),
     upstreams,
+    ...(topUp ? { topUp } : {}),
   };
 }
 

@@ -33,9 +33,22 @@ export function makeOrders(input: OrdersInput): ApplianceOrders {
     tokenKeys: input.tokenKeys,
     ...(input.revoked.length > 0 ? { revokedSessions: input.revoked } : {}),
     ...(input.hidden.length > 0 ? { hiddenAssets: input.hidden } : {}),
+    ...topUpOf(input),
+    weight: appliance.weight,
     pullCredential: pullCredentialOf(appliance.id),
     upstreams: upstreamsOf(input),
   };
+}
+
+/** Each active edge may bring its part of the region's budget, so that none has to ask what the others brought. */
+function topUpOf({ appliance, appliances, regions }: OrdersInput): Pick<ApplianceOrders, 'topUp'> {
+  const budget = regions.find(({ id }) => id === appliance.regionId)?.topUp;
+  if (!budget || appliance.role !== 'edge' || appliance.mode !== 'active') return {};
+  const sharing = appliances.filter(
+    ({ regionId, role, mode }) => regionId === appliance.regionId && role === 'edge' && mode === 'active',
+  );
+  const share = appliance.weight / sharing.reduce((sum, { weight }) => sum + weight, 0);
+  return { topUp: { bytesPerDay: Math.floor(budget.bytesPerDay * share), rateBps: budget.rateBps * share } };
 }
 
 /** A shield pulls from the object store alone: asking peers there would only add a hop before the same bytes. */

@@ -9,7 +9,7 @@ const timePattern = /^([01]\d|2[0-3]):[0-5]\d$/;
 
 /** All mistakes at once, so that one round is enough to mend them. */
 export function regionMistakes(region: Region, nowMs: number): Mistake[] {
-  const { window, timeZone, budget, coverage } = region;
+  const { window, timeZone, budget, coverage, topUp } = region;
   const zoneKnown = isTimeZone(timeZone);
   const formal = [
     ...idMistakes(region.id),
@@ -24,6 +24,8 @@ export function regionMistakes(region: Region, nowMs: number): Mistake[] {
     ),
     ...positive(budget.rateBps, 'budget.rateBps', 'bits a second'),
     ...tariffMistakes(region),
+    ...(topUp ? positive(topUp.bytesPerDay, 'topUp.bytesPerDay', 'bytes; set topUp to null to stop top-ups') : []),
+    ...(topUp ? positive(topUp.rateBps, 'topUp.rateBps', 'bits a second') : []),
     ...coverage.networks.flatMap((network, index) => networkMistakes(network, `coverage.networks[${index}]`)),
   ];
   return formal.length > 0 || !zoneKnown ? formal : windowMistakes(window, timeZone, nowMs);

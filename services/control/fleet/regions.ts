@@ -59,6 +59,7 @@ export function makeRegions({ fleet, clock, alone }: FleetDeps) {
           coverage: { networks: input.coverage?.networks ?? [], location: input.coverage?.location ?? null },
           ...(input.tariff ? { tariff: input.tariff } : {}),
           fillEnabled: input.fillEnabled ?? true,
+          topUp: input.topUp ?? null,
           createdAt: now,
           updatedAt: now,
         });

@@ -3,12 +3,19 @@ import { Problem } from '../../../shared/platform/problem.ts';
 import type { DemandLog } from '../../../shared/ports/demand-log.ts';
 import type { Fleet } from '../../../shared/ports/fleet.ts';
 import { isDay } from '../demand/demand-table.ts';
+import type { RecentDemand } from '../demand/recent-demand.ts';
+
+export interface TelemetryDeps {
+  readonly fleet: Fleet;
+  readonly demandLog: DemandLog;
+  readonly recent: Pick<RecentDemand, 'add'>;
+}
 
 export type TakeTelemetry = ReturnType<typeof makeTakeTelemetry>;
 
 /** Adds what an appliance served to the demand of its region. A batch seen before changes nothing. */
 export const makeTakeTelemetry =
-  ({ fleet, demandLog }: { readonly fleet: Fleet; readonly demandLog: DemandLog }) =>
+  ({ fleet, demandLog, recent }: TelemetryDeps) =>
   async (batch: TelemetryBatch): Promise<void> => {
     const appliance = await fleet.getAppliance(batch.applianceId);
     if (!appliance) {
@@ -18,7 +25,8 @@ export const makeTakeTelemetry =
       );
     }
     // A day that no calendar has would be stored for ever, and no forecast of the region could read past it.
-    const wrong = batch.rows.find(({ day }) => !isDay(day));
+    const wrong = [...batch.rows, ...(batch.topUps ?? [])].find(({ day }) => !isDay(day));
     if (wrong) throw new Problem('invalid-request', `rows: ${wrong.day} is not a day of the calendar.`);
-    await demandLog.add(appliance.regionId, batch);
+    const isNew = await demandLog.add(appliance.regionId, batch);
+    if (isNew) recent.add(appliance.regionId, batch.rows);
   };

@@ -4,17 +4,19 @@ import { bearerOf } from '../../../shared/platform/bearer.ts';
 import type { HttpServer } from '../../../shared/platform/http-server.ts';
 import { Problem } from '../../../shared/platform/problem.ts';
 import { applianceOfBearer } from '../../../shared/tokens/credentials.ts';
+import type { GetDemandElsewhere } from '../demand/demand-elsewhere.ts';
 import type { Heartbeat as RunHeartbeat } from '../fleet/heartbeat.ts';
 import type { TakeTelemetry } from '../fleet/telemetry.ts';
 import type { GetContentKeys } from '../playback/content-keys.ts';
 import { Empty } from '../schemas/common.ts';
-import { ContentKeysRequestSchema, Heartbeat, TelemetrySchema } from '../schemas/internal.ts';
+import { ContentKeysRequestSchema, DemandElsewhereRequest, Heartbeat, TelemetrySchema } from '../schemas/internal.ts';
 
 export interface InternalDeps {
   readonly fleetSecret: string;
   readonly heartbeat: RunHeartbeat;
   readonly takeTelemetry: TakeTelemetry;
   readonly getContentKeys: GetContentKeys;
+  readonly demandElsewhere: GetDemandElsewhere;
 }
 
 /** Ways of appliances only (docs/internal-api.md); no part of the public API, and the console never passes them on. */
@@ -38,6 +40,12 @@ export async function internalRoutes(server: HttpServer, deps: InternalDeps): Pr
       await deps.takeTelemetry(body);
       return reply.code(204).send(null);
     },
+  );
+
+  server.post(
+    '/internal/v1/demand-elsewhere',
+    { schema: { hide: true, body: DemandElsewhereRequest } },
+    async ({ body }) => deps.demandElsewhere(body.applianceId, body.afterMs),
   );
 
   server.post(

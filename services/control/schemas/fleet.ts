@@ -23,6 +23,16 @@ export const BudgetSchema = Type.Object(
   },
   { additionalProperties: false },
 );
+export const TopUpSchema = Type.Object(
+  {
+    bytesPerDay: Type.Number({ description: 'Bytes a UTC day, over all appliances of the region; > 0.' }),
+    rateBps: Type.Number({ description: 'Bits a second that they share; > 0.' }),
+  },
+  {
+    additionalProperties: false,
+    description: 'What may be brought outside of the nightly plan when demand rises; null: nothing.',
+  },
+);
 const LocationSchema = Type.Object(
   { latitude: Type.Number({ minimum: -90, maximum: 90 }), longitude: Type.Number({ minimum: -180, maximum: 180 }) },
   { additionalProperties: false },
@@ -58,6 +68,7 @@ const RegionFields = Type.Object({
   budget: BudgetSchema,
   coverage: CoverageSchema,
   tariff: Type.Optional(nullable(TariffSchema)),
+  topUp: Type.Optional(nullable(TopUpSchema)),
   createdAt: Timestamp,
   updatedAt: Timestamp,
 });
@@ -88,6 +99,7 @@ export const NewRegion = Type.Object(
     coverage: Type.Optional(CoverageInput),
     tariff: Type.Optional(nullable(TariffSchema)),
     fillEnabled: Type.Optional(regionFields.fillEnabled),
+    topUp: Type.Optional(nullable(TopUpSchema)),
   },
   { additionalProperties: false },
 );
@@ -102,6 +114,7 @@ export const RegionPatch = Type.Object(
     coverage: Type.Optional(CoverageInput),
     tariff: Type.Optional(nullable(TariffSchema)),
     fillEnabled: Type.Optional(regionFields.fillEnabled),
+    topUp: Type.Optional(nullable(TopUpSchema)),
   },
   { additionalProperties: false, minProperties: 1 },
 );
@@ -119,6 +132,7 @@ const StatusFields = Type.Object({
   memoryTierBytes: count('Bytes held in memory as well.'),
   servedBps: count('Bits a second served to viewers.'),
   openConnections: count('Open connections.'),
+  topUpBytes: Type.Optional(count('Bytes brought today (UTC) by top-ups.')),
   unfitReason: nullable(Type.String({ maxLength: 500 })),
 });
 export const StatusSchema = documentSchema<ApplianceStatus>()(StatusFields);

@@ -14,6 +14,12 @@ export const Heartbeat = StatusSchema;
 const idText = Type.String({ minLength: 1, maxLength: 63, pattern: '^[a-z0-9][a-z0-9-]*$' });
 export const ContentKeysRequestSchema = Type.Object({ applianceId: idText, assetId: idText, version: idText });
 
+export const DemandElsewhereRequest = Type.Object({
+  applianceId: idText,
+  /** Unix milliseconds of the end of what is known already. */
+  afterMs: Type.Number({ minimum: 0 }),
+});
+
 const total = Type.Integer({ minimum: 0 });
 
 export const TelemetrySchema = documentSchema<TelemetryBatch>()(
@@ -33,6 +39,17 @@ export const TelemetrySchema = documentSchema<TelemetryBatch>()(
         firstUseBytes: Type.Optional(total),
       }),
       { maxItems: 50_000 },
+    ),
+    topUps: Type.Optional(
+      Type.Array(
+        Type.Object({
+          day: Type.String({ pattern: '^\\d{4}-\\d{2}-\\d{2}$' }),
+          hour: Type.Integer({ minimum: 0, maximum: 23 }),
+          slices: total,
+          bytes: total,
+        }),
+        { maxItems: 1_000 },
+      ),
     ),
   }),
 );

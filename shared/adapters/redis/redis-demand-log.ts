@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import type { DemandDayDocument, DemandRow, TelemetryBatch } from '../../domain/demand.ts';
+import { type DemandDayDocument, type DemandRow, type TelemetryBatch, topUpOutcome } from '../../domain/demand.ts';
 import { storeKeys } from '../../domain/keys.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { DemandLog } from '../../ports/demand-log.ts';
@@ -187,6 +187,16 @@ function countBatch(regionId: string, batch: TelemetryBatch, nowMs: number): Cou
     const served = { hour: row.hour, assetId: row.assetId, applianceId: batch.applianceId, cause: row.cause };
     count(fieldsOf.served(served), row.bytes);
     count(fieldsOf.firstUse(served), row.firstUseBytes ?? 0);
+  }
+  for (const { day, hour, slices, bytes } of batch.topUps ?? []) {
+    const answer = { hour, applianceId: batch.applianceId, outcome: topUpOutcome };
+    const fields = days.get(day) ?? new Map<string, number>();
+    days.set(day, fields);
+    requireCount('bytes', bytes);
+    requireCount('slices', slices);
+    const [requestField, byteField] = [fieldsOf.answerRequests(answer), fieldsOf.answerBytes(answer)];
+    fields.set(requestField, (fields.get(requestField) ?? 0) + slices);
+    fields.set(byteField, (fields.get(byteField) ?? 0) + bytes);
   }
   return {
     applianceId: batch.applianceId,

@@ -32,6 +32,9 @@ const nightShare = 0.3;
 const hourShare = 0.05;
 /** Candidates whose first guess is so far below the least held value are not looked at more closely. */
 const guessMargin = 1;
+/** While a cache is not so full, what is pushed costs nobody a place, if only it is expected to be asked for at all. */
+const fullShare = 0.95;
+const leastPushedLog = Math.log(0.1);
 /** Objects looked at in one step of `advance`: a fraction of a millisecond. */
 const objectsAStep = 256;
 
@@ -123,7 +126,8 @@ export function makeForecastCache(options: ForecastCacheOptions): ForecastCache 
   /** Through all that was asked for lately: some of it teaches the forecaster, and what is not held may be pushed. */
   function* survey(timeS: number): Generator<void, TopUpCandidate[]> {
     const candidates: TopUpCandidate[] = [];
-    const leastGuessLog = cache.leastValue() - guessMargin;
+    const isFull = cache.usedBytes() > fullShare * cache.capacityBytes();
+    const leastGuessLog = isFull ? cache.leastValue() - guessMargin : leastPushedLog;
     let looked = 0;
     for (const object of recent) {
       looked += 1;
@@ -148,7 +152,10 @@ export function makeForecastCache(options: ForecastCacheOptions): ForecastCache 
       candidates,
       budgetBytes: Math.min(cache.capacityBytes() * share, pushBudgetBytes()),
       isTrusted: gate.isOpen,
-      leastHeldLog: cache.leastValue,
+      leastHeldLog: (sizeBytes) =>
+        cache.usedBytes() + sizeBytes <= fullShare * cache.capacityBytes()
+          ? Number.NEGATIVE_INFINITY
+          : cache.leastValue(),
       take: ({ object, expectedLog }) => {
         if (cache.has(object) || !take(object, expectedLog)) return false;
         cache.pin(object);

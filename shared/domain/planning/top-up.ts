@@ -1,6 +1,6 @@
 /**
- * Chooses what to push into a region's disk that is full: by falling expectation, what is trusted to be asked for, and
- * worth clearly more than what would leave for it.
+ * Chooses what to push into a region's disk: by falling expectation, what is trusted to be asked for, and worth clearly
+ * more than what would leave for it, if anything has to.
  */
 
 export interface TopUpCandidate {
@@ -17,8 +17,8 @@ export interface TopUpInput {
   readonly budgetBytes: number;
   /** Whether a push of such an expectation is, by experience, asked for. */
   readonly isTrusted: (expectedLog: number) => boolean;
-  /** Value of what would leave first, at this moment. */
-  readonly leastHeldLog: () => number;
+  /** Value of what would leave first for so many bytes, at this moment; -Infinity where there is room. */
+  readonly leastHeldLog: (sizeBytes: number) => number;
   /** Makes room and takes the object; false if something more valuable would have to leave. */
   readonly take: (candidate: TopUpCandidate) => boolean;
 }
@@ -36,7 +36,7 @@ export function chooseTopUp({ candidates, budgetBytes, isTrusted, leastHeldLog, 
   let takenBytes = 0;
   for (const candidate of candidates) {
     const { expectedLog, sizeBytes } = candidate;
-    if (expectedLog < leastHeldLog() + swapLog) break;
+    if (expectedLog < leastHeldLog(sizeBytes) + swapLog) continue;
     if (takenBytes + sizeBytes > budgetBytes || !isTrusted(expectedLog)) continue;
     if (take(candidate)) takenBytes += sizeBytes;
   }
