@@ -9,6 +9,9 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readStream } from '../../../shared/conformance/read-stream.ts';
+import { folderSource } from '../../../shared/conformance/source.ts';
+import { checkConformance } from '../../../shared/domain/conformance/check.ts';
 import { contentTypeOf } from '../../../shared/domain/keys.ts';
 import type { Packaging } from '../../../shared/domain/manifest.ts';
 import { parseText } from '../../../shared/domain/text/parse.ts';
@@ -97,6 +100,15 @@ async function publish(source: string, packaging: Packaging, make: ReturnType<ty
 const expectedTimes = said.map(({ startS, endS, text }) => [startS, endS, text]);
 
 describe.each(['segments', 'single-file'] as const)('%s', (packaging) => {
+  it('is judged by every rule for text', async () => {
+    const report = checkConformance(await readStream(folderSource(join(clips.dir, packaging), 'master.m3u8')));
+    const ofText = report.rules.filter(({ id }) => id.startsWith('NF7'));
+    // One segment has no boundary that a cue could reach over.
+    const unjudged = ofText.filter(({ looked }) => looked === 0).map(({ id }) => id);
+    expect(unjudged).toEqual(packaging === 'segments' ? [] : ['NF703']);
+    expect(ofText.filter(({ violations }) => violations > 0)).toEqual([]);
+  });
+
   it('is read by ffmpeg with the times of the source', async () => {
     const playlist = join(clips.dir, packaging, 'text-de', 'index.m3u8');
     const srt = await ffmpeg(['-allowed_extensions', 'ALL', '-i', playlist, '-f', 'srt', '-']);
