@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { SettingName, Settings } from '../../shared/platform/settings.ts';
+import { type ContentSecret, parseContentSecrets } from '../../shared/tokens/content-keys.ts';
 
 /** What the transcode worker reads besides the settings of every process, of Redis and of the store. */
 export const transcodeSettings = [
@@ -9,6 +10,7 @@ export const transcodeSettings = [
   'encodeRuns',
   'transcodeConcurrency',
   'keepSource',
+  'contentSecret',
   'webhookUrl',
 ] as const satisfies readonly SettingName[];
 
@@ -20,6 +22,7 @@ export interface TranscodeConfig {
   readonly encodeRuns: number;
   readonly concurrency: number;
   readonly keepSource: boolean;
+  readonly contentSecrets: readonly ContentSecret[];
   readonly webhookUrl: string;
   readonly shutdownGraceMs: number;
 }
@@ -41,6 +44,7 @@ export function transcodeConfig(
     encodeRuns: settings.encodeRuns,
     concurrency: settings.transcodeConcurrency,
     keepSource: settings.keepSource,
+    contentSecrets: parseContentSecrets(settings.contentSecret),
     webhookUrl: settings.webhookUrl,
     shutdownGraceMs: settings.shutdownGraceMs,
   };

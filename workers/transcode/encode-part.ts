@@ -36,7 +36,7 @@ export function planOfPart(plan: EncodePlan, chunk: Chunk | null, dir: string): 
 
 /**
  * Encodes the chunk, or for null the sound of the whole film, and stores its media: segments where they are published,
- * single files in the work folder.
+ * single files and what is yet to be encrypted in the work folder.
  */
 export async function encodePart(whole: EncodePlan, chunk: Chunk | null, options: PartOptions): Promise<PartFacts> {
   const { store, place, dir, ffmpegPath, runs, signal, onProgress } = options;
@@ -83,7 +83,8 @@ function spansOf(
   keyFor: (segment: number | null) => string,
 ): KeyedSpan[] {
   const { initSizeBytes, fragments } = track;
-  if (recipe.packaging === 'single-file') {
+  // What is encrypted when it is joined must not lie, clear, where it will be published.
+  if (recipe.packaging === 'single-file' || recipe.encryption) {
     const sizeBytes = fragments.reduce((sum, fragment) => sum + fragment.sizeBytes, 0);
     return [{ key: keyFor(null), span: { path, offset: initSizeBytes, sizeBytes } }];
   }

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
+import { EncryptionUnsupportedError } from '../../shared/media/encryption/sample-format.ts';
 import { ProcessError } from '../../shared/media/process.ts';
 import { UnplayableSourceError, unplayableCodes } from '../../shared/media/unplayable.ts';
 import { ObjectStoreError } from '../../shared/ports/object-store.ts';
@@ -9,6 +10,8 @@ const diskFull = Object.assign(new Error('write'), { code: 'ENOSPC' });
 const cases = [
   ['unknown-profile', true, new TranscodeRefusedError('unknown-profile', 'There is no profile "x".')],
   ['encoder-missing', true, new TranscodeRefusedError('encoder-missing', 'ffmpeg has no libsvtav1.')],
+  ['no-content-secret', true, new TranscodeRefusedError('no-content-secret', 'Nothing can be encrypted.')],
+  ['not-encryptable', true, new EncryptionUnsupportedError('media of the kind av01')],
   ['source-missing', true, new TranscodeRefusedError('source-missing', 'The uploaded bytes are gone.')],
   ['not-conformant', true, new NotConformantError('NF404 (Apple 9.2): …')],
   ['source-damaged', false, new SourceDamagedError('other bytes')],

@@ -1,11 +1,12 @@
 import type { AssetFailure } from '../../shared/domain/asset.ts';
+import { EncryptionUnsupportedError } from '../../shared/media/encryption/sample-format.ts';
 import { ProcessError } from '../../shared/media/process.ts';
 import { UnplayableSourceError } from '../../shared/media/unplayable.ts';
 import { ObjectStoreError } from '../../shared/ports/object-store.ts';
 
 /** Another attempt cannot help, and it is not the file's bytes: what the job was asked for is not there. */
 export class TranscodeRefusedError extends Error {
-  readonly code: 'unknown-profile' | 'encoder-missing' | 'source-missing';
+  readonly code: 'unknown-profile' | 'encoder-missing' | 'no-content-secret' | 'source-missing';
 
   constructor(code: TranscodeRefusedError['code'], message: string) {
     super(message);
@@ -54,7 +55,8 @@ export const isPermanent = (error: unknown): boolean =>
   error instanceof UnplayableSourceError ||
   error instanceof TranscodeRefusedError ||
   error instanceof NotConformantError ||
-  error instanceof PartFailedError;
+  error instanceof PartFailedError ||
+  error instanceof EncryptionUnsupportedError;
 
 const again = 'then upload the file again.';
 
@@ -63,6 +65,11 @@ export function failureOf(error: unknown): AssetFailure {
   if (error instanceof UnplayableSourceError || error instanceof TranscodeRefusedError)
     return { code: error.code, reason: error.message };
   if (error instanceof PartFailedError) return error.failure;
+  if (error instanceof EncryptionUnsupportedError)
+    return {
+      code: 'not-encryptable',
+      reason: `${error.message}. Upload the file again with another profile, with aes-128, or without encryption.`,
+    };
   if (error instanceof WorkersDifferError)
     return {
       code: 'workers-differ',

@@ -76,6 +76,7 @@ async function fateOf(path: string): Promise<Fate> {
       encodeRuns: 1,
       ffmpegPath: 'ffmpeg',
       ffprobePath: 'ffprobe',
+      contentSecrets: [],
     });
     const source = { fileName: 'film.mp4', sizeBytes, sha256, ...facts };
     const asset = makeTestAsset('film', { source, sourceKey: storeKeys.upload('film') });

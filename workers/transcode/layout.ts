@@ -6,6 +6,7 @@
  */
 import type { FileRole, Packaging } from '../../shared/domain/manifest.ts';
 import { type ByteRange, buildMediaPlaylist, type MediaSegment } from '../../shared/hls/build.ts';
+import { type PlaylistKey, withKeys } from '../../shared/hls/keys.ts';
 import type { Content } from './digest.ts';
 import type { CutRendition } from './rendition.ts';
 import { buildSidx, sidxSizeBytes } from './sidx.ts';
@@ -35,8 +36,21 @@ export const segmentName = (index: number): string => `seg-${String(index).padSt
 /** As DASH's template writes `segmentName`. */
 export const segmentTemplate = `seg-$Number%0${segmentDigits}d$.m4s`;
 
-export const layOut = (rendition: CutRendition, packaging: Packaging, targetDurationS: number): Layout =>
-  packaging === 'segments' ? asSegments(rendition, targetDurationS) : asSingleFile(rendition, targetDurationS);
+export function layOut(
+  rendition: CutRendition,
+  packaging: Packaging,
+  targetDurationS: number,
+  keys: readonly PlaylistKey[] = [],
+): Layout {
+  const layout =
+    packaging === 'segments' ? asSegments(rendition, targetDurationS) : asSingleFile(rendition, targetDurationS);
+  const { playlist, iframePlaylist } = layout;
+  return {
+    ...layout,
+    playlist: withKeys(playlist, keys),
+    iframePlaylist: iframePlaylist && withKeys(iframePlaylist, keys),
+  };
+}
 
 const nowhere = { index: null, startS: null, durationS: null };
 

@@ -18,6 +18,7 @@ import type { Clock } from '../../shared/ports/clock.ts';
 import type { Documents } from '../../shared/ports/documents.ts';
 import type { JobContext, JobQueue } from '../../shared/ports/job-queue.ts';
 import type { ObjectStore } from '../../shared/ports/object-store.ts';
+import type { ContentSecret } from '../../shared/tokens/content-keys.ts';
 import { planChunks } from './chunks.ts';
 import { partFailureOf } from './failure.ts';
 import { sourceOf } from './fetch-source.ts';
@@ -53,6 +54,7 @@ export interface MakeInChunksDependencies {
   readonly sources: Pick<SourceCache, 'withSource'>;
   readonly ffmpegPath: string;
   readonly ffprobePath: string;
+  readonly contentSecrets: readonly ContentSecret[];
   /** Told why a source is encoded in one go after all. */
   readonly onUncuttable: (assetId: string, reason: string) => void;
   /** Told of a subtitle track of the source that could not be read, for the log. */

@@ -7,6 +7,7 @@ import type { Catalogue } from '../../shared/ports/catalogue.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
 import type { Documents } from '../../shared/ports/documents.ts';
 import type { ObjectStore } from '../../shared/ports/object-store.ts';
+import type { ContentSecret } from '../../shared/tokens/content-keys.ts';
 import { encode } from './encode.ts';
 import { fetchSource, sourceOf } from './fetch-source.ts';
 import { planEncode } from './plan.ts';
@@ -25,6 +26,7 @@ export interface MakeVersionDependencies {
   readonly encodeRuns: number;
   readonly ffmpegPath: string;
   readonly ffprobePath: string;
+  readonly contentSecrets: readonly ContentSecret[];
   /** Told of a subtitle track of the source that could not be read, for the log. */
   readonly onTextSkipped?: (assetId: string, track: SourceText, error: unknown) => void;
 }

@@ -1,14 +1,17 @@
 /** From encoded files to everything that is published: media, playlists and the facts of the manifest. */
 
+import type { ManifestEncryption } from '../../shared/domain/encryption.ts';
 import { contentTypeOf } from '../../shared/domain/keys.ts';
-import type { ManifestFile, Rendition } from '../../shared/domain/manifest.ts';
+import type { Manifest, ManifestFile, Rendition } from '../../shared/domain/manifest.ts';
 import { buildMasterPlaylist } from '../../shared/hls/build.ts';
+import { withSessionKeys } from '../../shared/hls/keys.ts';
 import { buildMpd } from './dash.ts';
 import { type Content, digestOf } from './digest.ts';
 import type { EncodeOutput, EncodePlan } from './encode-args.ts';
 import { initName, type Layout, layOut, segmentTemplate } from './layout.ts';
 import { makePreviews, type PreviewOptions, type Previews } from './previews.ts';
 import { type CutAsset, type CutRendition, cutAsset, type EncodedTrack, localTrack } from './rendition.ts';
+import { encryptionFacts, playlistKeysOf, type Sealing, sealTracks } from './seal.ts';
 
 export interface PackagedFile {
   readonly facts: ManifestFile;
@@ -20,7 +23,8 @@ export interface PackagedAsset {
   readonly renditions: readonly Rendition[];
   /** Media first, playlists after them: the order in which they may become visible. */
   readonly files: readonly PackagedFile[];
-  readonly playlists: { readonly hls: string; readonly dash: string };
+  readonly playlists: Manifest['playlists'];
+  readonly encryption: ManifestEncryption | null;
   readonly images: Previews['images'];
 }
 
@@ -31,12 +35,19 @@ export async function packageAsset(
   plan: EncodePlan,
   options: PreviewOptions,
   encoded: (output: EncodeOutput) => Promise<EncodedTrack | null> = localTrack,
+  sealing: Sealing | null = null,
 ): Promise<PackagedAsset> {
-  const cut = await cutAsset(plan, encoded);
+  const prepare = sealing ? sealTracks(sealing, `${options.dir}-sealed`, options.signal) : undefined;
+  const cut = await cutAsset(plan, encoded, prepare);
   const { renditions, targetDurationS, durationS } = cut;
   const laidOut = renditions.map((rendition) => ({
     rendition,
-    layout: layOut(rendition, plan.recipe.packaging, targetDurationS),
+    layout: layOut(
+      rendition,
+      plan.recipe.packaging,
+      targetDurationS,
+      sealing ? playlistKeysOf(sealing, rendition.kind, '../') : [],
+    ),
   }));
 
   const files: PackagedFile[] = [];
@@ -49,13 +60,18 @@ export async function packageAsset(
   const master = buildMasterPlaylist(
     renditions.map(({ facts, iframeFacts }) => ({ ...facts, ...(iframeFacts ? { iframes: iframeFacts } : {}) })),
   );
-  files.push(await textFile(playlistPaths.hls, master, null));
-  files.push(await textFile(playlistPaths.dash, mpd(laidOut, cut, plan), null));
+  const kinds = [...new Set(renditions.map(({ kind }) => kind))];
+  const keys = sealing ? kinds.flatMap((kind) => playlistKeysOf(sealing, kind, '')) : [];
+  files.push(await textFile(playlistPaths.hls, withSessionKeys(master, keys), null));
+  // DASH has no segments that are encrypted as wholes.
+  const dash = sealing?.scheme === 'aes-128' ? null : playlistPaths.dash;
+  if (dash) files.push(await textFile(dash, mpd(laidOut, cut, plan, sealing), null));
   return {
     durationS,
     renditions: renditions.map(({ facts }) => facts),
     files,
-    playlists: playlistPaths,
+    playlists: { hls: playlistPaths.hls, dash },
+    encryption: sealing && encryptionFacts(sealing, kinds),
     images: previews.images,
   };
 }
@@ -85,11 +101,13 @@ const mpd = (
   laidOut: readonly { readonly rendition: CutRendition; readonly layout: Layout }[],
   { durationS, targetDurationS }: CutAsset,
   { ladder }: EncodePlan,
+  sealing: Sealing | null,
 ): string =>
   buildMpd({
     durationS,
     targetDurationS,
     frameRate: ladder?.frameRate ?? null,
+    keyIdOf: sealing && ((kind) => sealing.keyOf(kind).id),
     initTemplate: `$RepresentationID$/${initName}`,
     mediaTemplate: `$RepresentationID$/${segmentTemplate}`,
     renditions: laidOut.map(({ rendition: { facts, track, segments }, layout: { single } }) => ({

@@ -8,7 +8,7 @@ import type { FileRole } from '../../shared/domain/manifest.ts';
 import { containedInput } from '../../shared/media/containment.ts';
 import { runProcess } from '../../shared/media/process.ts';
 import { type Content, openContent } from './digest.ts';
-import type { CutRendition } from './rendition.ts';
+import { type CutRendition, localPath } from './rendition.ts';
 import { buildStoryboard, planStoryboard, type StoryboardPlan } from './storyboard.ts';
 
 export interface PreviewFile {
@@ -58,7 +58,13 @@ export async function makePreviews(
 
   const plan = planStoryboard(smallest);
   await run([
-    ...['-skip_frame', 'nokey', ...containedInput(await localFile(smallest, dir)), '-vf', filterOf(plan)],
+    ...[
+      '-skip_frame',
+      'nokey',
+      ...containedInput(await localPath(smallest.clear, join(dir, `${smallest.id}.mp4`))),
+      '-vf',
+      filterOf(plan),
+    ],
     ...['-q:v', '5', ...still, '-start_number', '0', join(dir, 'sprite-%03d.jpg')],
   ]);
   const sprites = (await readdir(dir)).filter((name) => name.startsWith('sprite-')).toSorted();
@@ -90,22 +96,11 @@ const filterOf = ({ everyNth, columns, rows, width, height }: StoryboardPlan): s
   `select='not(mod(n,${everyNth}))',scale=${width}:${height}:flags=bicubic+accurate_rnd+bitexact,tile=${columns}x${rows}`;
 
 /** The initialisation part and the fragment that is so far along. */
-function groupAt({ bytes, track, id }: CutRendition, share: number): Content {
+function groupAt({ clear: { bytes, track }, id }: CutRendition, share: number): Content {
   const { fragments, initSizeBytes } = track;
   const fragment = fragments[Math.floor(fragments.length * share)];
   if (!fragment) throw new RangeError(`${id} has no fragments`);
   return [...bytes(0, initSizeBytes), ...bytes(fragment.offset, fragment.sizeBytes)];
-}
-
-/** Of a rendition that lies elsewhere, a copy. */
-async function localFile({ bytes, track, id }: CutRendition, dir: string): Promise<string> {
-  const last = track.fragments.at(-1);
-  const content = bytes(0, last ? last.offset + last.sizeBytes : track.initSizeBytes);
-  const [first, ...others] = content;
-  if (first && 'path' in first && others.length === 0) return first.path;
-  const path = join(dir, `${id}.mp4`);
-  await writeFile(path, openContent(content));
-  return path;
 }
 
 async function sizeOf(path: string): Promise<number> {

@@ -5,6 +5,7 @@ import { UnplayableSourceError } from '../../shared/media/unplayable.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
 import type { Documents } from '../../shared/ports/documents.ts';
 import type { ObjectStore } from '../../shared/ports/object-store.ts';
+import type { ContentSecret } from '../../shared/tokens/content-keys.ts';
 import { refuseNotConformant } from './conformance.ts';
 import type { EncodeOutput, EncodePlan } from './encode-args.ts';
 import { packageAsset } from './package.ts';
@@ -12,6 +13,7 @@ import type { ProgressReporter } from './progress.ts';
 import { makeManifest, uploadFiles } from './publish.ts';
 import { type Recipe, versionIdOf } from './recipe.ts';
 import type { EncodedTrack } from './rendition.ts';
+import { makeSealing, type Sealing } from './seal.ts';
 import { addText } from './text/add-text.ts';
 import { textFacts, type VersionTexts } from './text/version-texts.ts';
 
@@ -33,6 +35,7 @@ export interface PublishOptions {
   readonly previewsDir: string;
   /** Where each rendition lies; by default in the local file that the plan names. */
   readonly encoded?: (output: EncodeOutput) => Promise<EncodedTrack | null>;
+  readonly contentSecrets: readonly ContentSecret[];
 }
 
 /** @throws UnplayableSourceError, NotConformantError; the signal's reason. */
@@ -40,10 +43,15 @@ export async function publishVersion(
   { asset, version, recipe, signal }: VersionOrder,
   plan: EncodePlan,
   expectedS: number,
-  { store, documents, clock, ffmpegPath, progress, texts, previewsDir, encoded }: PublishOptions,
+  { store, documents, clock, ffmpegPath, progress, texts, previewsDir, encoded, contentSecrets }: PublishOptions,
 ): Promise<Manifest> {
   progress.stage('package');
-  const media = await packageAsset(plan, { dir: previewsDir, ffmpegPath, signal }, encoded);
+  const media = await packageAsset(
+    plan,
+    { dir: previewsDir, ffmpegPath, signal },
+    encoded,
+    sealingOf(asset, recipe, contentSecrets),
+  );
   const packaged = await addText(media, texts.shown, recipe.packaging);
   checkDuration(packaged.durationS, expectedS);
   await refuseNotConformant(packaged, signal);
@@ -61,6 +69,15 @@ export async function publishVersion(
   const first = await documents.putManifest(manifest);
   await progress.flush();
   return first ? manifest : ((await documents.getManifest(asset.id, version)) ?? manifest);
+}
+
+/** By keys of the version without uploaded text, whose media all versions with some share. */
+function sealingOf({ id, source }: Asset, recipe: Recipe, secrets: readonly ContentSecret[]): Sealing | null {
+  const { encryption } = recipe;
+  if (!encryption) return null;
+  const secret = secrets.find((known) => known.id === encryption.secretId);
+  if (!secret) throw new Error(`the content secret ${encryption.secretId} is gone`);
+  return makeSealing(encryption.scheme, secret, { assetId: id, version: versionIdOf(source.sha256, recipe) });
 }
 
 /** ffmpeg reads a file that was cut off, or whose middle is missing, to where it can and reports success. */

@@ -47,7 +47,7 @@ export function makeManifest(
   asset: Asset,
   version: string,
   recipe: Recipe,
-  { durationS, renditions, files, playlists, images }: PackagedAsset,
+  { durationS, renditions, files, playlists, encryption, images }: PackagedAsset,
   createdAt: string,
 ): Manifest {
   return {
@@ -62,6 +62,7 @@ export function makeManifest(
     sizeBytes: sizeOf(files),
     source: { sha256: asset.source.sha256, sizeBytes: asset.source.sizeBytes },
     recipe: { profile: recipe.profileName, packager: recipe.packager, encoder: recipe.encoder },
+    ...(encryption ? { encryption } : {}),
     playlists,
     ...(images ? { images } : {}),
     renditions,

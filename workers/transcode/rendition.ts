@@ -1,20 +1,24 @@
 /** One encoded file, measured and cut: what its playlists and the manifest say of it. */
+import { writeFile } from 'node:fs/promises';
 import type { Rendition } from '../../shared/domain/manifest.ts';
 import { type IframeRendition, targetDurationOf } from '../../shared/hls/build.ts';
 import { fps } from '../../shared/media/frame-rate.ts';
 import { UnplayableSourceError } from '../../shared/media/unplayable.ts';
 import { bandwidthOf, cutSegments, type IframeSpan, iframesOf, type Segment } from './cut.ts';
-import type { Part } from './digest.ts';
+import { openContent, type Part } from './digest.ts';
 import type { AudioOutput, EncodeOutput, EncodePlan } from './encode-args.ts';
 import { type MeasuredTrack, measureTrack } from './measure.ts';
 
 export interface CutRendition {
   readonly id: string;
   readonly kind: 'video' | 'audio';
+  /** As it is published. */
   readonly bytes: TrackBytes;
   readonly track: MeasuredTrack;
+  /** As it was encoded: the same where nothing is encrypted. */
+  readonly clear: EncodedTrack;
   readonly segments: readonly Segment[];
-  /** Empty for sound. */
+  /** Empty for sound, and where playlists cannot name them. */
   readonly iframes: readonly IframeSpan[];
   readonly facts: Rendition & { readonly kind: 'video' | 'audio' };
   readonly iframeFacts: IframeRendition | null;
@@ -29,6 +33,21 @@ export interface EncodedTrack {
   readonly bytes: TrackBytes;
 }
 
+/** What is published of an encoded track, cut into segments. */
+export interface PublishedTrack extends EncodedTrack {
+  readonly clear: EncodedTrack;
+  readonly segments: readonly Segment[];
+  readonly hasIframes: boolean;
+}
+
+/** Makes of an encoded track what is published of it. */
+export type PrepareTrack = (
+  id: string,
+  kind: CutRendition['kind'],
+  encoded: EncodedTrack,
+  segmentS: number,
+) => Promise<PublishedTrack>;
+
 export interface CutAsset {
   readonly renditions: readonly CutRendition[];
   /** The one target duration of all playlists. */
@@ -36,12 +55,9 @@ export interface CutAsset {
   readonly durationS: number;
 }
 
-interface Measured {
+interface Measured extends PublishedTrack {
   readonly output: EncodeOutput | AudioOutput;
   readonly kind: 'video' | 'audio';
-  readonly track: MeasuredTrack;
-  readonly bytes: TrackBytes;
-  readonly segments: readonly Segment[];
 }
 
 /** What one encode wrote, as local files. */
@@ -50,6 +66,24 @@ export async function localTrack({ path }: EncodeOutput): Promise<EncodedTrack |
   return track && { track, bytes: (offset, sizeBytes) => [{ path, offset, sizeBytes }] };
 }
 
+/** The file that an encoded track is; of one that lies elsewhere a copy, whose digests were checked. */
+export async function localPath({ bytes, track }: EncodedTrack, copy: string): Promise<string> {
+  const last = track.fragments.at(-1);
+  const content = bytes(0, last ? last.offset + last.sizeBytes : track.initSizeBytes);
+  const [first, ...others] = content;
+  if (first && 'path' in first && others.length === 0) return first.path;
+  await writeFile(copy, openContent(content));
+  return copy;
+}
+
+/** Published as it was encoded. */
+const asItIs: PrepareTrack = async (_id, kind, encoded, segmentS) => ({
+  ...encoded,
+  clear: encoded,
+  segments: cutSegments(encoded.track, segmentS),
+  hasIframes: kind === 'video',
+});
+
 /**
  * @throws UnplayableSourceError when nothing came out; Error when the renditions do not fit each other, which is a bug in
  * the encode.
@@ -57,6 +91,7 @@ export async function localTrack({ path }: EncodeOutput): Promise<EncodedTrack |
 export async function cutAsset(
   plan: EncodePlan,
   encoded: (output: EncodeOutput) => Promise<EncodedTrack | null> = localTrack,
+  prepare: PrepareTrack = asItIs,
 ): Promise<CutAsset> {
   const measured: Measured[] = [];
   const measure = async (output: EncodeOutput, kind: Measured['kind']): Promise<void> => {
@@ -64,8 +99,7 @@ export async function cutAsset(
     if (!found && kind === 'video') throw nothingDecoded('picture');
     // A camera may write the header of a sound track and no sound.
     if (!found) return;
-    const { track, bytes } = found;
-    measured.push({ output, kind, track, bytes, segments: cutSegments(track, plan.recipe.segmentS) });
+    measured.push({ output, kind, ...(await prepare(output.id, kind, found, plan.recipe.segmentS)) });
   };
   for (const output of plan.video) await measure(output, 'video');
   for (const output of plan.audio) await measure(output, 'audio');
@@ -83,14 +117,14 @@ export async function cutAsset(
 }
 
 function describe(
-  { output, kind, track, bytes, segments }: Measured,
+  { output, kind, track, bytes, clear, segments, hasIframes }: Measured,
   targetDurationS: number,
   { ladder }: EncodePlan,
 ): CutRendition {
   const { id } = output;
   const { timescale } = track;
   const { peakBps, averageBps } = bandwidthOf(segments, timescale, targetDurationS);
-  const iframes = kind === 'video' ? iframesOf(track, segments) : [];
+  const iframes = hasIframes ? iframesOf(track, segments) : [];
   const iframeTargetS = targetDurationOf(iframes.map(({ durationTicks }) => durationTicks / timescale));
   const iframeBps = bandwidthOf(iframes, timescale, iframeTargetS);
   return {
@@ -98,6 +132,7 @@ function describe(
     kind,
     bytes,
     track,
+    clear,
     segments,
     iframes,
     facts: {

@@ -18,6 +18,7 @@ import { JobAbortedError, type JobContext, UnrecoverableJobError } from '../../s
 import { type ObjectStore, ObjectStoreError } from '../../shared/ports/object-store.ts';
 import { ffmpeg, makeClip, makeClipFolder } from '../../shared/testing/clips.ts';
 import { makeRedisKit, type RedisKit } from '../../shared/testing/redis-kit.ts';
+import { parseContentSecrets } from '../../shared/tokens/content-keys.ts';
 import { makeMakeVersion } from './make-version.ts';
 import { makeScratch } from './scratch.ts';
 import { makeTranscodeAsset, type TranscodeSettings } from './transcode-asset.ts';
@@ -58,9 +59,13 @@ function transcode(
   const store = options.store ?? kit.store;
   const shared = { store, catalogue, documents: makeStoreDocuments(store), clock: systemClock };
   const scratch = makeScratch(scratchDir);
+  const contentSecrets = parseContentSecrets('a secret that only this test knows of');
   const handler = makeTranscodeAsset({
     ...shared,
-    makeVersion: makeMakeVersion({ ...shared, scratch, encodeRuns: 2, ffmpegPath: 'ffmpeg', ffprobePath: 'ffprobe' }),
+    makeVersion: makeMakeVersion({
+      ...shared,
+      ...{ scratch, encodeRuns: 2, ffmpegPath: 'ffmpeg', ffprobePath: 'ffprobe', contentSecrets },
+    }),
     inChunks: { make: async () => null, discard: async () => undefined },
     settings: {
       encoder: 'ffmpeg test',
@@ -68,6 +73,7 @@ function transcode(
       segmentS: 2,
       chunkS: 0,
       keepSource: false,
+      contentSecrets,
       ...options.settings,
     },
     announce: async ({ id, state }) => void told.push(`${id} ${state}`),

@@ -13,7 +13,7 @@ import type { Asset } from '../../shared/domain/asset.ts';
 import { canTransition } from '../../shared/domain/asset.ts';
 import { storeKeys } from '../../shared/domain/keys.ts';
 import type { Manifest } from '../../shared/domain/manifest.ts';
-import { codecsOfProfile, encoderNames, findProfile } from '../../shared/media/profiles.ts';
+import { codecsOfProfile, encoderNames } from '../../shared/media/profiles.ts';
 import type { Announce } from '../../shared/platform/announce.ts';
 import { type Catalogue, CatalogueError } from '../../shared/ports/catalogue.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
@@ -193,10 +193,19 @@ export function makeTranscodeAsset(dependencies: TranscodeDependencies): JobHand
     return new UnrecoverableJobError(`${failure.code}: ${failure.reason}`, { cause: error });
   }
 
+  /** None where nothing can have been made. */
+  function ordersIfAny(asset: Asset): ReturnType<typeof ordersFor> {
+    try {
+      return ordersFor(asset);
+    } catch (error) {
+      if (error instanceof TranscodeRefusedError) return [];
+      throw error;
+    }
+  }
+
   /** Stops those that still work on it, and removes what they made. */
   async function discard(asset: Asset): Promise<void> {
-    if (!findProfile(asset.profile)) return;
-    for (const { recipe, base, version } of ordersFor(asset)) {
+    for (const { recipe, base, version } of ordersIfAny(asset)) {
       if (recipe.chunkS === undefined) await discardVersion(store, { assetId: asset.id, base, version });
       else await inChunks.discard({ assetId: asset.id, base, version });
     }

@@ -10,6 +10,7 @@ import { encode } from '../encode.ts';
 import { type PackagedAsset, packageAsset } from '../package.ts';
 import { planEncode } from '../plan.ts';
 import { packager, type Recipe } from '../recipe.ts';
+import type { Sealing } from '../seal.ts';
 
 /** The product's way at a size that a test can afford, with rates low enough to bind. */
 export const smallProfile: Profile = {
@@ -41,15 +42,14 @@ export interface MakeOptions {
   readonly packaging?: Packaging;
   readonly profile?: Profile;
   readonly segmentS?: number;
+  readonly sealing?: Sealing | null;
 }
 
 /** Encodes and packages a source into new folders below `folder`. */
 export function makePackaging(folder: string) {
   let count = 0;
-  return async (
-    sourcePath: string,
-    { runs = 2, packaging = 'segments', profile = smallProfile, segmentS = recipe.segmentS }: MakeOptions = {},
-  ): Promise<Made> => {
+  return async (sourcePath: string, options: MakeOptions = {}): Promise<Made> => {
+    const { runs = 2, packaging = 'segments', profile = smallProfile, segmentS = recipe.segmentS, sealing } = options;
     const dir = join(folder, `run-${count++}`);
     const encodedDir = `${dir}-encoded`;
     await mkdir(encodedDir);
@@ -62,7 +62,12 @@ export function makePackaging(folder: string) {
     });
     const signal = AbortSignal.timeout(60_000);
     await encode(plan, { ffmpegPath: 'ffmpeg', runs, signal, onProgress: () => undefined });
-    const packaged = await packageAsset(plan, { dir: `${dir}-previews`, ffmpegPath: 'ffmpeg', signal });
+    const packaged = await packageAsset(
+      plan,
+      { dir: `${dir}-previews`, ffmpegPath: 'ffmpeg', signal },
+      undefined,
+      sealing,
+    );
     for (const { facts, content } of packaged.files) {
       const path = join(dir, facts.path);
       await mkdir(dirname(path), { recursive: true });

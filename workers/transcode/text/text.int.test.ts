@@ -80,6 +80,7 @@ async function transcode(assetId: string): Promise<Manifest> {
       encodeRuns: 1,
       ffmpegPath: 'ffmpeg',
       ffprobePath: 'ffprobe',
+      contentSecrets: [],
     }),
     inChunks: { make: async () => null, discard: async () => undefined },
     settings: {
@@ -88,6 +89,7 @@ async function transcode(assetId: string): Promise<Manifest> {
       segmentS: 4,
       chunkS: 0,
       keepSource: false,
+      contentSecrets: [],
     },
     retext: async ({ id }) => void retexts.push(id),
   });
