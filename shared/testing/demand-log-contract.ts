@@ -151,6 +151,20 @@ export function describeDemandLog(name: string, setUp: () => Promise<DemandLogSe
       expect(await other.outcomes('berlin', '2026-01-01')).toEqual([]);
     });
 
+    it('counts what was brought before anybody asked among the answers, and in no demand', async () => {
+      const topUps = [{ day, hour: 9, slices: 3, bytes: 500 }];
+      await log.add('berlin', { ...makeBatch('b1', served('a', 9, 1, 100)), topUps });
+      await log.add('berlin', { ...makeBatch('b2'), topUps });
+      const [told] = await collect(log.service({ regionId: 'berlin', from: day, to: day }));
+      const answer = { day, hour: 9, applianceId: 'e1' };
+      expect(told?.answers).toEqual([
+        { ...answer, outcome: 'hit-disk', requests: 1, bytes: 100 },
+        { ...answer, outcome: 'top-up', requests: 6, bytes: 1_000 },
+      ]);
+      expect((await read({})).map(({ bytes }) => bytes)).toEqual([100]);
+      expect((await log.outcomes('berlin', day)).map(({ outcome }) => outcome)).toEqual(['hit-disk']);
+    });
+
     it('tells hour by hour how bytes stood with the plan and how requests were answered, and keeps it with the day', async () => {
       const filled = { ...served('a', 9, 1, 100), cause: 'filled', firstUseBytes: 60 } as const;
       const unseen = { ...served('a', 9, 0, 30, 'pull-origin'), cause: 'unseen' } as const;

@@ -15,7 +15,7 @@ export interface EvictionQueue<T extends Sized> {
   readonly sizeBytes: number;
   readonly count: number;
   /** Queues an entry; one that is queued already stays where it is. */
-  add(entry: T, options?: { readonly proven?: boolean }): void;
+  add(entry: T): void;
   /** Notes a hit. */
   touch(entry: T): void;
   /** Takes an entry out for another reason than space; nothing is remembered of it. */
@@ -86,9 +86,9 @@ export function makeS3Fifo<T extends Sized>({ nameOf, maxGhosts }: S3FifoOptions
     get count() {
       return nodes.size;
     },
-    add(entry, { proven = false } = {}) {
+    add(entry) {
       if (nodes.has(entry)) return;
-      const list = proven || ghosts.takeOut(nameOf(entry)) ? main : small;
+      const list = ghosts.takeOut(nameOf(entry)) ? main : small;
       const node: Node<T> = { entry, list, hits: 0, older: null, newer: null };
       nodes.set(entry, node);
       push(node, list);
