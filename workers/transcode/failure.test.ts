@@ -4,7 +4,15 @@ import { EncryptionUnsupportedError } from '../../shared/media/encryption/sample
 import { ProcessError } from '../../shared/media/process.ts';
 import { UnplayableSourceError, unplayableCodes } from '../../shared/media/unplayable.ts';
 import { ObjectStoreError } from '../../shared/ports/object-store.ts';
-import { failureOf, isPermanent, NotConformantError, SourceDamagedError, TranscodeRefusedError } from './failure.ts';
+import {
+  failureOf,
+  isPermanent,
+  NotConformantError,
+  partFailureOf,
+  SourceDamagedError,
+  TranscodeRefusedError,
+  WorkersDifferError,
+} from './failure.ts';
 
 const diskFull = Object.assign(new Error('write'), { code: 'ENOSPC' });
 const cases = [
@@ -18,6 +26,7 @@ const cases = [
   ['store-failed', false, new ObjectStoreError('unavailable', 'key', 'connection refused')],
   ['encoder-failed', false, new ProcessError('timed-out', 'silent')],
   ['scratch-full', false, diskFull],
+  ['workers-differ', false, new WorkersDifferError()],
   ['internal', false, new TypeError('a mistake of ours')],
 ] as const;
 
@@ -30,6 +39,16 @@ describe('how a transcode fails', () => {
 
   it('tells a broken rule by its number', () => {
     expect(failureOf(new NotConformantError('NF404 (Apple 9.2): …')).reason).toContain('NF404');
+  });
+
+  it('keeps the code and the reason of a part’s worker, and has one for workers that were lost', () => {
+    const told = partFailureOf('scratch-full: The disk is full. Free some space.');
+    expect([failureOf(told), isPermanent(told)]).toEqual([
+      { code: 'scratch-full', reason: 'The disk is full. Free some space.' },
+      true,
+    ]);
+    expect(failureOf(partFailureOf('internal: The transcode failed.')).code).toBe('internal');
+    expect(failureOf(partFailureOf('job stalled more than allowable limit')).code).toBe('worker-lost');
   });
 
   it('is the file’s fault with the file’s own code', () => {
