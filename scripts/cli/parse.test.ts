@@ -8,6 +8,7 @@ import {
   portOption,
   rateOption,
   sizeOption,
+  tariffOption,
   weightOption,
   windowOption,
 } from './parse.ts';
@@ -61,5 +62,14 @@ describe('option values', () => {
     [durationOption, '6'],
   ] as const)('refuses what it cannot read, and says how to write it (%#)', (read: (text: string) => unknown, text) => {
     expect(() => read(text)).toThrow(/^must be .+\.$/);
+  });
+});
+
+describe('tariffs', () => {
+  it('are a currency and a price, or two by day and night, or none', () => {
+    expect(tariffOption('eur:2.50')).toEqual({ currency: 'EUR', perGb: 2.5 });
+    expect(tariffOption('USD:2/0.4')).toEqual({ currency: 'USD', perGb: 2, nightPerGb: 0.4 });
+    expect(tariffOption('none')).toBeNull();
+    for (const wrong of ['2.50', 'EURO:1', 'EUR:', 'EUR:-1']) expect(() => tariffOption(wrong)).toThrow(/EUR:2\.50/);
   });
 });

@@ -23,6 +23,7 @@ const report = {
   appliances: [],
   failures: [],
   failureCounts: {},
+  actions: [],
   score: null,
 };
 const equal = { field: 'planned.files', verdict: 'equal', reported: 1, recomputed: 1, reason: null };
@@ -78,6 +79,72 @@ const forecast = {
   ],
 };
 
+/** The same with its curve, a failure and the day's score. */
+const full = {
+  ...report,
+  date: '2026-11-20',
+  rateCurve: [
+    { atS: 0, bytes: 10 },
+    { atS: 50, bytes: 20 },
+  ],
+  appliances: [
+    {
+      applianceId: 'e1',
+      ...{ planned: count, pushed: count, skipped: count, kept: count, failed: count, evicted: count },
+      sources: { peer: count },
+      forecastCoverage: 0.25,
+    },
+  ],
+  actions: [{ reason: 'window-ended', files: 1, bytes: 10, appliances: ['e1'], mend: 'Widen the window.' }],
+  score: {
+    scoredAt: '2026-11-21T05:00:00.000Z',
+    servedBytes: 100,
+    hitBytes: 60,
+    byteHitRatio: 0.6,
+    forecastBytes: 90,
+    actualBytes: 100,
+    wape: 0.1,
+    bias: -0.1,
+    wastedBytes: 0,
+    misses: {
+      missedBytes: 40,
+      classes: {
+        'never-forecast': 30,
+        'never-planned': 0,
+        'planned-late': 10,
+        evicted: 0,
+        health: 0,
+        purge: 0,
+        other: 0,
+      },
+      avoidableBytes: 10,
+      refusedRequests: 3,
+      failedRequests: 0,
+    },
+    accuracy: [
+      {
+        seriesClass: 'head',
+        assets: 1,
+        forecastBytes: 90,
+        actualBytes: 100,
+        absoluteErrorBytes: 10,
+        wape: 0.1,
+        bias: -0.1,
+      },
+    ],
+    calibration: [{ level: 0.8, forecasts: 4, inside: 3, share: 0.75 }],
+    savings: {
+      tariff: { currency: 'EUR', perGb: 2 },
+      pulledBytes: 40,
+      filledBytes: 10,
+      withoutCost: 20,
+      pullCost: 8,
+      fillCost: 2,
+      saved: 10,
+    },
+  },
+};
+
 let api: TestApi;
 let answer: unknown = verification;
 beforeAll(async () => {
@@ -85,6 +152,7 @@ beforeAll(async () => {
     server.get('/v1/regions/eu/forecast', async () => forecast);
     server.get('/v1/regions/eu/fill-reports', async () => ({ items: [report], next: null }));
     server.get('/v1/regions/eu/fill-reports/2026-11-21', async () => report);
+    server.get('/v1/regions/eu/fill-reports/2026-11-20', async () => full);
     server.get('/v1/regions/eu/fill-reports/2026-11-21/verification', async () => answer);
   });
 });
@@ -127,4 +195,29 @@ it('forecast names the model of each class with every candidate’s score, best 
   expect(code).toBe(0);
   expect(stdout).toMatch(/head +1 +seasonal-mean\/1 +seasonal-mean 20.*, persistence 40/);
   expect(stdout).toMatch(/film .* seasonal-mean\/1$/m);
+});
+
+describe('report of one night', () => {
+  it('shows the rate over time, what to do, why bytes were missed, and the money', async () => {
+    const { code, stdout } = await run(['report', '--region', 'eu', '--date', '2026-11-20'], { env: api.env });
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/over time +\|▅+ +█+\|/);
+    expect(stdout).toMatch(/from +10 B peer/);
+    expect(stdout).toContain('window-ended: 1 file, 10 B. Widen the window.');
+    expect(stdout).toMatch(/never-forecast +30 B +75% +nobody expected it/);
+    expect(stdout).toMatch(/in all +40 B +10 B avoidable/);
+    expect(stdout).not.toContain('purge');
+    expect(stdout).toMatch(/refused +3 requests for their token/);
+    expect(stdout).toMatch(/intervals +75% of 4 held \(3\); 80% should/);
+    expect(stdout).toMatch(/saved +10\.00 EUR: 20\.00 without, 8\.00 pulled, 2\.00 filled/);
+    expect(stdout).toMatch(/head +1 +90 B +100 B +10% +-10%/);
+  });
+
+  it('says that the day is scored later, and refuses a table that there is not', async () => {
+    const { stdout } = await run(['report', '--region', 'eu', '--date', '2026-11-21'], { env: api.env });
+    expect(stdout).toContain('known a day later');
+    const wrong = await run(['report', '--region', 'eu', '--csv', 'everything'], { env: api.env });
+    expect(wrong.code).toBe(2);
+    expect(wrong.stderr).toContain('appliances, curve, numbers');
+  });
 });

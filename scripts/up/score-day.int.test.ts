@@ -204,9 +204,7 @@ describe('the score of a day', () => {
     expect((await night.report()).score).toEqual(report.score);
     const reports = makeReports(night.kit);
     const verified = await reports.verify('r', nightDate);
-    const wrong = verified.checks.filter(({ verdict }) => verdict !== 'equal');
-    expect(wrong.filter(({ verdict }) => verdict === 'different')).toEqual([]);
-    expect(wrong.map(({ field }) => field).filter((field) => !field.startsWith('pushedByAsset'))).toEqual([]);
+    expect(verified.checks.filter(({ verdict }) => verdict !== 'equal')).toEqual([]);
     await night.kit.documents.putReport({
       ...report,
       score: report.score && misses ? { ...report.score, misses: { ...misses, missedBytes: missed + 1 } } : null,

@@ -189,6 +189,8 @@ export interface Fill {
   readonly appliances?: readonly ApplianceFillResult[];
   /** Assets that this fill brings first, besides those that are marked so themselves. */
   readonly mustHave?: readonly string[];
+  /** Planned files that lay there before this fill pushed them, for whoever takes it up. */
+  readonly heldBefore?: readonly HeldFiles[];
   /** Assets that the plan puts on several edges, and on how many: routing shares their viewers out. */
   readonly copies?: Readonly<Record<string, number>>;
 }
@@ -287,6 +289,8 @@ export interface FillReport {
   readonly failedFiles?: readonly FailedFiles[];
   /** Bytes pushed of each asset over all appliances; what `score.wastedBytes` is computed from. */
   readonly pushedByAsset?: Readonly<Record<string, number>>;
+  /** Planned files that were there before this fill pushed them; what `pushedByAsset` is computed from besides `held`. */
+  readonly heldBefore?: readonly HeldFiles[];
   /** What each appliance held when the fill ended; what `forecastCoverage` is computed from. */
   readonly held?: readonly HeldFiles[];
   readonly score: FillScore | null;

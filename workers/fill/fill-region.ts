@@ -213,6 +213,7 @@ export function makeFillRegion(deps: FillRegionDeps): JobHandler<'fill-region'> 
         peakRateBps: 0,
         ...(fill.rateCurve ? { rateCurve: fill.rateCurve } : {}),
         sentBytes: ledger.sentBytes,
+        ...(fill.heldBefore ? { heldBefore: fill.heldBefore } : {}),
       }),
     );
     await documents.putFill({ ...fill, state, finishedAt, rateBps: 0, message: wordsFor(ledger.failures) });

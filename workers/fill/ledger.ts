@@ -18,6 +18,7 @@ import {
 } from '../../shared/domain/fill.ts';
 import type { FillBatchResult } from '../../shared/domain/fill-batch.ts';
 import { addCounts, countFiles, noCount, totalsOf } from '../../shared/domain/reporting/fill-report.ts';
+import { heldKeys, heldRuns } from '../../shared/domain/reporting/held-files.ts';
 
 export interface Ledger {
   /** The appliance freed what the plan evicts and said what it holds: planned keys that are whole there. */
@@ -39,7 +40,7 @@ export interface Ledger {
   readonly pushedByAsset: Readonly<Record<string, number>>;
   results(): ApplianceFillResult[];
   /** The counts of a live fill document. */
-  counts(): Pick<Fill, 'planned' | 'pushed' | 'skipped' | 'failed' | 'sentBytes' | 'appliances'>;
+  counts(): Pick<Fill, 'planned' | 'pushed' | 'skipped' | 'failed' | 'sentBytes' | 'appliances' | 'heldBefore'>;
 }
 
 interface Entry {
@@ -81,6 +82,9 @@ export function makeLedger(plan: FillPlan, before: Fill): Ledger {
     }),
   );
   const held = new Map(plan.appliances.map(({ applianceId }) => [applianceId, new Set<string>()]));
+  /** What lay there before this fill pushed it; a fill that began before this was kept knows only how much. */
+  const heldBefore = heldKeys(plan, before.heldBefore ?? []);
+  const knowsBefore = before.heldBefore !== undefined || before.appliances === undefined;
   const failures: FillFailure[] = [];
   const failureOf = new Map<string, number>();
   const pushedByAsset: Record<string, number> = {};
@@ -110,10 +114,12 @@ export function makeLedger(plan: FillPlan, before: Fill): Ledger {
       for (const key of heldKeys) held.get(applianceId)?.add(key);
       if (entry.greeted) {
         entry.pushed = less(countFiles(there), entry.skipped);
-        // Which of them were there before is not written down; where nothing was, all were pushed.
-        if (entry.skipped.files === 0) for (const file of there) credit(file);
+        if (knowsBefore || entry.skipped.files === 0) {
+          for (const file of there) if (!heldBefore.get(applianceId)?.has(file.key)) credit(file);
+        }
       } else {
         entry.skipped = countFiles(there);
+        for (const { key } of there) heldBefore.get(applianceId)?.add(key);
         entry.evicted = countFiles(part?.evict ?? []);
       }
       entry.greeted = true;
@@ -131,6 +137,7 @@ export function makeLedger(plan: FillPlan, before: Fill): Ledger {
     skipped(applianceId, file) {
       const entry = entryOf(applianceId);
       entry.skipped = addCounts(entry.skipped, one(file));
+      heldBefore.get(applianceId)?.add(file.key);
       held.get(applianceId)?.add(file.key);
     },
     failed(applianceId, file, reason, detail) {
@@ -163,6 +170,12 @@ export function makeLedger(plan: FillPlan, before: Fill): Ledger {
     held,
     pushedByAsset,
     results,
-    counts: () => ({ ...totalsOf(results()), sentBytes, appliances: results() }),
+    counts: () => ({
+      ...totalsOf(results()),
+      sentBytes,
+      appliances: results(),
+      // Of a fill that an older release began, what was there is not known: better nothing than half of it.
+      ...(knowsBefore ? { heldBefore: heldRuns(plan, heldBefore) } : {}),
+    }),
   };
 }

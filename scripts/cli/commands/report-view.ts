@@ -116,7 +116,12 @@ function showFailures(cli: Cli, { actions, failures, failureCounts }: ReportDeta
   cli.say();
   cli.table(
     [{ head: 'FAILED ON' }, { head: 'FILE', shrink: true }, { head: 'REASON' }, { head: 'DETAIL', shrink: true }],
-    failures.map(({ applianceId, key, reason, detail }) => [applianceId, key, reason, printable(detail)]),
+    failures.map(({ applianceId, key, reason, detail, heldBy }) => [
+      applianceId,
+      key,
+      reason,
+      `${printable(detail)}${heldBy === undefined ? '' : ` (${heldBy} took it)`}`,
+    ]),
   );
   if (counts.length > 0)
     cli.say(`and more: ${counts.map(([reason, count]) => `${formatCount(count)} ${reason}`).join(', ')}`);

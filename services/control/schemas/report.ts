@@ -93,6 +93,9 @@ export const ReportSchema = documentSchema<ReportAnswer>()(
         kept: Count,
         evicted: Count,
         sources,
+        tookOver: Type.Optional(
+          Type.Object(Count.properties, { description: 'Files that it holds for others that could not take them.' }),
+        ),
         forecastCoverage: Type.Optional(
           Type.Number({ description: 'The part of the report’s `forecastCoverage` that lies here.' }),
         ),
@@ -105,6 +108,7 @@ export const ReportSchema = documentSchema<ReportAnswer>()(
         sizeBytes: bytes,
         reason: failureReason,
         detail: Type.String(),
+        heldBy: Type.Optional(Type.String({ description: 'The appliance that took it instead.' })),
       }),
     ),
     failureCounts,
@@ -126,6 +130,11 @@ export const ReportSchema = documentSchema<ReportAnswer>()(
     ),
     pushedByAsset: Type.Optional(
       Type.Record(Type.String(), Type.Number(), { description: 'Bytes pushed of each asset over all appliances.' }),
+    ),
+    heldBefore: Type.Optional(
+      Type.Array(Type.Object({ applianceId: Type.String(), runs: Runs }), {
+        description: 'What lay there before the fill pushed it; runs as in `held`.',
+      }),
     ),
     held: Type.Optional(
       Type.Array(

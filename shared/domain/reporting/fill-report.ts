@@ -10,6 +10,7 @@ import type {
   FillPlan,
   FillReport,
   FillState,
+  HeldFiles,
   PlannedFile,
 } from '../fill.ts';
 import { coverageShare } from '../planning/plan-fill.ts';
@@ -64,6 +65,7 @@ export interface FillOutcome {
   /** Where it was recorded, the rates are computed from it, so that they can be computed again. */
   readonly rateCurve?: readonly RatePoint[];
   readonly sentBytes?: number;
+  readonly heldBefore?: readonly HeldFiles[];
 }
 
 export function buildFillReport(plan: FillPlan, outcome: FillOutcome): FillReport {
@@ -99,6 +101,7 @@ export function buildFillReport(plan: FillPlan, outcome: FillOutcome): FillRepor
     failureTotals: failureTotals(outcome.failures),
     failedFiles: failedRuns(plan, outcome.failures),
     pushedByAsset: outcome.pushedByAsset,
+    ...(outcome.heldBefore ? { heldBefore: outcome.heldBefore } : {}),
     held: heldRuns(plan, outcome.held),
     score: null,
   };

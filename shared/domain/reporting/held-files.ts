@@ -10,6 +10,7 @@ export const heldRuns = (plan: FillPlan, held: ReadonlyMap<string, ReadonlySet<s
 /** Where the keys stand in the plan's list of one appliance. */
 export function runsOf({ keep, fetch }: AppliancePlan, keys: ReadonlySet<string>): HeldFiles['runs'] {
   const runs: { first: number; files: number }[] = [];
+  if (keys.size === 0) return runs;
   let at = 0;
   for (const { key } of [...keep, ...fetch]) {
     const last = runs.at(-1);

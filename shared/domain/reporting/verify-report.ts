@@ -215,9 +215,9 @@ function unitedById(report: FillReport, plan: FillPlan | null): ApplianceFillRep
 
 /** What was fetched and neither held before nor failed was pushed; known exactly where nothing was held before. */
 function verifyPushedByAsset(report: FillReport, plan: FillPlan | null, either: Either): void {
-  const { pushedByAsset, held } = report;
+  const { pushedByAsset, held, heldBefore } = report;
   if (!pushedByAsset) return;
-  const isExact = plan && held && report.skipped.files === 0;
+  const isExact = plan && held && (heldBefore || report.skipped.files === 0);
   const why = !plan
     ? noPlan
     : held
@@ -226,9 +226,11 @@ function verifyPushedByAsset(report: FillReport, plan: FillPlan | null, either: 
   const again: Record<string, number> = {};
   if (isExact) {
     const keys = heldKeys(plan, held);
+    const before = heldKeys(plan, heldBefore ?? []);
     for (const { applianceId, fetch } of plan.appliances) {
       for (const { key, assetId, sizeBytes } of fetch) {
-        if (keys.get(applianceId)?.has(key)) again[assetId] = (again[assetId] ?? 0) + sizeBytes;
+        if (keys.get(applianceId)?.has(key) && !before.get(applianceId)?.has(key))
+          again[assetId] = (again[assetId] ?? 0) + sizeBytes;
       }
     }
   }
