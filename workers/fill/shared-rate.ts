@@ -19,7 +19,7 @@ const largestEntryBytes = 8 * 1024 * 1024;
 /** Timers are not finer; shorter waits are made good by the next one. */
 const shortestWaitMs = 4;
 const smallestGrainBytes = 4 * 1024;
-const largestGrainBytes = 64 * 1024;
+const largestGrainBytes = 1024 * 1024;
 
 export function makeSharedRate(options: {
   readonly share: Pick<NightShare, 'enterRate'>;

@@ -20,6 +20,8 @@ export interface ApplianceOptions {
   readonly storeRoot: string;
   readonly memoryTier: string;
   readonly certificate?: { readonly cert: string; readonly key: string };
+  /** May use every core. */
+  readonly unpinned?: boolean;
   /** Arguments for Node itself, such as `--cpu-prof`. */
   readonly nodeArgs?: readonly string[];
 }
@@ -40,7 +42,8 @@ export async function startAppliance(options: ApplianceOptions): Promise<Applian
   });
   const tlsPort = options.certificate ? await freePort() : null;
   const main = join(import.meta.dirname, '../../../services/appliance/main.ts');
-  const child = spawn('taskset', ['-c', serverCore, process.execPath, ...(options.nodeArgs ?? []), main], {
+  const [command, pin] = options.unpinned ? [process.execPath, []] : ['taskset', ['-c', serverCore, process.execPath]];
+  const child = spawn(command, [...pin, ...(options.nodeArgs ?? []), main], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     env: {
       PATH: process.env.PATH,
