@@ -25,10 +25,14 @@ export async function importUrl(
   client: Client,
   url: string,
   details: UploadDetails,
-  options: { readonly signal: AbortSignal; onProgress(doneBytes: number, totalBytes: number | null): void },
+  options: {
+    readonly signal: AbortSignal;
+    readonly hls?: boolean;
+    onProgress(doneBytes: number, totalBytes: number | null): void;
+  },
 ): Promise<string> {
   const { tags, ...rest } = details;
-  const json = { url, ...rest, ...(tags.length > 0 ? { tags } : {}) };
+  const json = { ...(options.hls ? { hls: { url } } : { url }), ...rest, ...(tags.length > 0 ? { tags } : {}) };
   const { id } = await client.transport.json<ImportState>('/v1/assets', {
     method: 'POST',
     json,

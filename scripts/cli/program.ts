@@ -7,6 +7,7 @@ import { addDoctor } from './commands/doctor.ts';
 import { addFill } from './commands/fill.ts';
 import { addFills } from './commands/fills.ts';
 import { addForecast } from './commands/forecast.ts';
+import { addImport } from './commands/import.ts';
 import { addLint } from './commands/lint.ts';
 import { addPlan } from './commands/plan.ts';
 import { addPlay } from './commands/play.ts';
@@ -22,7 +23,7 @@ import { addUpload } from './commands/upload.ts';
 
 const groups: readonly (readonly [heading: string, readonly ((program: Command) => void)[]])[] = [
   ['Installation:', [addUp, addDoctor, addRebuild]],
-  ['Media:', [addUpload, addAssets, addSubtitles, addRm, addRestore, addPlay, addLint, addRevocations]],
+  ['Media:', [addUpload, addImport, addAssets, addSubtitles, addRm, addRestore, addPlay, addLint, addRevocations]],
   ['Fleet:', [addRegions, addAppliances]],
   ['Nightly loop:', [addDemand, addForecast, addPlan, addFill, addFills, addReport, addSimulate]],
 ];

@@ -19,6 +19,7 @@ import { makeViewAsset } from './asset-view.ts';
 import { makeDeleteAsset, makeRenameAsset, makeRestoreAsset } from './change-asset.ts';
 import type { IngestConfig } from './config.ts';
 import { makeAddressGuard, parseNetworks } from './import/address-guard.ts';
+import { makeImportHls } from './import/hls/import-hls.ts';
 import { makeUrlOpener } from './import/open-url.ts';
 import { makeUrlImports } from './import/url-imports.ts';
 import { makeProbeStored, type Probe } from './probe-stored.ts';
@@ -38,7 +39,7 @@ import { makeUploadMetrics } from './upload-metrics.ts';
 export interface IngestDependencies {
   readonly config: IngestConfig;
   readonly catalogue: Catalogue;
-  readonly documents: Pick<Documents, 'getManifest'>;
+  readonly documents: Pick<Documents, 'getManifest' | 'putManifest'>;
   readonly store: ObjectStore;
   readonly parts: PartUploads;
   readonly jobs: JobQueue;
@@ -97,6 +98,7 @@ export async function makeIngestApp(dependencies: IngestDependencies): Promise<I
     opener: makeUrlOpener(guard, config.importTimeoutMs),
     scratch,
     admit,
+    importHls: makeImportHls({ scratch, store, documents, catalogue, quota, announce, clock }),
     catalogue,
     uploadMetrics,
     maxUploadBytes,

@@ -111,6 +111,15 @@ export interface AssetDeletion {
   readonly from: Exclude<AssetState, 'deleted'>;
 }
 
+/** A broken rule of level `warning` (docs/packaging.md). */
+export interface ImportWarning {
+  readonly rule: string;
+  /** Playlist or segment. */
+  readonly at: string;
+  readonly measured: string;
+  readonly expected: string;
+}
+
 /** The catalogue's document of one asset (`catalog/<assetId>.json`). */
 export interface Asset {
   readonly schema: 1;
@@ -144,6 +153,8 @@ export interface Asset {
   readonly textTracks?: readonly TextTrack[];
   /** Why the last change of text could not be published; the version before it stands. */
   readonly textFailure?: AssetFailure | null;
+  /** What an imported stream does not do as it should; absent: nothing was imported. */
+  readonly importWarnings?: readonly ImportWarning[];
   /** While it is deleted; absent in documents from before there was a delay. */
   readonly deletion?: AssetDeletion | null;
   /** ISO 8601, UTC. */

@@ -85,6 +85,8 @@ const contentTypes: Readonly<Record<string, string>> = {
   m3u8: 'application/vnd.apple.mpegurl',
   mpd: 'application/dash+xml',
   m4s: 'video/iso.segment',
+  ts: 'video/mp2t',
+  aac: 'audio/aac',
   mp4: 'video/mp4',
   m4a: 'audio/mp4',
   vtt: 'text/vtt',

@@ -22,6 +22,7 @@ export const problemTypes = {
   'unplayable-source': [422, 'The upload is not a video that can be played.'],
   'invalid-text': [422, 'The file is not one of subtitles that can be read.'],
   'too-long': [422, 'The video lasts longer than is taken.'],
+  'hls-not-importable': [422, 'The HLS stream cannot be published as it is.'],
   'url-not-allowed': [422, 'The URL leads where imports may not go.'],
   'source-unreachable': [422, 'The URL could not be fetched.'],
   'quota-exceeded': [403, 'The bytes that may be uploaded are used up.'],

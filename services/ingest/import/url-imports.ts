@@ -11,12 +11,15 @@ import { receiveFile, tooLarge } from '../receive-file.ts';
 import type { Scratch } from '../scratch.ts';
 import type { UploadDetails } from '../upload-details.ts';
 import type { UploadMetrics } from '../upload-metrics.ts';
+import type { ImportHls } from './hls/import-hls.ts';
 import { troubleOf, type UrlOpener, UrlTroubleError, unreachable } from './open-url.ts';
 
 /** What is kept of an import in the scratch folder, so that it outlives a restart. The URL may hold a signature. */
 interface ImportRecord {
   readonly id: string;
   readonly url: string;
+  /** A stream to be published as it is; absent: a video. */
+  readonly hls?: boolean;
   readonly details: UploadDetails;
   /** Milliseconds. */
   readonly createdAt: number;
@@ -49,7 +52,7 @@ export interface ImportView {
  */
 export interface UrlImports {
   /** Returns once the import is on the disk. */
-  start(id: string, url: string, details: UploadDetails): Promise<ImportView>;
+  start(id: string, url: string, details: UploadDetails, hls?: boolean): Promise<ImportView>;
   find(id: string): ImportView | null;
   /** Stops and forgets it; false where there is none. */
   cancel(id: string): Promise<boolean>;
@@ -66,6 +69,7 @@ export interface UrlImportsDependencies {
   readonly opener: UrlOpener;
   readonly scratch: Scratch;
   readonly admit: AdmitSource;
+  readonly importHls: ImportHls;
   readonly catalogue: Pick<Catalogue, 'get'>;
   readonly uploadMetrics: UploadMetrics;
   readonly maxUploadBytes: number;
@@ -87,7 +91,7 @@ const attempts = 3;
 const pauseMs = 500;
 
 export function makeUrlImports(dependencies: UrlImportsDependencies): UrlImports {
-  const { dir, opener, scratch, admit, catalogue, uploadMetrics, maxUploadBytes, expiryMs, clock, logger } =
+  const { dir, opener, scratch, admit, importHls, catalogue, uploadMetrics, maxUploadBytes, expiryMs, clock, logger } =
     dependencies;
   const live = new Map<string, Live>();
   const limit = pLimit(atOnce);
@@ -115,7 +119,20 @@ export function makeUrlImports(dependencies: UrlImportsDependencies): UrlImports
   async function run(one: Live): Promise<void> {
     const { id, details } = one.record;
     if (one.stop.signal.aborted) return;
-    if (!(await catalogue.get(id))) {
+    if (await catalogue.get(id)) {
+      // Finished before a restart.
+    } else if (one.record.hls) {
+      await importHls(id, one.record.url, details, {
+        opener,
+        maxBytes: maxUploadBytes,
+        signal: one.stop.signal,
+        retry: (fetchOne) => persistently(one, fetchOne),
+        onBytes: (received) => {
+          one.offset = received;
+        },
+      });
+      uploadMetrics.received('url', one.offset);
+    } else {
       const path = scratch.newIncomingPath();
       try {
         const file = await fetchFile(one, path);
@@ -130,29 +147,34 @@ export function makeUrlImports(dependencies: UrlImportsDependencies): UrlImports
     await forget(id);
   }
 
-  async function fetchFile(one: Live, path: string) {
-    const { signal } = one.stop;
+  const fetchFile = (one: Live, path: string) =>
+    persistently(one, async () => {
+      one.offset = 0;
+      const { body, sizeBytes } = await opener.open(one.record.url, one.stop.signal);
+      try {
+        if (sizeBytes !== null && sizeBytes > maxUploadBytes) throw tooLarge(maxUploadBytes);
+        await scratch.ensureRoom(sizeBytes ?? 0);
+      } catch (error) {
+        body.on('error', () => undefined).destroy();
+        throw error;
+      }
+      one.sizeBytes = sizeBytes;
+      return receiveFile(body, path, maxUploadBytes, (received) => {
+        one.offset = received;
+      });
+    });
+
+  /** Tries again what may pass. */
+  async function persistently<T>({ stop: { signal } }: Live, attemptOnce: () => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
-        const { body, sizeBytes } = await opener.open(one.record.url, signal);
-        try {
-          if (sizeBytes !== null && sizeBytes > maxUploadBytes) throw tooLarge(maxUploadBytes);
-          await scratch.ensureRoom(sizeBytes ?? 0);
-        } catch (error) {
-          body.on('error', () => undefined).destroy();
-          throw error;
-        }
-        one.sizeBytes = sizeBytes;
-        return await receiveFile(body, path, maxUploadBytes, (received) => {
-          one.offset = received;
-        });
+        return await attemptOnce();
       } catch (error) {
         signal.throwIfAborted();
         if (error instanceof Problem || !isTrouble(error)) throw error;
         const what = error instanceof UrlTroubleError ? error.message : troubleOf(error);
         if (attempt === attempts)
           throw unreachable(`The URL could not be fetched in ${attempts} attempts: ${what}.`, error);
-        one.offset = 0;
         await clock.sleep(pauseMs * 2 ** attempt, signal);
       }
     }
@@ -182,8 +204,8 @@ export function makeUrlImports(dependencies: UrlImportsDependencies): UrlImports
   });
 
   return {
-    async start(id, url, details) {
-      const record = { id, url, details, createdAt: clock.now(), failure: null };
+    async start(id, url, details, hls = false) {
+      const record = { id, url, details, createdAt: clock.now(), failure: null, ...(hls ? { hls } : {}) };
       await save(record);
       return viewOf(launch(record));
     },

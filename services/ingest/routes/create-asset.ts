@@ -61,6 +61,7 @@ const form = {
 const description =
   'The file is streamed to the object store once it is known to be a video that can be played. Fields may come before or after it. ' +
   'JSON with a `url` has it fetched in the background instead: from the public Internet and networks that are allowed, by at most 5 redirects, with the same refusals as an upload, told by `GET /v1/uploads/{id}`. ' +
+  'With `hls: { url }` a finished HLS stream is fetched the same way, checked, and published as it is; it may lie in one folder and the ones below, must not be encrypted, and errors of the conformance rules refuse it. ' +
   'With an `Idempotency-Key`, a repeated request answers with the asset that the first one made. For large files and poor connections use tus.';
 
 const tidyUpMs = 1_000;
@@ -120,7 +121,10 @@ export async function createAssetRoute(server: HttpServer, dependencies: CreateA
       const { sizeBytes } = existing.source;
       return { id, offset: sizeBytes, sizeBytes, assetId: id, failure: null };
     }
-    const url = URL.parse(order.url);
+    const source = order.hls?.url ?? order.url;
+    if (source === undefined || (order.hls && order.url))
+      throw new Problem('invalid-request', 'Give either url or hls.url.');
+    const url = URL.parse(source);
     if (!url)
       throw new Problem('invalid-request', 'url is not an absolute URL.', {
         errors: [{ at: 'url', message: 'is not an absolute URL' }],
@@ -133,7 +137,7 @@ export async function createAssetRoute(server: HttpServer, dependencies: CreateA
       uploadMetrics.refused('url', error);
       throw error;
     }
-    return { ...(await imports.start(id, url.href, details)), assetId: null };
+    return { ...(await imports.start(id, url.href, details, order.hls !== undefined)), assetId: null };
   }
 
   await server.register(multipart);

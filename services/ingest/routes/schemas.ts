@@ -143,6 +143,12 @@ const listedAsset = {
   durationS: nullable(Type.Number({ description: 'Seconds of the published version.' })),
   sizeBytes: nullable(wholeNumber('Bytes of all files of the published version.')),
   failure: nullable(Type.Object({ code: Type.String(), reason: text('Names the mend.') })),
+  importWarnings: Type.Optional(
+    Type.Array(
+      Type.Object({ rule: Type.String(), at: Type.String(), measured: Type.String(), expected: Type.String() }),
+      { description: 'What an imported stream does not do as it should; see docs/packaging.md for the rules.' },
+    ),
+  ),
   textTracks: Type.Array(textTrackSchema, { description: 'Subtitles and captions, as the next version has them.' }),
   textFailure: nullable(
     Type.Object(
@@ -222,7 +228,18 @@ export const uploadSchema = Type.Object({
 /** An import from a URL. */
 export const importSchema = Type.Object(
   {
-    url: Type.String({ minLength: 1, maxLength: 8_192, description: 'http or https; redirects are followed.' }),
+    url: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 8_192, description: 'A video: http or https; redirects are followed.' }),
+    ),
+    hls: Type.Optional(
+      Type.Object(
+        { url: Type.String({ minLength: 1, maxLength: 8_192 }) },
+        {
+          additionalProperties: false,
+          description: 'Instead of `url`: the playlist of an HLS stream that is published as it is, not transcoded.',
+        },
+      ),
+    ),
     title: Type.Optional(Type.String()),
     tags: Type.Optional(Type.Array(Type.String())),
     series: Type.Optional(Type.String()),
