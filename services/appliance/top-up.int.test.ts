@@ -5,6 +5,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { makeFolderObjectStore } from '../../shared/adapters/folder/folder-object-store.ts';
 import { openSliceCache } from '../../shared/adapters/slice-cache/slice-cache.ts';
+import type { Upstream } from '../../shared/domain/fleet.ts';
+import { rankAppliances } from '../../shared/domain/routing/rendezvous.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
 import type { ObjectStore } from '../../shared/ports/object-store.ts';
 import {
@@ -59,7 +61,11 @@ async function nextRound(id: string, change: () => void): Promise<void> {
 }
 
 /** Other regions ask for each file of the title so often; resolves when the appliance knows. */
-async function riseElsewhere(appliance: RunningAppliance, titles: readonly (readonly [Title, number])[]) {
+async function riseElsewhere(
+  appliance: RunningAppliance,
+  titles: readonly (readonly [Title, number])[],
+  expected: readonly Title[] = titles.map(([title]) => title),
+) {
   control.elsewhere.push(
     ...titles.map(([{ assetId, version, manifest }, requests]) => ({
       assetId,
@@ -68,7 +74,7 @@ async function riseElsewhere(appliance: RunningAppliance, titles: readonly (read
     })),
   );
   const questions = control.questions;
-  const manifests = titles.map(([{ assetId, version }]) => `${assetId}/${version}/asset.json`);
+  const manifests = expected.map(({ assetId, version }) => `${assetId}/${version}/asset.json`);
   await vi.waitFor(() => expect(manifests.every((key) => appliance.cache.has(key, 0))).toBe(true), patient);
   // The last title's slices are told right behind its manifest; the next question comes after them.
   await vi.waitFor(() => expect(control.questions).toBeGreaterThan(questions + 1), patient);
@@ -80,7 +86,11 @@ function watchHere({ cache }: RunningAppliance, title: Title, times = 1): void {
     cache.demand.missed(`${title.assetId}/${title.version}/${path}`, { index: 0, sizeBytes }, sizeBytes * times);
 }
 
-async function start(id: string, topUp?: { bytesPerDay: number; rateBps: number }): Promise<RunningAppliance> {
+async function start(
+  id: string,
+  topUp?: { readonly bytesPerDay: number; readonly rateBps: number },
+  upstreams: readonly Upstream[] = [],
+): Promise<RunningAppliance> {
   const appliance = await startAppliance({
     id,
     dir: join(dir, id),
@@ -88,6 +98,7 @@ async function start(id: string, topUp?: { bytesPerDay: number; rateBps: number 
     key: await makeKey(),
     store,
     clock,
+    upstreams,
     ...(topUp ? { topUp } : {}),
     openCache: (cacheDir) => openSliceCache({ dir: cacheDir, capacityBytes: 1e9, memoryBytes: 1e6, clock }),
   });
@@ -127,4 +138,38 @@ describe('top-ups', () => {
     await vi.waitFor(() => expect(counted()).toBe(control.statuses.at(-1)?.topUpBytes), patient);
     expect(control.batches.flatMap(({ rows }) => rows)).toEqual([]);
   }, 60_000);
+
+  it('concern only what the appliance owns in its region', async () => {
+    const titles = Array.from({ length: 8 }, (_, i) => makeTitle(`title-${i}`, files(1)));
+    for (const title of titles) await publish(store, title);
+    const peer = {
+      kind: 'peer',
+      applianceId: 'edge-2',
+      url: 'http://127.0.0.1:9',
+      credential: 'x',
+      weight: 1,
+    } as const;
+    const appliance = await start('edge-1', { bytesPerDay: 1e6, rateBps: 1e8 }, [peer]);
+    const region = [
+      { id: 'edge-1', weight: 1 },
+      { id: 'edge-2', weight: 1 },
+    ];
+    const own = titles.filter(({ assetId }) => rankAppliances(assetId, region)[0]?.id === 'edge-1');
+    expect([0, titles.length]).not.toContain(own.length);
+    await riseElsewhere(
+      appliance,
+      titles.map((title) => [title, 5]),
+      own,
+    );
+    expect([...appliance.cache.inventory()].map(({ key }) => key.split('/')[0])).toEqual(
+      own.map(({ assetId }) => assetId),
+    );
+  });
+
+  it('are neither asked for nor made where the region does not allow them', async () => {
+    await start('edge-1');
+    await vi.waitFor(() => expect(control.statuses.length).toBeGreaterThan(3), patient);
+    expect(control.questions).toBe(0);
+    expect(control.statuses.at(-1)).not.toHaveProperty('topUpBytes');
+  });
 });

@@ -56,7 +56,7 @@ describe('top-ups of a region', () => {
       400,
       expect.stringContaining('topUp.bytesPerDay must be more than 0'),
     ]);
-    await control.call('PATCH', '/v1/regions/berlin', { topUp: null });
+    expect((await control.call('PATCH', '/v1/regions/berlin', { topUp: null })).body.topUp).toBeNull();
     expect((await control.heartbeat('edge-1')).body.topUp).toBeUndefined();
   });
 

@@ -132,6 +132,7 @@ const withRegionOptions = (command: Command): Command =>
       ).argParser(tariffOption),
     )
     .option('--fill', 'fill it every night (default for a new region)')
+    .option('--no-fill', 'stop the nightly fill; pull and fill --now go on')
     .addOption(
       new Option(
         '--top-up <size>',
@@ -141,8 +142,7 @@ const withRegionOptions = (command: Command): Command =>
     .addOption(
       new Option('--top-up-rate <rate>', "rate that top-ups share; the region's own by default").argParser(rateOption),
     )
-    .option('--no-top-up', 'bring nothing outside of the nightly fill (default for a new region)')
-    .option('--no-fill', 'stop the nightly fill; pull and fill --now go on');
+    .option('--no-top-up', 'bring nothing outside of the nightly fill (default for a new region)');
 
 function changeOf({
   name,
