@@ -94,7 +94,7 @@ export interface MissScore {
   readonly failedRequests: number;
 }
 
-/** Answers of the day by outcome: hits by tier, pulls by source, refusals by reason. */
+/** Answers of the day by outcome: hits by tier, pulls by source, refusals by reason; `top-up` answered nobody. */
 export interface AnswerSum {
   readonly outcome: string;
   readonly requests: number;
@@ -142,7 +142,7 @@ export interface Calibration {
 export interface Savings {
   /** As it stood when the day was scored. */
   readonly tariff: Tariff;
-  /** Bytes that viewers' misses drew from outside the region: from shields and the object store. */
+  /** Bytes that came by day from outside the region: misses from shields and the object store, and top-ups. */
   readonly pulledBytes: number;
   /** Bytes that the date's fills brought into the region, repeated ones included. */
   readonly filledBytes: number;

@@ -1,6 +1,6 @@
 /** Any night of which a part was carried out, and any day after it, for scores. */
 import fc from 'fast-check';
-import { type AnswerTotal, byteCauses, type DemandRow, type ServiceRow } from '../domain/demand.ts';
+import { type AnswerTotal, byteCauses, type DemandRow, type ServiceRow, topUpOutcome } from '../domain/demand.ts';
 import type { ApplianceFillResult, Fill, FillFailure, FillPlan, FillReport } from '../domain/fill.ts';
 import { collectDay } from '../domain/reporting/day-inputs.ts';
 import { buildFillReport, countFiles, noCount, totalsOf } from '../domain/reporting/fill-report.ts';
@@ -66,6 +66,7 @@ export const anyDay = fc
     const answers: AnswerTotal[] = [
       { day: date, hour: 3, applianceId: 'e0', outcome: 'denied-expired', requests: c.refused, bytes: 0 },
       { day: date, hour: 3, applianceId: 'e0', outcome: 'pull-origin', requests: 2, bytes: 500 },
+      { day: date, hour: 3, applianceId: 'e0', outcome: topUpOutcome, requests: 7, bytes: 9_000 },
     ];
     const row = (assetId: string, day: string, bytes: number): DemandRow => ({
       regionId: 'r',

@@ -1,5 +1,5 @@
 /** The job score-region: writes into the reports of a day that is over how good forecast, plan and fills were. */
-import { collectDay } from '../../shared/domain/reporting/day-inputs.ts';
+import { collectDay, type DayInputs } from '../../shared/domain/reporting/day-inputs.ts';
 import { scoreFill } from '../../shared/domain/reporting/fill-score.ts';
 import { addDays, dayBounds, localDate } from '../../shared/domain/time/local-time.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
@@ -33,18 +33,20 @@ export function makeScoreRegion({ fleet, documents, demandLog, clock }: ScoreReg
     const reports = found.filter((report) => report !== null);
     if (reports.length === 0) return { scored: false };
 
+    // All runs of a date share its day, but for a region that changed its time zone in between.
+    const days = new Map<string, Promise<DayInputs>>();
+    const dayIn = (timeZone: string): Promise<DayInputs> => {
+      const known = days.get(timeZone) ?? collectDay(demandLog, { regionId, date, timeZone, reports });
+      days.set(timeZone, known);
+      return known;
+    };
     const scoredAt = new Date(clock.now()).toISOString();
     for (const report of reports) {
       const [plan, forecast] = await Promise.all([
         documents.getPlan(regionId, date, report.run),
         documents.getForecast(regionId, date, report.run),
       ]);
-      const inputs = await collectDay(demandLog, {
-        regionId,
-        date,
-        timeZone: plan?.timeZone ?? region.timeZone,
-        reports,
-      });
+      const inputs = await dayIn(plan?.timeZone ?? region.timeZone);
       const tariff = region.tariff ?? null;
       await documents.putReport({ ...report, score: scoreFill({ scoredAt, report, plan, forecast, inputs, tariff }) });
     }

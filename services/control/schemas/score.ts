@@ -84,7 +84,7 @@ const Calibration = Type.Object({
 const Savings = Type.Object(
   {
     tariff: TariffSchema,
-    pulledBytes: bytes('That viewers’ misses drew from outside the region.'),
+    pulledBytes: bytes('That came by day from outside the region: viewers’ misses and top-ups.'),
     filledBytes: bytes('That the date’s fills brought in, repeated ones included.'),
     withoutCost: Type.Number(),
     pullCost: Type.Number(),

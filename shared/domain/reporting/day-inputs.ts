@@ -2,7 +2,15 @@
  * What a day is scored from, brought together from the logs as they are stored: demand of the day and of the two weeks
  * before it, how bytes stood with the plan, and all answers. All on the region's calendar.
  */
-import type { AnswerTotal, DailyDemand, DemandRow, OutcomeTotal, ServiceDay, ServiceRow } from '../demand.ts';
+import {
+  type AnswerTotal,
+  type DailyDemand,
+  type DemandRow,
+  type OutcomeTotal,
+  type ServiceDay,
+  type ServiceRow,
+  topUpOutcome,
+} from '../demand.ts';
 import type { FillReport } from '../fill.ts';
 import { sumByLocalDay } from '../forecasting/daily-demand.ts';
 import { addDays, dayBounds, dayNumber, localDateOfHour, localInstant } from '../time/local-time.ts';
@@ -73,7 +81,10 @@ export async function collectDay(logs: DayLogs, { regionId, date, timeZone, repo
     demand: demand.filter((row) => row.date >= addDays(date, -historyDays)),
     service,
     answers,
-    served: answers.length > 0 ? answers : await logs.outcomes(regionId, noon),
+    served:
+      answers.length > 0
+        ? answers.filter(({ outcome }) => outcome !== topUpOutcome)
+        : await logs.outcomes(regionId, noon),
     usedBytes,
     pushedBytes: pushedOf(reports),
     filledBytes: reports.reduce((sum, report) => sum + broughtFromOutside(report), 0),

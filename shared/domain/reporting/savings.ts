@@ -10,10 +10,11 @@ export function savingsOf(
   tariff: Tariff,
   served: readonly { readonly outcome: string; readonly bytes: number }[],
   filledBytes: number,
+  topUpBytes: number,
 ): Savings {
   const bytesOf = (wanted: (outcome: string) => boolean): number =>
     served.reduce((sum, { outcome, bytes }) => sum + (wanted(outcome) ? bytes : 0), 0);
-  const pulledBytes = bytesOf((outcome) => crossing.has(outcome));
+  const pulledBytes = topUpBytes + bytesOf((outcome) => crossing.has(outcome));
   const withoutCost = (bytesOf(() => true) / gb) * tariff.perGb;
   const pullCost = (pulledBytes / gb) * tariff.perGb;
   const fillCost = (filledBytes / gb) * (tariff.nightPerGb ?? tariff.perGb);

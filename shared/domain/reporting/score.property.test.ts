@@ -9,7 +9,9 @@ describe('the score of any day', () => {
   it('puts every missed byte in one class, and no byte served in two causes', async () => {
     await fc.assert(
       fc.asyncProperty(anyDay, async (day) => {
-        const { use, misses } = await scored(day);
+        const { use, misses, servedBytes } = await scored(day);
+        // What was fetched before anybody asked was served to nobody.
+        expect(servedBytes).toBe(500);
         expect(use === undefined).toBe(day.service.length === 0);
         if (!use || !misses) return;
         const missed = day.service.filter(({ cause }) => !['filled', 'kept', 'pulled'].includes(cause));

@@ -96,9 +96,10 @@ describe('money', () => {
       { outcome: 'pull-origin', bytes: 2e9 },
       { outcome: 'coalesced', bytes: 1e9 },
     ];
-    const { withoutCost, pullCost, fillCost, saved } = savingsOf(tariff, served, 4e9);
+    const { withoutCost, pullCost, fillCost, saved } = savingsOf(tariff, served, 4e9, 0);
     expect([withoutCost, pullCost, fillCost, saved]).toEqual([20, 4, 2, 14]);
-    expect(savingsOf({ currency: 'EUR', perGb: 1 }, [], 1e9).saved).toBe(-1);
+    expect(savingsOf(tariff, served, 4e9, 1e9).saved).toBe(12);
+    expect(savingsOf({ currency: 'EUR', perGb: 1 }, [], 1e9, 0).saved).toBe(-1);
   });
 });
 
