@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -77,9 +78,13 @@ describe('a film that workers share', () => {
     await expect.poll(kit.encoders, { timeout: 5_000 }).toEqual([]);
     expect(await stateOf('killed')).toBe('transcoding');
 
-    // Two others meanwhile share an untroubled one; the killed worker's lock has to run out.
-    await Promise.all([kit.startWorker(), kit.startWorker()]);
+    // Two others meanwhile share another film, and one of them leaves; the killed worker's lock has to run out.
+    const [, leaving] = await Promise.all([kit.startWorker(), kit.startWorker()]);
     await kit.upload('untroubled', clip);
+    await expect.poll(() => kit.encoders().length, { timeout: 30_000, interval: 5 }).toBeGreaterThan(0);
+    leaving.worker.kill('SIGTERM');
+    await once(leaving.worker, 'exit');
+    expect(leaving.worker.exitCode).toBe(0);
     await published('untroubled');
     await published('killed', 120_000);
     await stop();
