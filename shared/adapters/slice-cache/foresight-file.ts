@@ -1,6 +1,6 @@
 /**
- * What the cache knows of demand, for the next start: a line of JSON that says what follows, the names of the slices, the
- * counts and what was learnt, and a CRC-32 of all before it. Replaced whole or not at all.
+ * What the cache knows of demand, for the next start: a line of JSON that says what follows, the counts and what was
+ * learnt, a line for the name of each slice, and a CRC-32 of all before it. Replaced whole or not at all.
  *
  * It is knowledge that can be gained again: a file that is missing, damaged or of another make is one not read.
  */
@@ -22,34 +22,46 @@ interface Head {
   readonly schema: 1;
   readonly endianness: string;
   readonly time: SavedTime;
-  readonly namesBytes: number;
   /** Lengths of the arrays: sizes, then columns, then what was learnt. */
+  readonly sizes: number;
   readonly columns: readonly number[];
   readonly learnt: readonly number[];
 }
 
 const sumBytes = 4;
+/** So much is summed and written before others have a turn: a millisecond. */
+const writeBytes = 1024 * 1024;
+const namesAtOnce = 4_000;
 const pathIn = (dir: string): string => join(dir, 'foresight');
 
 export async function writeForesight(dir: string, { time, numbers, forecaster }: SavedForesight): Promise<void> {
-  const names = Buffer.from(numbers.names.join('\n'));
   const arrays = [numbers.sizes, ...forecaster.columns, ...forecaster.learnt];
   const head: Head = {
     schema: 1,
     endianness: endianness(),
     time,
-    namesBytes: names.length,
+    sizes: numbers.sizes.length,
     columns: forecaster.columns.map(({ length }) => length),
     learnt: forecaster.learnt.map(({ length }) => length),
   };
   const file = await open(`${pathIn(dir)}.tmp`, 'w', 0o600);
   try {
     let sum = 0;
-    const parts = [Buffer.from(`${JSON.stringify(head)}\n`), names, ...arrays.map(bytesOf)];
-    for (const part of parts) {
+    const write = async (part: Buffer): Promise<void> => {
       sum = crc32(part, sum);
       await file.writeFile(part);
+    };
+    await write(Buffer.from(`${JSON.stringify(head)}\n`));
+    for (const bytes of arrays.map(bytesOf))
+      for (let at = 0; at < bytes.length; at += writeBytes) await write(bytes.subarray(at, at + writeBytes));
+    let lines: string[] = [];
+    for (const name of numbers.names) {
+      lines.push(name, '\n');
+      if (lines.length < namesAtOnce) continue;
+      await write(Buffer.from(lines.join('')));
+      lines = [];
     }
+    await write(Buffer.from(lines.join('')));
     const end = Buffer.alloc(sumBytes);
     end.writeUInt32LE(sum);
     await file.writeFile(end);
@@ -72,18 +84,18 @@ export async function readForesight(dir: string): Promise<SavedForesight | null>
   const headEnd = content.indexOf('\n');
   const head = JSON.parse(content.toString('utf8', 0, headEnd)) as Head;
   if (head.schema !== 1 || head.endianness !== endianness()) throw new Error('it was written by another make');
-  let at = headEnd + 1 + head.namesBytes;
-  const text = content.toString('utf8', headEnd + 1, at);
-  const names = text === '' ? [] : text.split('\n');
+  let at = headEnd + 1;
   const array = (length: number): Float64Array => {
     const found = new Float64Array(length);
     bytesOf(found).set(content.subarray(at, at + length * 8));
     at += length * 8;
     return found;
   };
-  const sizes = array(names.length);
+  const sizes = array(head.sizes);
   const columns = head.columns.map(array);
-  return { time: head.time, numbers: { names, sizes }, forecaster: { columns, learnt: head.learnt.map(array) } };
+  const learnt = head.learnt.map(array);
+  const names = content.toString('utf8', at).split('\n').slice(0, -1);
+  return { time: head.time, numbers: { names, sizes }, forecaster: { columns, learnt } };
 }
 
 const bytesOf = (array: Float64Array): Buffer => Buffer.from(array.buffer, array.byteOffset, array.byteLength);

@@ -35,9 +35,9 @@ export interface SliceNumbers {
   save(): SavedNumbers;
 }
 
-/** By number; an empty name is a free number. */
+/** By number; an empty name is a free number. Names are made as they are read, from what was known when it was saved. */
 export interface SavedNumbers {
-  readonly names: readonly string[];
+  readonly names: Iterable<string>;
   readonly sizes: Float64Array;
 }
 
@@ -57,13 +57,14 @@ export function makeSliceNumbers(saved: SavedNumbers | null = null): SliceNumber
     return number;
   }
 
-  saved?.names.forEach((name, number) => {
-    known[number] = name === '' ? undefined : name;
+  for (const name of saved?.names ?? []) {
+    const number = known.length;
+    known.push(name === '' ? undefined : name);
     if (name === '') free.push(number);
     else byName.set(name, number);
     room.admit(number);
-    sizes.cells[number] = saved.sizes[number] ?? 0;
-  });
+    sizes.cells[number] = saved?.sizes[number] ?? 0;
+  }
 
   return {
     sizes,
@@ -116,10 +117,13 @@ export function makeSliceNumbers(saved: SavedNumbers | null = null): SliceNumber
       known[number] = undefined;
       free.push(number);
     },
-    save: () => ({
-      names: known.map((entry) => (entry === undefined ? '' : typeof entry === 'string' ? entry : nameOf(entry))),
-      sizes: sizes.cells.slice(0, known.length),
-    }),
+    save() {
+      const entries = known.slice();
+      function* names(): Generator<string> {
+        for (const entry of entries) yield entry === undefined ? '' : typeof entry === 'string' ? entry : nameOf(entry);
+      }
+      return { names: names(), sizes: sizes.cells.slice(0, known.length) };
+    },
   };
 }
 
