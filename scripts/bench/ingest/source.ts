@@ -5,7 +5,7 @@ export async function makeSource(path: string, seconds: number): Promise<string>
   await runProcess('ffmpeg', [
     ...['-nostdin', '-v', 'error', '-y', '-f', 'lavfi', '-i', 'testsrc2=size=1920x1080:rate=30'],
     ...['-f', 'lavfi', '-i', 'anoisesrc=amplitude=0.1:sample_rate=48000', '-t', `${seconds}`],
-    ...['-vf', 'noise=alls=6:allf=t', '-c:v', 'libx264', '-preset', 'ultrafast', '-crf', '18', '-g', '60'],
+    ...['-vf', 'noise=alls=2:allf=t', '-c:v', 'libx264', '-preset', 'ultrafast', '-crf', '23', '-g', '60'],
     ...['-pix_fmt', 'yuv420p', '-c:a', 'aac', path],
   ]);
   return path;
