@@ -11,7 +11,7 @@
  * | expected   | it is worth its place and is on its way: pulled for a viewer, or pushed; its bytes count already |
  * | kept       | it is held |
  *
- * Memory: 190 bytes a known slice, and 150 more for one that is not held; 15 MB for lessons.
+ * Memory: 280 bytes a held slice, 500 to 800 one that is not, as arrays double when they grow; 15 MB for lessons.
  */
 import { advanceEveryS, type ForecastCache, makeForecastCache } from '../../domain/caching/forecast-cache.ts';
 import { manifestName } from '../../domain/keys.ts';
@@ -69,7 +69,7 @@ const mostNoted = 10_000;
 /** A round works so long at a time, and then lets others go on for the rest. */
 const portionMs = 2;
 const restMs = 10;
-/** 70 MB. */
+/** 100 to 160 MB. */
 const defaultMostAbsent = 200_000;
 /** How many are looked at to find one that was not asked for in a long time. */
 const forgettingSample = 16;
