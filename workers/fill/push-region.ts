@@ -40,7 +40,7 @@ export interface PushRegionInput {
 
 const pieceS = 2;
 const pieceFiles = 256;
-const smallestPieceBytes = 1024 * 1024;
+const smallestPieceBytes = 256 * 1024;
 const largestPieceBytes = 128 * 1024 * 1024;
 /** On their way to one appliance: while one ends the next is under way. */
 const batchesAtOnce = 2;

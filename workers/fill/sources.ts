@@ -31,8 +31,8 @@ export interface Sources {
 const mostAsked = 3;
 
 export function makeSources(deps: {
-  readonly store: ObjectStore;
-  readonly api: ApplianceApi;
+  readonly store: Pick<ObjectStore, 'get'>;
+  readonly api: Pick<ApplianceApi, 'read'>;
   /** Outside the region and shields, nearest first. */
   readonly elsewhere: () => Promise<readonly ApplianceView[]>;
 }): Sources {

@@ -47,6 +47,7 @@ describe('windowFor', () => {
   it('is a whole day when start and end are the same', () => {
     expect(hoursOf(windowFor('2026-11-21', { start: '06:00', end: '06:00' }, 'Asia/Tokyo'))).toBe(24);
     expect(hoursOf(windowFor('2026-03-29', { start: '00:00', end: '00:00' }, 'Europe/Berlin'))).toBe(23);
+    expect(hoursOf(windowFor('2026-10-25', { start: '00:00', end: '00:00' }, 'Europe/Berlin'))).toBe(25);
   });
 });
 
