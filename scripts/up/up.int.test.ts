@@ -6,6 +6,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -18,6 +19,7 @@ import { parsePlaylist } from '../../shared/hls/parse.ts';
 import { outcomeOf, playThrough } from '../demo/player.ts';
 
 const run = promisify(execFile);
+const require = createRequire(import.meta.url);
 const launcher = join(import.meta.dirname, '..', 'nightfill.mjs');
 const port = 20_000 + (process.pid % 20_000);
 
@@ -228,15 +230,18 @@ const browser = '/usr/bin/chromium';
 if (!existsSync(browser))
   console.warn(`the watch page is not tried in a browser: ${browser} is not there (apt-get install chromium)`);
 
+const launchBrowser = () =>
+  chromium.launch({
+    executablePath: browser,
+    args: [
+      ...['--no-sandbox', '--autoplay-policy=no-user-gesture-required', '--disable-gpu', '--disable-quic'],
+      ...['--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+    ],
+  });
+
 describe.skipIf(!existsSync(browser))('a viewer in a browser', () => {
   it('watches the planned video with hls.js, every segment from the appliance’s own storage', async () => {
-    const running = await chromium.launch({
-      executablePath: browser,
-      args: [
-        ...['--no-sandbox', '--autoplay-policy=no-user-gesture-required', '--disable-gpu', '--disable-quic'],
-        ...['--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-      ],
-    });
+    const running = await launchBrowser();
     try {
       const page = await running.newPage();
       const outcomes: string[] = [];
@@ -307,4 +312,65 @@ describe('a second start', () => {
       run(process.execPath, [launcher, 'up', '--port', String(port + 1_000), '--data', data]),
     ).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining('runs here already') });
   });
+});
+
+/** At last, because what is uploaded here would be filled by what comes after it. */
+describe.skipIf(!existsSync(browser))('a viewer of encrypted media', () => {
+  it.each(['aes-128', 'cbcs'] as const)(
+    'plays what is encrypted by %s, and seeks, with keys behind the token',
+    async (encryption) => {
+      const uploaded = await cli(
+        ...['upload', join(dir, 'clip.mp4'), '--title', encryption, '--profile', 'preview'],
+        ...['--encryption', encryption, '--wait', '--json'],
+      );
+      const { assetId } = JSON.parse(uploaded) as { assetId: string };
+      const { hls, dash, clearKey } = await api<{ hls: string; dash: string | null; clearKey: string | null }>(
+        '/v1/playback',
+        {
+          method: 'POST',
+          json: { assetId },
+        },
+      );
+      const shaka = await readFile(require.resolve('shaka-player/dist/shaka-player.compiled.js'), 'utf8');
+      const running = await launchBrowser();
+      try {
+        const page = await running.newPage();
+        const keys = new Set<string>();
+        page.on('response', (response) => {
+          const { pathname } = new URL(response.url());
+          if (pathname.includes('/keys/') && response.ok()) keys.add(response.url());
+        });
+        // Written as text, because it runs in the page and not here.
+        const at = () => page.evaluate<number>('document.querySelector("video").currentTime');
+        const playsAndSeeks = async (): Promise<void> => {
+          await expect.poll(at, { timeout: 20_000 }).toBeGreaterThan(0.5);
+          expect(await page.evaluate<number>('document.querySelector("video").videoWidth')).toBe(426);
+          await page.evaluate('document.querySelector("video").currentTime = 5');
+          await expect.poll(at, { timeout: 20_000 }).toBeGreaterThan(5.2);
+        };
+        await page.goto(`${(await access()).apiUrl}/watch/${assetId}`);
+        await playsAndSeeks();
+        expect(keys.size).toBeGreaterThan(0);
+        for (const key of keys) expect((await fetch(key.replace(/\/t\/[^/]+/, ''))).status).toBe(401);
+
+        for (const url of [hls, ...(dash ? [dash] : [])]) {
+          await page.goto(`${(await access()).apiUrl}/healthz`);
+          await page.setContent('<video muted></video>');
+          await page.evaluate(shaka);
+          const servers = JSON.stringify(clearKey ? { 'org.w3.clearkey': clearKey } : {});
+          await page.evaluate(`(async () => {
+          const player = new shaka.Player();
+          await player.attach(document.querySelector('video'));
+          player.configure({ drm: { servers: ${servers} } });
+          await player.load(${JSON.stringify(url)});
+          document.querySelector('video').play();
+        })()`);
+          await playsAndSeeks();
+        }
+      } finally {
+        await running.close();
+      }
+    },
+    120_000,
+  );
 });

@@ -38,7 +38,7 @@ const input = {
   targetDurationS: 6,
   frameRate: { numerator: 30_000, denominator: 1001 },
   initTemplate: '$RepresentationID$/init.mp4',
-  keyIdOf: null,
+  protection: null,
   mediaTemplate: '$RepresentationID$/seg-$Number%05d$.m4s',
 };
 const parse = (xml: string) =>

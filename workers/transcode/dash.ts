@@ -34,8 +34,12 @@ export interface DashInput {
   /** Null for sound alone. */
   readonly frameRate: FrameRate | null;
   readonly renditions: readonly DashRendition[];
-  /** Of samples that are encrypted by CBCS, 32 hex digits; null where they are clear. */
-  readonly keyIdOf: ((kind: DashRendition['kind']) => string) | null;
+  /** Key ids in 32 hex digits of samples that are encrypted by CBCS; null where they are clear. */
+  readonly protection: {
+    readonly keyIdOf: (kind: DashRendition['kind']) => string;
+    /** Of all tracks. */
+    readonly licenceKeyIds: readonly string[];
+  } | null;
   /** Templates with `$RepresentationID$` and `$Number…$`, relative to the manifest. */
   readonly initTemplate: string;
   readonly mediaTemplate: string;
@@ -73,7 +77,7 @@ export function buildMpd(input: DashInput): string {
   ];
   const mpd: Element = {
     '@xmlns': 'urn:mpeg:dash:schema:mpd:2011',
-    ...(input.keyIdOf ? { '@xmlns:cenc': 'urn:mpeg:cenc:2013' } : {}),
+    ...(input.protection ? { '@xmlns:cenc': 'urn:mpeg:cenc:2013' } : {}),
     '@profiles': renditions.some(({ single }) => single) ? profiles.single : profiles.segments,
     '@type': 'static',
     '@mediaPresentationDuration': seconds(durationS),
@@ -101,7 +105,7 @@ function adaptationSet(
   kind: DashRendition['kind'],
   members: readonly DashRendition[],
   role: 'main' | 'alternate',
-  { frameRate, initTemplate, mediaTemplate, keyIdOf }: DashInput,
+  { frameRate, initTemplate, mediaTemplate, protection }: DashInput,
 ): Element {
   const [first] = members;
   const rate = kind === 'video' && frameRate ? `${frameRate.numerator}/${frameRate.denominator}` : undefined;
@@ -112,7 +116,7 @@ function adaptationSet(
     ...(first?.single ? { '@subsegmentAlignment': 'true', '@subsegmentStartsWithSAP': 1 } : aligned),
     ...(rate ? { '@frameRate': rate } : {}),
     ...colourOf(first?.videoRange),
-    ...(keyIdOf ? { ContentProtection: contentProtection(keyIdOf(kind)) } : {}),
+    ...(protection ? { ContentProtection: contentProtection(protection, kind) } : {}),
     Role: { '@schemeIdUri': 'urn:mpeg:dash:role:2011', '@value': role },
     ...(first?.name && kind === 'audio' ? { Label: { '#text': first.name } } : {}),
     ...(first?.single
@@ -134,14 +138,17 @@ function adaptationSet(
  * §5.8.4.1 and DASH-IF's ClearKey. Without the address of licences: players take one from here for one of the page, and then
  * listen to no other. `POST /v1/playback` gives it.
  */
-function contentProtection(keyId: string): Element[] {
-  const uuid = keyId.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+function contentProtection(
+  { keyIdOf, licenceKeyIds }: NonNullable<DashInput['protection']>,
+  kind: DashRendition['kind'],
+): Element[] {
+  const uuid = keyIdOf(kind).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
   return [
     { '@schemeIdUri': 'urn:mpeg:dash:mp4protection:2011', '@value': 'cbcs', '@cenc:default_KID': uuid },
     {
       '@schemeIdUri': 'urn:uuid:1077efec-c0b2-4d02-ace3-3c1e52e2fb4b',
       '@cenc:default_KID': uuid,
-      'cenc:pssh': { '#text': commonPssh([Buffer.from(keyId, 'hex')]) },
+      'cenc:pssh': { '#text': commonPssh(licenceKeyIds.map((keyId) => Buffer.from(keyId, 'hex'))) },
     },
     { '@schemeIdUri': 'urn:uuid:e2719d58-a985-b3c9-781a-b030af78d30e', '@value': 'ClearKey1.0' },
   ];

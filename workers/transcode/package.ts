@@ -11,7 +11,7 @@ import type { EncodeOutput, EncodePlan } from './encode-args.ts';
 import { initName, type Layout, layOut, segmentTemplate } from './layout.ts';
 import { makePreviews, type PreviewOptions, type Previews } from './previews.ts';
 import { type CutAsset, type CutRendition, cutAsset, type EncodedTrack, localTrack } from './rendition.ts';
-import { encryptionFacts, playlistKeysOf, type Sealing, sealTracks } from './seal.ts';
+import { encryptionFacts, licenceKeyIdsOf, playlistKeysOf, type Sealing, sealTracks } from './seal.ts';
 
 export interface PackagedFile {
   readonly facts: ManifestFile;
@@ -107,7 +107,10 @@ const mpd = (
     durationS,
     targetDurationS,
     frameRate: ladder?.frameRate ?? null,
-    keyIdOf: sealing && ((kind) => sealing.keyOf(kind).id),
+    protection: sealing && {
+      keyIdOf: (kind) => sealing.keyOf(kind).id,
+      licenceKeyIds: licenceKeyIdsOf(sealing),
+    },
     initTemplate: `$RepresentationID$/${initName}`,
     mediaTemplate: `$RepresentationID$/${segmentTemplate}`,
     renditions: laidOut.map(({ rendition: { facts, track, segments }, layout: { single } }) => ({

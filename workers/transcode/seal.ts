@@ -38,6 +38,9 @@ export const encryptionFacts = (
   keys: [...new Set(kinds)].map((kind) => ({ id: keyOf(kind).id, kind })),
 });
 
+/** Of picture and sound, in hex, whether there are both or not. */
+export const licenceKeyIdsOf = ({ keyOf }: Pick<Sealing, 'keyOf'>): string[] => [keyOf('video').id, keyOf('audio').id];
+
 /** How playlists name a key; `folder` leads from the playlist to the version. */
 export function playlistKeysOf({ scheme, keyOf }: Sealing, kind: SealedKind, folder: string): PlaylistKey[] {
   const { id } = keyOf(kind);
@@ -68,7 +71,8 @@ export function sealTracks({ scheme, keyOf }: Sealing, dir: string, signal: Abor
       const sealed = await sealSegments(path, sealedPath, clear.track.initSizeBytes, segments, key, signal);
       return { track: clear.track, bytes: spansIn(sealedPath), clear, segments: sealed, hasIframes: false };
     }
-    await protectFile(path, sealedPath, { ...key, keyId: Buffer.from(key.id, 'hex') }, signal);
+    const licenceKeyIds = licenceKeyIdsOf({ keyOf }).map((keyId) => Buffer.from(keyId, 'hex'));
+    await protectFile(path, sealedPath, { ...key, keyId: Buffer.from(key.id, 'hex'), licenceKeyIds }, signal);
     const sealed = await localTrack({ id, path: sealedPath });
     if (!sealed) throw new Error(`nothing is left of ${id}`);
     return { ...sealed, clear, segments: cutSegments(sealed.track, segmentS), hasIframes: kind === 'video' };

@@ -64,18 +64,22 @@ function recover(reason) {
   trouble.hidden = false;
 }
 
-/** ClearKey by Encrypted Media Extensions: browsers have them on HTTPS and on localhost only. */
+/**
+ * ClearKey by Encrypted Media Extensions, which browsers have on HTTPS and on localhost only. Playlists name each key twice;
+ * hls.js would take the first form (`identity`), which it knows for MPEG-TS alone, so it does not get to see it.
+ */
 function drmOptions(licenseUrl) {
-  return licenseUrl ? { emeEnabled: true, drmSystems: { 'org.w3.clearkey': { licenseUrl } } } : {};
-}
-
-/** Playlists name the keys twice; hls.js takes the first kind (`identity`) for MPEG-TS, whose samples it would decrypt itself. */
-function leaveKeysToTheBrowser(hls) {
-  const forget = (_event, { details }) => {
-    for (const { levelkeys } of details.fragments) if (levelkeys?.['org.w3.clearkey']) delete levelkeys.identity;
-  };
-  hls.on(Hls.Events.LEVEL_LOADED, forget);
-  hls.on(Hls.Events.AUDIO_TRACK_LOADED, forget);
+  if (!licenseUrl) return {};
+  class PlaylistLoader extends Hls.DefaultConfig.loader {
+    load(context, config, callbacks) {
+      const onSuccess = (response, ...rest) => {
+        response.data = response.data.replace(/^#EXT-X-(SESSION-)?KEY:.*KEYFORMAT="identity".*\n/gm, '');
+        callbacks.onSuccess(response, ...rest);
+      };
+      super.load(context, config, { ...callbacks, onSuccess });
+    }
+  }
+  return { pLoader: PlaylistLoader, emeEnabled: true, drmSystems: { 'org.w3.clearkey': { licenseUrl } } };
 }
 
 const saved = JSON.parse(sessionStorage.getItem('position') ?? 'null');
@@ -119,7 +123,6 @@ function offerCaptions(hls) {
 
 if (Hls.isSupported()) {
   const hls = new Hls({ workerPath: video.dataset.worker, startPosition, ...drmOptions(video.dataset.clearKey) });
-  if (video.dataset.clearKey) leaveKeysToTheBrowser(hls);
   hls.on(Hls.Events.LEVEL_SWITCHED, (_event, { level }) => {
     const { height, width, bitrate } = hls.levels[level];
     rendition.textContent = `${height ? `${width} × ${height}, ` : ''}${(bitrate / 1e6).toFixed(1)} Mbit/s`;

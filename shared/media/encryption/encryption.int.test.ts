@@ -12,7 +12,8 @@ import { EncryptionUnsupportedError, readSampleFormat } from './sample-format.ts
 
 const run = promisify(execFile);
 const key = randomBytes(16);
-const protection = { key, iv: randomBytes(16), keyId: randomBytes(16) };
+const keyId = randomBytes(16);
+const protection = { key, iv: randomBytes(16), keyId, licenceKeyIds: [keyId, randomBytes(16)] };
 
 let dir = '';
 let dispose: () => Promise<void>;

@@ -2,7 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { type BoxSpan, listBoxes } from '../boxes.ts';
 import type { CbcsKey } from './cbcs.ts';
 import { makeProtectFragment } from './protect-fragment.ts';
-import { protectInit } from './protect-init.ts';
+import { protectInit, type TrackProtection } from './protect-init.ts';
 
 /**
  * Writes a fragmented MP4 of one track anew, protected by CBCS; a fragment at a time is in memory. Each fragment keeps its
@@ -13,7 +13,7 @@ import { protectInit } from './protect-init.ts';
 export async function protectFile(
   from: string,
   to: string,
-  { keyId, ...key }: CbcsKey & { readonly keyId: Uint8Array },
+  { keyId, licenceKeyIds, ...key }: CbcsKey & TrackProtection,
   signal?: AbortSignal,
 ): Promise<void> {
   const { boxes } = await listBoxes(from);
@@ -23,7 +23,7 @@ export async function protectFile(
   const output = await open(to, 'w');
   try {
     const init = await readSpan(input, boxes.slice(0, fragments));
-    await output.write(protectInit(init, { keyId, iv: key.iv }));
+    await output.write(protectInit(init, { keyId, licenceKeyIds, iv: key.iv }));
     const protect = makeProtectFragment(init, key);
     for (let at = fragments; at < boxes.length; at += 2) {
       signal?.throwIfAborted();

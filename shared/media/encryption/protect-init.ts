@@ -11,6 +11,8 @@ import {
 export interface TrackProtection {
   /** Names the key; 16 bytes, not secret. */
   readonly keyId: Uint8Array;
+  /** Of all tracks that play together: players that ask a licence once, for one of them, get what the others need too. */
+  readonly licenceKeyIds: readonly Uint8Array[];
   /** 16 bytes. */
   readonly iv: Uint8Array;
 }
@@ -20,7 +22,7 @@ const commonSystemId = Buffer.from('1077efecc0b24d02ace33c1e52e2fb4b', 'hex');
 
 /**
  * The same track with `encv` or `enca` in the place of its sample entry, and at the end of `moov` a `pssh` that names the
- * key for whoever asks a licence by what the media says.
+ * keys for whoever asks a licence by what the media says.
  */
 export function protectInit(init: Buffer, protection: TrackProtection): Buffer {
   const format = readSampleFormat(init);
@@ -28,7 +30,7 @@ export function protectInit(init: Buffer, protection: TrackProtection): Buffer {
   const parts = boxesAt(init).map((part) => {
     if (part.type !== 'moov') return init.subarray(part.start, part.end);
     const [head, ...inner] = sampleDescriptionPath;
-    return box(head, replaceWithin(init, part, inner, entry), pssh([protection.keyId]));
+    return box(head, replaceWithin(init, part, inner, entry), pssh(protection.licenceKeyIds));
   });
   return Buffer.concat(parts);
 }
