@@ -77,13 +77,16 @@ try {
       console.error(`round ${round + 1} ${name} ${tookS.toFixed(1)} s, load ${loadavg()[0]?.toFixed(1)}`);
     }
   const medians = Object.fromEntries([...seconds].map(([name, list]) => [name, medianOf(list)]));
-  const ratio = (a: string, b: string): string => ((medians[a] ?? Number.NaN) / (medians[b] ?? Number.NaN)).toFixed(3);
+  const printRatio = (what: string, a: string, b: string): void => {
+    const [over, under] = [medians[a], medians[b]];
+    if (over && under) console.log(`${what}: ${(over / under).toFixed(3)}`);
+  };
   if (values.json) console.log(JSON.stringify({ seconds: Object.fromEntries(seconds), medians }));
   else {
     for (const name of names) console.log(`${name.padEnd(6)} ${medians[name]?.toFixed(1)} s`);
-    console.log(`worker in one go / bare ffmpeg, two runs each: ${ratio('whole', 'bare')}`);
-    console.log(`one worker in chunks / bare ffmpeg, one run each: ${ratio('one', 'bare1')}`);
-    console.log(`two workers / one worker, one run each: ${ratio('two', 'one')}`);
+    printRatio('worker in one go / bare ffmpeg, two runs each', 'whole', 'bare');
+    printRatio('one worker in chunks / bare ffmpeg, one run each', 'one', 'bare1');
+    printRatio('two workers / one worker, one run each', 'two', 'one');
   }
 } finally {
   await end();
