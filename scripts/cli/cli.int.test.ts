@@ -49,12 +49,18 @@ let folder: string;
 let fillAsked = 0;
 let fillEnd = 'completed';
 const imports: string[] = [];
+const changes: unknown[] = [];
 const assetsInAll = 450;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'nightfill-cli-'));
   api = await startApi((server) => {
     server.addContentTypeParser('text/csv', { parseAs: 'string' }, (_request, body, done) => done(null, body));
+    server.get('/v1/assets/film-1', async () => asset(1));
+    server.patch('/v1/assets/film-1', async ({ body }) => {
+      changes.push(body);
+      return asset(1);
+    });
     server.get<{ Querystring: { after?: string; limit: number } }>('/v1/assets', async ({ query }) => {
       const from = Number(query.after ?? 0);
       const to = Math.min(assetsInAll, from + Number(query.limit));
@@ -219,6 +225,26 @@ describe('appliances add', () => {
     expect(people.stdout).toContain('NIGHTFILL_APPLIANCE_CREDENTIAL=credential-of-the-edge\n');
     const machine = await run([...args, '--json'], { env: api.env });
     expect(documentOf(machine.stdout)).toMatchObject({ id: 'edge-1', regionId: 'eu', capacityBytes: 2e12 });
+  });
+});
+
+describe('assets set', () => {
+  it('sends what is named and nothing else, and shows the asset', async () => {
+    changes.length = 0;
+    const set = (...options: string[]) => run(['assets', 'set', 'film-1', ...options], { env: api.env });
+    const shown = await set('--premiere', '2026-12-24T20:15:00+01:00', '--must-have');
+    expect(shown.stdout).toMatch(/^id +film-1$/m);
+    await set('--premiere', '2026-12-24', '--tag', 'a,b', '--no-must-have');
+    await set('--no-premiere', '--no-series', '--no-tags');
+    expect(changes).toEqual([
+      { premiereDate: null, premieresAt: '2026-12-24T19:15:00.000Z', mustHave: true },
+      { premiereDate: '2026-12-24', premieresAt: null, tags: ['a', 'b'], mustHave: false },
+      { premiereDate: null, premieresAt: null, series: null, tags: [] },
+    ]);
+    const wrong = await set('--premiere', '2026-12-24T20:15:00');
+    expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('2026-12-24T20:15:00+01:00') });
+    expect((await set()).code).toBe(2);
+    expect(changes).toHaveLength(3);
   });
 });
 

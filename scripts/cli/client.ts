@@ -46,6 +46,16 @@ export interface TextQuery {
   readonly forced?: boolean | undefined;
 }
 
+/** Null takes away. */
+export interface AssetChange {
+  readonly title?: string;
+  readonly tags?: readonly string[];
+  readonly series?: string | null;
+  readonly premiereDate?: string | null;
+  readonly premieresAt?: string | null;
+  readonly mustHave?: boolean;
+}
+
 export interface RegionDetail extends Region {
   readonly nextWindow: { readonly startsAt: string; readonly endsAt: string; readonly date: string };
 }
@@ -194,6 +204,7 @@ export function makeClient(transport: Transport) {
 
     assets: (state?: AssetState) => pages<AssetDetail>('/v1/assets', { state }),
     asset: (id: string, signal?: AbortSignal) => json<AssetDetail>(at('assets', id), { signal }),
+    changeAsset: (id: string, change: AssetChange) => patch<AssetDetail>(at('assets', id), change),
     removeAsset: (id: string, purge: boolean) =>
       json<AssetDetail>(at('assets', id, purge ? '?purge=true' : ''), { method: 'DELETE' }),
     restoreAsset: (id: string) => post<AssetDetail>(at('assets', id, '/restore'), {}),

@@ -29,6 +29,18 @@ export const dateOption = reader((text) => {
   return text;
 });
 
+/** A day, or an instant with its offset: `2026-12-24T20:15:00+01:00`. */
+export const premiereOption = reader((text) => {
+  if (/^\d{4}-\d{2}-\d{2}$/.test(text)) return { premiereDate: dateOption(text) };
+  const ms = Date.parse(text);
+  if (!/T.*(Z|[+-]\d{2}:?\d{2})$/i.test(text) || Number.isNaN(ms))
+    throw new Error('must be a day such as 2026-12-24, or an instant such as 2026-12-24T20:15:00+01:00');
+  return { premieresAt: new Date(ms).toISOString() };
+});
+
+/** What `premiereOption` reads: one of the two. */
+export type Premiere = { readonly premiereDate: string } | { readonly premieresAt: string };
+
 const bitUnits: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9 };
 
 /** Bits a second from `100Mbit/s`, `1.5Gbit`, `12.5MB/s` or a plain number of bits. */

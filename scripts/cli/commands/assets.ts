@@ -14,6 +14,7 @@ import {
 import { withExamples } from '../help.ts';
 import { countOption } from '../parse.ts';
 import { take } from '../take.ts';
+import { addAssetsSet } from './assets-set.ts';
 import { showTexts } from './subtitles.ts';
 
 interface AssetsFlags {
@@ -25,7 +26,7 @@ interface AssetsFlags {
 export function addAssets(program: Command): void {
   const command = program
     .command('assets')
-    .description('list assets, newest first, or show one')
+    .description('list assets, newest first, or show one; set changes what is said of one')
     .argument('[id]', 'id of an asset')
     .addOption(new Option('--state <state>', 'only assets of this state').choices(assetStates))
     .option('--deleted', 'the deleted ones that can still be restored, as --state deleted')
@@ -33,12 +34,7 @@ export function addAssets(program: Command): void {
     .action(async (id: string | undefined, flags: AssetsFlags, self: Command) => {
       const cli = openCli(self);
       const client = await cli.client();
-      if (id !== undefined) {
-        const asset = await client.asset(id);
-        if (cli.json) cli.document(asset);
-        else showAsset(cli, asset);
-        return;
-      }
+      if (id !== undefined) return show(self, id);
       const { items, more } = await take(client.assets(flags.deleted ? 'deleted' : flags.state), flags.limit);
       if (cli.json) return cli.document(items);
       if (items.length === 0) return cli.say('no assets; upload one with nightfill upload FILE');
@@ -63,6 +59,14 @@ export function addAssets(program: Command): void {
       if (more) cli.note(`more than ${flags.limit}; see them with --limit`);
     });
   withExamples(command, 'assets --state published', 'assets --deleted', 'assets big-buck-bunny-7f3a');
+  addAssetsSet(command, show);
+}
+
+async function show(self: Command, id: string): Promise<void> {
+  const cli = openCli(self);
+  const asset = await (await cli.client()).asset(id);
+  if (cli.json) cli.document(asset);
+  else showAsset(cli, asset);
 }
 
 const lengthText = (asset: AssetDetail): string =>
@@ -80,6 +84,9 @@ function showAsset(cli: Pick<ReturnType<typeof openCli>, 'facts' | 'table' | 'sa
   cli.facts([
     ['id', asset.id],
     ['title', printable(asset.title)],
+    ['series', asset.series ? printable(asset.series) : null],
+    ['premiere', asset.premieresAt ? formatTime(asset.premieresAt) : (asset.premiereDate ?? null)],
+    ['priority', asset.mustHave ? 'fills bring it first' : null],
     ['tags', asset.tags.length > 0 ? printable(asset.tags.join(', ')) : null],
     ['state', asset.state],
     ['restorable', asset.deletion ? `until ${formatTime(asset.deletion.purgeAt)}` : null],
