@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readStream } from '../../shared/conformance/read-stream.ts';
@@ -13,14 +14,19 @@ import type { Packaging } from '../../shared/domain/manifest.ts';
 import { profiles } from '../../shared/media/profiles.ts';
 import { ffmpeg, ffprobe, makeClip, makeClipFolder } from '../../shared/testing/clips.ts';
 import { makeWorkerKit, type WorkerKit } from '../../shared/testing/transcode-workers.ts';
+import { contentKeyOf, parseContentSecrets } from '../../shared/tokens/content-keys.ts';
 import { makePackaging } from './testing/make-packaged.ts';
 
+const contentSecret = 'a secret that only this test knows of';
 const clips = await makeClipFolder();
 let kit: WorkerKit;
 let clip: string;
 
 beforeAll(async () => {
-  kit = await makeWorkerKit({ NIGHTFILL_CHUNK: '4s', NIGHTFILL_SEGMENT: '2s', NIGHTFILL_ENCODE_RUNS: '1' });
+  kit = await makeWorkerKit({
+    ...{ NIGHTFILL_CHUNK: '4s', NIGHTFILL_SEGMENT: '2s', NIGHTFILL_ENCODE_RUNS: '1' },
+    NIGHTFILL_CONTENT_SECRET: contentSecret,
+  });
   const output = ['-g', '45'];
   clip = await makeClip(clips.dir, 'clip.mp4', { size: '640x360', rate: '30000/1001', seconds: 15, output });
 });
@@ -37,6 +43,11 @@ async function keysBelow(prefix: string): Promise<readonly string[]> {
   const keys: string[] = [];
   for await (const { key } of kit.store.list(prefix)) keys.push(key);
   return keys;
+}
+
+async function isProtected(key: string): Promise<boolean> {
+  const object = await kit.store.get(key);
+  return object === null || (await buffer(object.body)).includes('senc');
 }
 
 /** The published files in a folder. */
@@ -129,6 +140,39 @@ describe('a film that workers share', () => {
     expect(await ptsOf(join(dir, 'manifest.mpd'), 'v:0')).toHaveLength(450);
     expect(checkConformance(await readStream(folderSource(dir, 'master.m3u8'), {})).counts.error).toBe(0);
     await expect.poll(() => keysBelow(storeKeys.workPrefix())).toEqual([]);
+  }, 120_000);
+
+  it('is encrypted when it is joined, and nothing of it lies clear in its place before', async () => {
+    await kit.startWorker();
+    await kit.upload('sealed', clip, { profile: 'preview', encryption: 'cbcs' });
+    const clearSegments: string[] = [];
+    await expect
+      .poll(
+        async () => {
+          const state = await stateOf('sealed');
+          const placed = (await keysBelow('assets/sealed/')).filter((key) => /video.*m4s$/.test(key));
+          if ((await keysBelow(storeKeys.workPrefix('sealed'))).some((key) => /chunk-0+\.json$/.test(key)))
+            clearSegments.push(
+              ...(await Promise.all(placed.map(async (key) => ((await isProtected(key)) ? [] : [key])))).flat(),
+            );
+          return state;
+        },
+        { timeout: 90_000, interval: 100 },
+      )
+      .toBe('published');
+    expect(clearSegments).toEqual([]);
+    const manifest = await kit.manifest('sealed');
+    const secret = parseContentSecrets(contentSecret)[0];
+    if (!manifest || !secret) throw new Error('it is published');
+    const { key } = contentKeyOf(secret, { assetId: 'sealed', version: manifest.version }, 'video');
+    const dir = await download('sealed');
+    const files = manifest.files.filter(({ rendition, role }) => rendition === 'video-240p' && role !== 'playlist');
+    const joined = join(clips.dir, 'sealed.mp4');
+    await writeFile(joined, Buffer.concat(await Promise.all(files.map(({ path }) => readFile(join(dir, path))))));
+    const hash = ['-f', 'framemd5', '-'];
+    const open = await ffmpeg(['-seekable', '0', '-decryption_key', key.toString('hex'), '-i', joined, ...hash]);
+    expect(open.split('\n').filter((line) => /^\d/.test(line))).toHaveLength(450);
+    expect(checkConformance(await readStream(folderSource(dir, 'master.m3u8'), {})).counts.error).toBe(0);
   }, 120_000);
 
   it('stops everywhere and leaves nothing when it is deleted', async () => {
