@@ -42,6 +42,24 @@ export interface DemandDayDocument {
   /** Absent in documents from before it was told apart. */
   readonly service?: readonly ServiceRow[];
   readonly answers?: readonly AnswerTotal[];
+  readonly watched?: WatchedDay;
+}
+
+/** Parts of equal length that a title's time is divided into, to say how far viewers get. */
+export const positionBins = 20;
+
+/**
+ * Media time that was played on one UTC day, in milliseconds: by place in the title and by kind of rendition. A byte sent is
+ * played time by its file's mean bit rate.
+ */
+export interface WatchedDay {
+  readonly day: string;
+  /** Of all titles by `positionBins`; video, or sound where there is no video. */
+  readonly binsMs: readonly number[];
+  /** By `renditionClass`, video and sound. */
+  readonly mixMs: Readonly<Record<string, number>>;
+  /** The same as `binsMs` for the titles that were watched most. */
+  readonly assets: readonly { readonly assetId: string; readonly binsMs: readonly number[] }[];
 }
 
 /**
@@ -169,4 +187,6 @@ export interface TelemetryBatch {
   readonly applianceId: string;
   readonly rows: readonly TelemetryRow[];
   readonly topUps?: readonly TopUpRow[];
+  /** Absent where nothing was played, and from appliances of before it was counted. */
+  readonly watched?: readonly WatchedDay[];
 }

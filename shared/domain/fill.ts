@@ -1,5 +1,6 @@
 /** Forecast, fill plan, fill and report: the documents of the nightly loop. Frozen ones are never changed. */
 import type { FillBudget, FillWindow } from './fleet.ts';
+import type { Audience } from './planning/audience.ts';
 import type { RatePoint } from './rate-curve.ts';
 import type { FillScore, SeriesClass } from './score.ts';
 
@@ -36,6 +37,8 @@ export interface Forecast {
   readonly score: ForecastScore | null;
   /** The model of each class of assets and how every candidate did; absent in documents from before there was a choice. */
   readonly choices?: readonly ModelChoice[];
+  /** How the region watches, which values the files of a title; absent where nothing is known of it: all bytes are alike. */
+  readonly audience?: Audience;
   /** By expected bytes, largest first. */
   readonly assets: readonly AssetForecast[];
 }
@@ -113,7 +116,8 @@ export interface AppliancePlan {
 /** An asset, or a part of one, that the plan leaves out, and why. */
 export interface PlanRejection {
   readonly assetId: string;
-  readonly files: number;
+  /** Null for a title that was judged as a whole, by the catalogue: no file of it could be worth its place. */
+  readonly files: number | null;
   readonly sizeBytes: number;
   readonly expectedBytes: number;
   readonly reason: PlanReason;

@@ -2,8 +2,10 @@
 import type { AssetForecast, FillPlan, Forecast } from '../domain/fill.ts';
 import type { Appliance, Region } from '../domain/fleet.ts';
 import type { FileRole, Manifest, ManifestFile } from '../domain/manifest.ts';
+import type { Audience } from '../domain/planning/audience.ts';
 import type { HeldObject } from '../domain/planning/candidates.ts';
-import { planFill } from '../domain/planning/plan-fill.ts';
+import { type Decision, decideFill } from '../domain/planning/plan-fill.ts';
+import type { TitleOutline } from '../domain/planning/shortlist.ts';
 import type { PlannableVersion } from '../domain/planning/version-files.ts';
 
 const stamp = '2026-11-20T12:00:00.000Z';
@@ -36,7 +38,10 @@ export const appliance = (id: string, capacityBytes: number, weight = 1): Applia
 });
 
 /** A version with one audio and two video renditions unless told otherwise. */
-export function version(assetId: string, segments: Readonly<Record<string, readonly number[]>>): PlannableVersion {
+export function version(
+  assetId: string,
+  segments: Readonly<Record<string, readonly number[]>>,
+): PlannableVersion & { readonly manifest: Manifest } {
   const file = (path: string, role: FileRole, sizeBytes: number, rendition: string | null, index: number | null) =>
     ({
       path,
@@ -78,7 +83,7 @@ export function version(assetId: string, segments: Readonly<Record<string, reado
       bandwidthBps: (segments[id] ?? []).reduce((sum, size) => sum + size, 0),
       averageBandwidthBps: 1,
       width: null,
-      height: null,
+      height: Number(/-(\d+)p$/.exec(id)?.[1] ?? 0) || null,
       frameRate: null,
       channels: null,
       sampleRateHz: null,
@@ -124,22 +129,27 @@ export interface Case {
   readonly mustHave?: ReadonlySet<string>;
   readonly start?: 'now' | 'window';
   readonly frozenAt?: string;
+  readonly audience?: Audience;
+  readonly unread?: readonly TitleOutline[];
 }
 
-export const plan = (c: Case): FillPlan =>
-  planFill({
+export const plan = (c: Case): FillPlan => decide(c).plan;
+
+export const decide = (c: Case): Decision =>
+  decideFill({
     region: region(c.budget),
     date,
     run: 1,
     fillId: `r-${date}`,
     frozenAt: c.frozenAt ?? stamp,
     start: c.start ?? 'window',
-    forecast: forecastOf(c.demand),
+    forecast: { ...forecastOf(c.demand), ...(c.audience ? { audience: c.audience } : {}) },
     forecastKey: `forecasts/r/${date}.json`,
     versions: c.versions,
     appliances: c.appliances,
     spentBytes: c.spentBytes ?? 0,
     ...(c.mustHave ? { mustHave: c.mustHave } : {}),
+    ...(c.unread ? { unread: c.unread } : {}),
   });
 
 export const empty = (a: Appliance) => ({ appliance: a, inventory: [] });
@@ -156,3 +166,11 @@ export const inventoryOf = (v: PlannableVersion): HeldObject[] => [
   { key: `${v.manifest.assetId}/v1/asset.json`, heldBytes: v.manifestFile.sizeBytes },
   ...v.manifest.files.map((f) => ({ key: `${v.manifest.assetId}/v1/${f.path}`, heldBytes: f.sizeBytes })),
 ];
+
+/** An audience of which so much is known that no prior matters. */
+export const audienceOf = (curve: readonly number[], mix: Readonly<Record<string, number>> = {}): Audience => {
+  const mean = curve.reduce((sum, one) => sum + one, 0) / curve.length;
+  return { days: 7, hours: 1e9, curve: curve.map((one) => one / mean), mix, assets: [] };
+};
+/** Half of those who are there leave in each tenth of a title. */
+export const steepCurve: readonly number[] = Array.from({ length: 20 }, (_, bin) => 0.5 ** (bin / 2));

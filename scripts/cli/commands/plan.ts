@@ -86,7 +86,7 @@ function showPlan(cli: Cli, plan: PlanAnswer): void {
     ],
     plan.rejected.map((line) => [
       line.assetId,
-      formatCount(line.files),
+      line.files === null ? 'all' : formatCount(line.files),
       formatBytes(line.sizeBytes),
       formatBytes(line.expectedBytes),
       line.reason,
@@ -132,7 +132,7 @@ function explain(cli: Cli, plan: PlanAnswer, assetId: string): void {
   const left = plan.rejected.map((line) => [
     '',
     '',
-    formatCount(line.files),
+    line.files === null ? 'all' : formatCount(line.files),
     formatBytes(line.sizeBytes),
     formatBytes(line.expectedBytes),
     '',

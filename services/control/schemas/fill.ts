@@ -69,6 +69,10 @@ export const NewFill = Type.Object(
   { additionalProperties: false },
 );
 
+const curve = Type.Array(Type.Number(), {
+  description: 'How much is played of each twentieth of a title, relative to the mean.',
+});
+
 export const ForecastSchema = documentSchema<Forecast>()(
   Type.Object({
     schema: Type.Literal(1),
@@ -101,6 +105,26 @@ export const ForecastSchema = documentSchema<Forecast>()(
           ),
         }),
         { description: 'The model of each class of assets, and how every candidate did in the back-test.' },
+      ),
+    ),
+    audience: Type.Optional(
+      Type.Object(
+        {
+          days: Type.Integer({ description: 'Days it was learnt from.' }),
+          hours: Type.Number({ description: 'Hours played.' }),
+          curve,
+          mix: Type.Record(Type.String(), Type.Number(), {
+            description:
+              'Share of the played time by class of renditions: `v1080-avc1` (height, codec), `a2-en` (channels, language). Video adds up to 1.',
+          }),
+          assets: Type.Array(Type.Object({ assetId: Type.String(), hours: Type.Number(), curve }), {
+            description: 'Curves of the titles that were watched most.',
+          }),
+        },
+        {
+          description:
+            'How the region watches. Absent while nothing is known: all bytes of a title are worth the same.',
+        },
       ),
     ),
     assets: Type.Array(
@@ -157,7 +181,9 @@ const PlanFields = {
   rejected: Type.Array(
     Type.Object({
       assetId: Type.String(),
-      files: Type.Number(),
+      files: nullable(
+        Type.Number({ description: 'Null: judged as a whole; no file of it could have been worth its place.' }),
+      ),
       sizeBytes: bytes,
       expectedBytes: bytes,
       reason,

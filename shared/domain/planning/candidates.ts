@@ -1,12 +1,14 @@
 /**
- * What could lie on which appliance: each asset with demand, on its first appliances by rendezvous ranking, split into
- * the files that lie there whole and those that do not.
+ * What could lie on which appliance: each asset with demand, on its first appliances by rendezvous ranking, its files in
+ * blocks of equal worth, those that lie there whole apart from those that do not.
  */
 import type { AssetForecast, PlannedFile } from '../fill.ts';
 import type { Appliance } from '../fleet.ts';
 import { rankAppliances } from '../routing/rendezvous.ts';
+import type { Audience } from './audience.ts';
+import { valuedFiles } from './file-values.ts';
 import { copiesOf, swapFactor } from './limits.ts';
-import { orderedFiles, type PlannableVersion, type VersionFile } from './version-files.ts';
+import type { PlannableVersion, VersionFile } from './version-files.ts';
 
 /** What an appliance says that it holds. */
 export interface HeldObject {
@@ -19,69 +21,140 @@ export interface PlannableAppliance {
   readonly inventory: readonly HeldObject[];
 }
 
-/** Files of one asset on one appliance that are all held, or all missing. */
-export interface Candidate {
+/** One asset on one appliance. Lists are by the place of a file in `files`. */
+export interface Spot {
   readonly assetId: string;
   readonly applianceId: string;
+  readonly files: readonly VersionFile[];
+  /** Expected bytes per byte. */
+  readonly values: Float64Array;
+  readonly held: Uint8Array;
+  /** Of which at least a part lies there. */
+  readonly partly: Uint8Array;
+  /** Chosen to be there. */
+  readonly planned: Uint8Array;
+  /** Base files that are missing there, and their bytes. */
+  readonly missingBase: readonly number[];
+  readonly missingBaseBytes: number;
+  /** An operator wants it there: it goes before all that is only expected. */
+  readonly mustHave: boolean;
+}
+
+/** Files of one spot that are worth the same, and all held or all missing. */
+export interface Block {
+  readonly spot: Spot;
   readonly held: boolean;
-  /** Expected bytes per byte; the same for all files of the group. */
   readonly value: number;
-  /** What groups are compared by: the value, with the swap's cost in favour of what is held. */
+  /** What blocks are compared by: the value, with the swap's cost in favour of what is held. */
   readonly rank: number;
-  readonly files: readonly (PlannedFile & { readonly base: boolean })[];
+  /** Places in the spot's files, in their order. */
+  readonly files: readonly number[];
 }
 
 /** Above every value that a forecast comes to. */
 const mustHaveRank = 1e12;
 
-export function candidatesOf(
-  forecast: Pick<AssetForecast, 'assetId' | 'expectedBytes'>,
-  version: PlannableVersion,
-  regionExpectedBytes: number,
-  appliances: readonly PlannableAppliance[],
-  heldOn: (applianceId: string, key: string) => number,
-  mustHave = false,
-): Candidate[] {
-  const files = orderedFiles(version);
-  const sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
-  const copies = copiesOf(forecast.expectedBytes, regionExpectedBytes, appliances.length);
-  const value = sizeBytes > 0 ? forecast.expectedBytes / copies / sizeBytes : 0;
+export interface CandidateInput {
+  readonly forecast: Pick<AssetForecast, 'assetId' | 'expectedBytes'>;
+  readonly version: PlannableVersion;
+  readonly audience: Audience | null;
+  readonly regionExpectedBytes: number;
+  readonly appliances: readonly PlannableAppliance[];
+  readonly heldOn: (applianceId: string, key: string) => number;
+  readonly mustHave?: boolean;
+}
+
+export function candidatesOf(input: CandidateInput): Block[] {
+  const { forecast, version, audience, appliances, heldOn, mustHave = false } = input;
+  const { files, sizeBytes, factors } = valuedFiles(version, audience);
+  const copies = copiesOf(forecast.expectedBytes, input.regionExpectedBytes, appliances.length);
+  const mean = sizeBytes > 0 ? forecast.expectedBytes / copies / sizeBytes : 0;
+  const values = factors.map((factor) => mean * factor);
   return rankAppliances(
     forecast.assetId,
     appliances.map(({ appliance }) => appliance),
   )
     .slice(0, copies)
     .flatMap(({ id: applianceId }) => {
-      const planned = (file: VersionFile, reason: PlannedFile['reason']) => ({
-        key: file.key,
+      const held = new Uint8Array(files.length);
+      const partly = new Uint8Array(files.length);
+      const missingBase: number[] = [];
+      let missingBaseBytes = 0;
+      for (const [at, file] of files.entries()) {
+        const heldBytes = heldOn(applianceId, file.key);
+        if (heldBytes > 0) partly[at] = 1;
+        if (heldBytes >= Math.max(1, file.sizeBytes)) held[at] = 1;
+        else if (file.base) {
+          missingBase.push(at);
+          missingBaseBytes += file.sizeBytes;
+        }
+      }
+      const planned = new Uint8Array(files.length);
+      const spot: Spot = {
         assetId: forecast.assetId,
-        rendition: file.rendition,
-        sizeBytes: file.sizeBytes,
-        sha256: file.sha256,
-        expectedBytes: value * file.sizeBytes,
-        value,
-        reason,
-        base: file.base,
-      });
-      const isHeld = (file: VersionFile): boolean => heldOn(applianceId, file.key) >= Math.max(1, file.sizeBytes);
-      const of = { assetId: forecast.assetId, applianceId, value };
-      const held = files.filter(isHeld).map((file) => planned(file, 'already-held'));
-      const missing = files
-        .filter((file) => !isHeld(file))
-        .map((file) => planned(file, mustHave ? 'must-have' : 'expected-demand'));
-      const first = mustHave ? mustHaveRank : 0;
-      return [
-        ...(held.length > 0 ? [{ ...of, held: true, rank: first + value * swapFactor, files: held }] : []),
-        ...(missing.length > 0 ? [{ ...of, held: false, rank: first + value, files: missing }] : []),
-      ];
+        applianceId,
+        files,
+        values,
+        held,
+        partly,
+        planned,
+        missingBase,
+        missingBaseBytes,
+        mustHave,
+      };
+      return blocksOf(spot);
     });
 }
 
-/** The most valuable first; at equal value what is held, then by name, so that equal inputs give equal plans. */
-export const byRank = (a: Candidate, b: Candidate): number =>
-  b.rank - a.rank ||
-  Number(b.held) - Number(a.held) ||
-  compare(a.assetId, b.assetId) ||
-  compare(a.applianceId, b.applianceId);
+function blocksOf(spot: Spot): Block[] {
+  const groups = [new Map<number, number[]>(), new Map<number, number[]>()];
+  for (const [at, value] of spot.values.entries()) {
+    const ofKind = groups[spot.held[at] ?? 0];
+    const files = ofKind?.get(value);
+    if (files) files.push(at);
+    else ofKind?.set(value, [at]);
+  }
+  return groups.flatMap((values, held) =>
+    [...values].map(([value, files]) => ({
+      spot,
+      held: held === 1,
+      value,
+      rank: (spot.mustHave ? mustHaveRank : 0) + (held === 1 ? value * swapFactor : value),
+      files,
+    })),
+  );
+}
+
+/** A file of a spot as the frozen plan tells it. */
+export function plannedFile({ assetId, files, values, mustHave }: Spot, at: number, held: boolean): PlannedFile {
+  const file = files[at];
+  const value = values[at] ?? 0;
+  return {
+    key: file?.key ?? '',
+    assetId,
+    rendition: file?.rendition ?? null,
+    sizeBytes: file?.sizeBytes ?? 0,
+    sha256: file?.sha256 ?? '',
+    expectedBytes: value * (file?.sizeBytes ?? 0),
+    value,
+    reason: held ? 'already-held' : mustHave ? 'must-have' : 'expected-demand',
+  };
+}
+
+/**
+ * By falling rank, that of missing files less the price of a byte of the night; at equal rank what is held, then by name, then in
+ * the order of a title's files, so that equal inputs give equal plans.
+ */
+export const byRank =
+  (price: number) =>
+  (a: Block, b: Block): number =>
+    worthOf(b, price) - worthOf(a, price) ||
+    Number(b.held) - Number(a.held) ||
+    compare(a.spot.assetId, b.spot.assetId) ||
+    compare(a.spot.applianceId, b.spot.applianceId) ||
+    (a.files[0] ?? 0) - (b.files[0] ?? 0);
+
+export const worthOf = ({ rank, held }: Pick<Block, 'rank' | 'held'>, price: number): number =>
+  held ? rank : rank - price;
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -1,96 +1,172 @@
 /**
- * The greedy choice: through all candidates from the most to the least valuable, taking what fits.
+ * The choice: through all blocks from the most to the least valuable, taking what fits; where files are not small beside what
+ * they have to fit into, the choice at the margin is then searched for the best one (`search.ts`).
  *
- * Files are small beside disks and budgets, so value per byte in falling order is near the best there is (the fractional
- * knapsack's argument). Invariants: an appliance never plans more than it may hold; the region never fetches more than its budget; once
- * a held file found no room, nothing of less worth is fetched to its appliance.
+ * Value per byte in falling order, with the night's bytes at their price, is the optimum of the linear relaxation; whole
+ * files lose at most about one file an appliance against it. Invariants: an appliance never plans more than it may hold; the region never
+ * fetches more than its budget; once a held file found no room, nothing of less worth is fetched to its appliance.
  */
-import type { PlannedFile, PlanReason } from '../fill.ts';
-import type { Candidate } from './candidates.ts';
+import type { PlanReason } from '../fill.ts';
+import { budgetPrice, type Room } from './budget-price.ts';
+import { type Block, byRank } from './candidates.ts';
+import { searchMargin } from './search.ts';
 
-export interface Room {
+export type { Room } from './budget-price.ts';
+
+export interface Shelf {
   readonly applianceId: string;
-  readonly usableBytes: number;
-}
-
-export interface Chosen {
-  readonly keep: PlannedFile[];
-  readonly fetch: PlannedFile[];
-}
-
-export interface LeftOut {
-  readonly assetId: string;
-  readonly file: PlannedFile;
-  readonly reason: PlanReason;
-}
-
-export interface Choice {
-  readonly appliances: ReadonlyMap<string, Chosen>;
-  readonly leftOut: readonly LeftOut[];
-}
-
-interface Shelf extends Chosen {
   readonly usableBytes: number;
   usedBytes: number;
   keptBytes: number;
+  /** A held file found no room. */
   squeezed: boolean;
+  /** Something that was missing found no room. */
+  refused: boolean;
 }
 
-/** @param candidates by falling rank. */
-export function chooseFiles(candidates: readonly Candidate[], rooms: readonly Room[], budgetBytes: number): Choice {
-  const shelves = new Map<string, Shelf>(
-    rooms.map(({ applianceId, usableBytes }) => [
+export interface Choice {
+  /** In the order to push; what is chosen is marked in each block's spot. */
+  readonly order: readonly Block[];
+  /** Why what is left out of a block is; by the block's place in `order`. */
+  readonly reasons: readonly (PlanReason | null)[];
+  /** Missing files of less rank than this were not looked at: whatever they were, the choice would be the same. */
+  readonly settledAbove: number;
+  /** Why more of nothing was taken: for titles that were never looked at. */
+  readonly closedBy: ReadonlyMap<string, PlanReason>;
+}
+
+/** Room, and bytes of a night, count as used up with so little left, once something found no room. */
+const negligibleShare = 0.001;
+/** A file larger than this share of what it has to fit into makes the margin worth a search. */
+const coarseShare = 0.002;
+
+export function chooseFiles(blocks: Block[], rooms: readonly Room[], budgetBytes: number): Choice {
+  const { price, settledAbove } = budgetPrice(blocks, rooms, budgetBytes);
+  const order = blocks.sort(byRank(price));
+  const shelves = new Map(
+    rooms.map(({ applianceId, usableBytes }): [string, Shelf] => [
       applianceId,
-      { keep: [], fetch: [], usableBytes, usedBytes: 0, keptBytes: 0, squeezed: false },
+      { applianceId, usableBytes, usedBytes: 0, keptBytes: 0, squeezed: false, refused: false },
     ]),
   );
-  const leftOut: LeftOut[] = [];
-  let leftBytes = budgetBytes;
+  const reasons: (PlanReason | null)[] = [];
+  const night = { leftBytes: budgetBytes, budgetBytes, refused: false };
+  let lookedDownTo = Number.POSITIVE_INFINITY;
+  let largestBytes = 0;
 
-  for (const { assetId, applianceId, held, files } of candidates) {
-    const shelf = shelves.get(applianceId);
-    if (!shelf) continue;
-    const leave = (file: PlannedFile, reason: PlanReason): void => {
-      leftOut.push({ assetId, file: plain(file), reason });
-    };
-    if (held) {
-      for (const file of files) if (!keep(shelf, file)) leave(file, 'over-capacity');
+  for (const block of order) {
+    const shelf = shelves.get(block.spot.applianceId);
+    if (!shelf) reasons.push('no-appliance');
+    else if (block.held) {
+      const reason = keepBlock(block, shelf);
+      if (reason) largestBytes = Math.max(largestBytes, ...sizesOf(block));
+      reasons.push(reason);
+    } else if (isClosed(shelf, night)) reasons.push(closedReason(shelf, night));
+    else {
+      lookedDownTo = Math.min(lookedDownTo, block.rank);
+      largestBytes = Math.max(largestBytes, ...sizesOf(block));
+      reasons.push(fetchBlock(block, shelf, night));
+    }
+  }
+  const limits = [...shelves.values()].map(({ usableBytes }) => usableBytes);
+  const leastLimit = Math.min(...limits, price > 0 || night.refused ? budgetBytes : Number.POSITIVE_INFINITY);
+  const isCoarse = largestBytes > leastLimit * coarseShare && reasons.some((reason) => reason !== null);
+  const searchedDownTo = isCoarse
+    ? searchMargin({ order, shelves: [...shelves.values()], night, price })
+    : Number.POSITIVE_INFINITY;
+  const allClosed = [...shelves.values()].every((shelf) => isClosed(shelf, night));
+  return {
+    order,
+    reasons,
+    settledAbove: allClosed ? Math.min(settledAbove, lookedDownTo, searchedDownTo) : 0,
+    closedBy: new Map([...shelves].map(([id, shelf]) => [id, closedReason(shelf, night)])),
+  };
+}
+
+export interface Night {
+  readonly budgetBytes: number;
+  leftBytes: number;
+  /** A missing file found no bytes left. */
+  refused: boolean;
+}
+
+const isClosed = (shelf: Shelf, night: Night): boolean =>
+  shelf.squeezed ||
+  (shelf.refused && shelf.usableBytes - shelf.usedBytes <= shelf.usableBytes * negligibleShare) ||
+  (night.refused && night.leftBytes <= night.budgetBytes * negligibleShare);
+
+function closedReason(shelf: Shelf, night: Night): PlanReason {
+  if (shelf.squeezed) return 'worth-less-than-held';
+  const isFull = shelf.refused && shelf.usableBytes - shelf.usedBytes <= shelf.usableBytes * negligibleShare;
+  if (!isFull && night.refused) return 'over-night-budget';
+  return shelf.keptBytes > 0 ? 'worth-less-than-held' : 'over-capacity';
+}
+
+const sizesOf = ({ spot, files }: Block): number[] => files.map((at) => spot.files[at]?.sizeBytes ?? 0);
+
+function keepBlock({ spot, files }: Block, shelf: Shelf): PlanReason | null {
+  let reason: PlanReason | null = null;
+  for (const at of files) {
+    const sizeBytes = spot.files[at]?.sizeBytes ?? 0;
+    if (shelf.usedBytes + sizeBytes > shelf.usableBytes) {
+      shelf.squeezed = true;
+      reason = 'over-capacity';
       continue;
     }
-    const hindrance = refusal(shelf, leastUsefulBytes(files), leftBytes);
-    for (const file of files) {
-      const reason = hindrance ?? refusal(shelf, file.sizeBytes, leftBytes);
-      if (reason) {
-        leave(file, reason);
-        continue;
-      }
-      shelf.fetch.push(plain(file));
-      shelf.usedBytes += file.sizeBytes;
-      leftBytes -= file.sizeBytes;
+    spot.planned[at] = 1;
+    shelf.usedBytes += sizeBytes;
+    shelf.keptBytes += sizeBytes;
+  }
+  return reason;
+}
+
+function fetchBlock(block: Block, shelf: Shelf, night: Night): PlanReason | null {
+  const { spot, files } = block;
+  const isShort = spot.missingBase.some((at) => !spot.planned[at]);
+  if (isShort) {
+    // Without its playlists and init segments no media can be played, and they alone play nothing.
+    const hindrance = refuse(shelf, night, spot.missingBaseBytes + leastMediaBytes(block));
+    if (hindrance) return hindrance;
+  }
+  let reason: PlanReason | null = null;
+  for (const at of isShort ? new Set([...spot.missingBase, ...files]) : files) {
+    const sizeBytes = spot.files[at]?.sizeBytes ?? 0;
+    const refusal = refuse(shelf, night, sizeBytes);
+    if (refusal) {
+      reason = refusal;
+      continue;
     }
+    spot.planned[at] = 1;
+    shelf.usedBytes += sizeBytes;
+    night.leftBytes -= sizeBytes;
   }
-  return { appliances: shelves, leftOut };
+  return reason;
 }
 
-/** Without its playlists and init segments no media can be played, and they alone play nothing. */
-function leastUsefulBytes(files: Candidate['files']): number {
-  const baseBytes = files.reduce((sum, file) => sum + (file.base ? file.sizeBytes : 0), 0);
-  const media = files.filter(({ base }) => !base).map(({ sizeBytes }) => sizeBytes);
-  return baseBytes + media.reduce((least, size) => Math.min(least, size), media[0] ?? 0);
+/** Of the block, or of the whole spot where the block is but base files; 0 where all media are held. */
+function leastMediaBytes({ spot, files }: Block): number {
+  const least = (places: Iterable<number>): number => {
+    let bytes = Number.POSITIVE_INFINITY;
+    for (const at of places) {
+      const file = spot.files[at];
+      if (file && !file.base && !spot.held[at]) bytes = Math.min(bytes, file.sizeBytes);
+    }
+    return bytes;
+  };
+  const here = least(files);
+  const anywhere = Number.isFinite(here) ? here : least(spot.files.keys());
+  return Number.isFinite(anywhere) ? anywhere : 0;
 }
 
-function keep(shelf: Shelf, file: PlannedFile): boolean {
-  if (shelf.usedBytes + file.sizeBytes > shelf.usableBytes) {
-    shelf.squeezed = true;
-    return false;
-  }
-  shelf.keep.push(plain(file));
-  shelf.usedBytes += file.sizeBytes;
-  shelf.keptBytes += file.sizeBytes;
-  return true;
+function refuse(shelf: Shelf, night: Night, sizeBytes: number): PlanReason | null {
+  const reason = refusal(shelf, sizeBytes, night.leftBytes);
+  if (reason === 'over-night-budget') night.refused = true;
+  else if (reason) shelf.refused = true;
+  return reason;
 }
 
-function refusal(shelf: Shelf, sizeBytes: number, leftBytes: number): PlanReason | null {
+/** Why so many missing bytes cannot come; null where they can. */
+export function refusal(shelf: Shelf, sizeBytes: number, leftBytes: number): PlanReason | null {
   if (shelf.squeezed) return 'worth-less-than-held';
   if (shelf.usedBytes + sizeBytes > shelf.usableBytes) {
     return shelf.usedBytes - shelf.keptBytes + sizeBytes <= shelf.usableBytes
@@ -99,23 +175,3 @@ function refusal(shelf: Shelf, sizeBytes: number, leftBytes: number): PlanReason
   }
   return sizeBytes > leftBytes ? 'over-night-budget' : null;
 }
-
-const plain = ({
-  key,
-  assetId,
-  rendition,
-  sizeBytes,
-  sha256,
-  expectedBytes,
-  value,
-  reason,
-}: PlannedFile): PlannedFile => ({
-  key,
-  assetId,
-  rendition,
-  sizeBytes,
-  sha256,
-  expectedBytes,
-  value,
-  reason,
-});

@@ -1,12 +1,11 @@
 /** What an appliance must let go of for what comes: the least valuable first, and no more than is needed. */
-import type { AppliancePlan } from '../fill.ts';
+import type { AppliancePlan, PlannedFile } from '../fill.ts';
 import { parseObjectKey } from '../keys.ts';
 import type { HeldObject } from './candidates.ts';
-import type { Chosen } from './choose.ts';
 
 export interface EvictionInput {
   readonly inventory: readonly HeldObject[];
-  readonly chosen: Chosen;
+  readonly chosen: { readonly keep: readonly PlannedFile[]; readonly fetch: readonly PlannedFile[] };
   readonly capacityBytes: number;
   /** Value of a file on this appliance: 0 where the forecast sends it no viewers. */
   readonly valueHere: (key: string) => number;

@@ -2,14 +2,16 @@
  * The planner: from forecast, manifests and inventories to what each appliance fetches, keeps and evicts, and why
  * everything else is left out. Pure and deterministic: the same documents give the same plan.
  */
-import type { AppliancePlan, FillPlan, Forecast, PlanReason, PlanRejection } from '../fill.ts';
+import type { AppliancePlan, FillPlan, Forecast, PlannedFile } from '../fill.ts';
 import type { Region } from '../fleet.ts';
 import { windowFor } from '../time/fill-window.ts';
-import { byRank, candidatesOf, type PlannableAppliance } from './candidates.ts';
-import { chooseFiles } from './choose.ts';
+import { type Block, candidatesOf, type PlannableAppliance, plannedFile } from './candidates.ts';
+import { type Choice, chooseFiles } from './choose.ts';
 import { evictionsFor } from './evictions.ts';
 import { nightBudgetBytes, usableBytes } from './limits.ts';
-import { orderedFiles, type PlannableVersion } from './version-files.ts';
+import { makeRejections, type Rejections, rejectUnread } from './rejections.ts';
+import type { TitleOutline } from './shortlist.ts';
+import type { PlannableVersion } from './version-files.ts';
 
 export interface PlanFillInput {
   readonly region: Region;
@@ -30,10 +32,20 @@ export interface PlanFillInput {
   readonly appliances: readonly PlannableAppliance[];
   /** What earlier runs of the same date brought into the region. */
   readonly spentBytes: number;
+  /** Published titles whose manifests were not read, because no file of them can be planned (`shortlist.ts`). */
+  readonly unread?: readonly TitleOutline[];
 }
 
-export function planFill(input: PlanFillInput): FillPlan {
-  const { region, date, forecast, versions, frozenAt } = input;
+export interface Decision {
+  readonly plan: FillPlan;
+  /** No title whose best file is worth less can change the plan, whatever its files are; 0 where any could. */
+  readonly settledAbove: number;
+}
+
+export const planFill = (input: PlanFillInput): FillPlan => decideFill(input).plan;
+
+export function decideFill(input: PlanFillInput): Decision {
+  const { region, date, forecast, versions, frozenAt, unread = [] } = input;
   const appliances = [...input.appliances].sort((a, b) => (a.appliance.id < b.appliance.id ? -1 : 1));
   const forecasts = new Map(forecast.assets.map((asset) => [asset.assetId, asset]));
   const heldBytes = new Map(
@@ -42,71 +54,79 @@ export function planFill(input: PlanFillInput): FillPlan {
       new Map(inventory.map((object) => [object.key, object.heldBytes])),
     ]),
   );
-  const rejections = new Rejections();
+  const rejections = makeRejections();
 
-  const candidates = versions.flatMap((version) => {
-    const { assetId } = version.manifest;
+  const blocks: Block[] = [];
+  for (const version of versions) {
+    const { assetId, files } = version.manifest;
     const mustHave = input.mustHave?.has(assetId) ?? false;
-    const asset = forecasts.get(assetId) ?? (mustHave ? { assetId, expectedBytes: 0 } : undefined);
-    const reason = !asset || (asset.expectedBytes <= 0 && !mustHave) ? 'no-demand-forecast' : 'no-appliance';
-    if (asset && reason === 'no-appliance' && appliances.length > 0) {
-      return candidatesOf(
-        asset,
+    const asset = forecasts.get(assetId) ?? { assetId, expectedBytes: 0 };
+    const isWanted = mustHave || asset.expectedBytes > 0;
+    if (isWanted && appliances.length > 0) {
+      const found = candidatesOf({
+        forecast: asset,
         version,
-        forecast.expectedBytes,
+        audience: forecast.audience ?? null,
+        regionExpectedBytes: forecast.expectedBytes,
         appliances,
-        (applianceId, key) => heldBytes.get(applianceId)?.get(key) ?? 0,
+        heldOn: (applianceId, key) => heldBytes.get(applianceId)?.get(key) ?? 0,
         mustHave,
-      );
+      });
+      for (const block of found) blocks.push(block);
+      continue;
     }
-    const files = orderedFiles(version);
-    const sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
-    rejections.add(version.manifest.assetId, reason, files.length, sizeBytes, asset?.expectedBytes ?? 0);
-    return [];
-  });
-  const present = new Set(versions.map(({ manifest }) => manifest.assetId));
-  for (const { assetId, expectedBytes } of forecast.assets) {
-    if (!present.has(assetId)) rejections.add(assetId, 'asset-deleted', 0, 0, expectedBytes);
+    const sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, version.manifestFile.sizeBytes);
+    rejections.add(assetId, isWanted ? 'no-appliance' : 'no-demand-forecast', {
+      files: files.length + 1,
+      sizeBytes,
+      expectedBytes: asset.expectedBytes,
+    });
   }
 
   const span = input.start === 'window' ? windowFor(date, region.window, region.timeZone) : null;
   const choice = chooseFiles(
-    candidates.sort(byRank),
+    blocks,
     appliances.map(({ appliance }) => ({
       applianceId: appliance.id,
       usableBytes: usableBytes(appliance.capacityBytes),
     })),
     nightBudgetBytes(region.budget, input.spentBytes, span, Date.parse(frozenAt)),
   );
-  for (const { assetId, reason, file } of choice.leftOut) {
-    rejections.add(assetId, reason, 1, file.sizeBytes, file.expectedBytes);
-  }
+  const shelves = collect(choice, rejections);
+  rejectUnread({ unread, forecasts, forecast, appliances, closedBy: choice.closedBy }, rejections);
+  const present = new Set([
+    ...versions.map(({ manifest }) => manifest.assetId),
+    ...unread.map(({ assetId }) => assetId),
+  ]);
+  for (const { assetId, expectedBytes } of forecast.assets)
+    if (!present.has(assetId)) rejections.add(assetId, 'asset-deleted', { files: 0, sizeBytes: 0, expectedBytes });
 
-  const values = new Map<string, Map<string, number>>();
-  for (const { applianceId, files } of candidates) {
-    const known = values.get(applianceId) ?? new Map<string, number>();
-    for (const file of files) known.set(file.key, file.value);
-    values.set(applianceId, known);
-  }
   const plans = appliances.map(({ appliance, inventory }): AppliancePlan => {
-    const chosen = choice.appliances.get(appliance.id) ?? { keep: [], fetch: [] };
+    const { keep, fetch, values } = shelves.get(appliance.id) ?? emptyShelf();
     return {
       applianceId: appliance.id,
       capacityBytes: appliance.capacityBytes,
-      fetch: chosen.fetch,
-      keep: chosen.keep,
+      fetch,
+      keep,
       evict: evictionsFor({
         inventory,
-        chosen,
+        chosen: { keep, fetch },
         capacityBytes: appliance.capacityBytes,
-        valueHere: (key) => values.get(appliance.id)?.get(key) ?? 0,
+        valueHere: (key) => values.get(key) ?? 0,
         demandOf: (assetId) => forecasts.get(assetId)?.expectedBytes ?? 0,
       }),
     };
   });
-  const planned = plans.flatMap(({ keep, fetch }) => [...keep, ...fetch]);
-  const fetched = plans.flatMap(({ fetch }) => fetch);
-  return {
+  let [plannedBytes, fetchBytes, fetchFiles] = [0, 0, 0];
+  for (const { keep, fetch } of plans) {
+    for (const file of keep) plannedBytes += file.expectedBytes;
+    for (const file of fetch) {
+      plannedBytes += file.expectedBytes;
+      fetchBytes += file.sizeBytes;
+    }
+    fetchFiles += fetch.length;
+  }
+  const plan: FillPlan = {
     schema: 1,
     id: input.fillId,
     regionId: region.id,
@@ -119,15 +139,49 @@ export function planFill(input: PlanFillInput): FillPlan {
     forecastKey: input.forecastKey,
     forecastModel: forecast.model,
     expectedBytes: forecast.expectedBytes,
-    plannedCoverage: coverageShare(
-      planned.reduce((sum, file) => sum + file.expectedBytes, 0),
-      forecast.expectedBytes,
-    ),
-    fetchBytes: fetched.reduce((sum, file) => sum + file.sizeBytes, 0),
-    fetchFiles: fetched.length,
+    plannedCoverage: coverageShare(plannedBytes, forecast.expectedBytes),
+    fetchBytes,
+    fetchFiles,
     appliances: plans,
     rejected: rejections.list(),
   };
+  return { plan, settledAbove: choice.settledAbove };
+}
+
+interface ChosenHere {
+  readonly keep: PlannedFile[];
+  readonly fetch: PlannedFile[];
+  /** Worth of what lies there, chosen or not, wholly or in part. */
+  readonly values: Map<string, number>;
+}
+
+const emptyShelf = (): ChosenHere => ({ keep: [], fetch: [], values: new Map() });
+
+/** What was chosen for each appliance, in the order to push; the rest goes to the rejections. */
+function collect({ order, reasons }: Choice, rejections: Rejections): ReadonlyMap<string, ChosenHere> {
+  const shelves = new Map<string, ChosenHere>();
+  for (const [place, { spot, held, files }] of order.entries()) {
+    const shelf = shelves.get(spot.applianceId) ?? emptyShelf();
+    shelves.set(spot.applianceId, shelf);
+    const left = { files: 0, sizeBytes: 0, expectedBytes: 0 };
+    for (const at of files) {
+      const file = spot.files[at];
+      const value = spot.values[at] ?? 0;
+      if (!file) continue;
+      if (spot.partly[at]) shelf.values.set(file.key, value);
+      if (!spot.planned[at]) {
+        left.files += 1;
+        left.sizeBytes += file.sizeBytes;
+        left.expectedBytes += value * file.sizeBytes;
+        continue;
+      }
+      (held ? shelf.keep : shelf.fetch).push(plannedFile(spot, at, held));
+    }
+    // The search at the margin may have left out what found room at first: for something better.
+    if (left.files > 0)
+      rejections.add(spot.assetId, reasons[place] ?? (held ? 'over-capacity' : 'worth-less-than-held'), left);
+  }
+  return shelves;
 }
 
 /** On how many appliances a plan wants each asset, as far as it wants it at all; what viewers are shared out by. */
@@ -148,32 +202,3 @@ export const severalCopies = (plan: Pick<FillPlan, 'appliances'>): Readonly<Reco
 /** 0 … 1; 0 where nothing is expected. */
 export const coverageShare = (coveredBytes: number, expectedBytes: number): number =>
   expectedBytes > 0 ? Math.min(1, Math.round((coveredBytes / expectedBytes) * 1e6) / 1e6) : 0;
-
-/** Sums what is left out by asset and reason. */
-class Rejections {
-  readonly #entries = new Map<string, PlanRejection>();
-
-  add(assetId: string, reason: PlanReason, files: number, sizeBytes: number, expectedBytes: number): void {
-    const name = `${assetId}/${reason}`;
-    const sum = this.#entries.get(name) ?? { assetId, reason, files: 0, sizeBytes: 0, expectedBytes: 0 };
-    this.#entries.set(name, {
-      assetId,
-      reason,
-      files: sum.files + files,
-      sizeBytes: sum.sizeBytes + sizeBytes,
-      expectedBytes: sum.expectedBytes + expectedBytes,
-    });
-  }
-
-  /** What would have mattered most first. */
-  list(): PlanRejection[] {
-    return [...this.#entries.values()]
-      .map((entry) => ({ ...entry, expectedBytes: Math.round(entry.expectedBytes) }))
-      .sort(
-        (a, b) =>
-          b.expectedBytes - a.expectedBytes ||
-          (a.assetId < b.assetId ? -1 : a.assetId > b.assetId ? 1 : 0) ||
-          (a.reason < b.reason ? -1 : 1),
-      );
-  }
-}

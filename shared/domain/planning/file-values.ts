@@ -1,0 +1,91 @@
+/**
+ * What each file of a title is worth: how many bytes are expected to be served from a copy of it, per byte of it.
+ *
+ * A title's expected bytes are divided over its files by size × share of plays that use the rendition × share of plays that get
+ * to the place. Files that any play needs (`base`) are worth as much as the title's most valuable media. No byte is believed to
+ * be worth more than `peakRatio` times the title's mean, so that a title can be judged without its manifest.
+ */
+import { positionBins } from '../demand.ts';
+import type { Audience, WatchedCurve } from './audience.ts';
+import { renditionShares } from './rendition-shares.ts';
+import { orderedFiles, type PlannableVersion, type VersionFile } from './version-files.ts';
+
+export interface ValuedFiles {
+  readonly files: readonly VersionFile[];
+  readonly sizeBytes: number;
+  /** Worth of a byte of each file, relative to the title's mean: size-weighted, they average to 1. */
+  readonly factors: Float64Array;
+}
+
+/** The best rendition's byte against the mean one; half of it is seen with usual ladders. */
+const mostByMix = 3;
+
+const flatCurve: readonly number[] = Array.from({ length: positionBins }, () => 1);
+
+export const curveFor = (assetId: string, audience: Audience | null): WatchedCurve =>
+  curvesOf(audience).get(assetId) ?? audience ?? { hours: 0, curve: flatCurve };
+
+/** How much more than the mean byte of the title its best one may be worth: 1 where every byte is worth the same. */
+export const peakRatio = (assetId: string, audience: Audience | null): number =>
+  audience ? Math.max(1, ...curveFor(assetId, audience).curve) * mostByMix : 1;
+
+export function valuedFiles(version: PlannableVersion, audience: Audience | null): ValuedFiles {
+  const { assetId, renditions } = version.manifest;
+  const files = orderedFiles(version);
+  const factors = new Float64Array(files.length).fill(1);
+  const sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
+  if (!audience) return { files, sizeBytes, factors };
+  const shares = renditionShares(renditions, audience);
+  const reach = reachOf(curveFor(assetId, audience).curve);
+  let [best, least] = [0, Number.POSITIVE_INFINITY];
+  for (const [at, file] of files.entries()) {
+    if (file.base || file.isPreview) continue;
+    const factor = (shares.get(file.rendition ?? '') ?? 1) * reach(file.from, file.to);
+    factors[at] = factor;
+    best = Math.max(best, factor);
+    least = Math.min(least, factor);
+  }
+  if (best === 0) return { files, sizeBytes, factors };
+  for (const [at, file] of files.entries()) {
+    if (file.base) factors[at] = best;
+    else if (file.isPreview) factors[at] = least;
+  }
+  normalise(factors, files, sizeBytes, peakRatio(assetId, audience));
+  return { files, sizeBytes, factors };
+}
+
+/** Scales to a mean of 1, and draws all towards it as far as the best one is above `most`. */
+function normalise(factors: Float64Array, files: readonly VersionFile[], sizeBytes: number, most: number): void {
+  const sum = files.reduce((all, file, at) => all + file.sizeBytes * (factors[at] ?? 0), 0);
+  if (sum <= 0) {
+    factors.fill(1);
+    return;
+  }
+  const mean = sum / sizeBytes;
+  const best = factors.reduce((max, factor) => Math.max(max, factor), 0) / mean;
+  const kept = best > most ? (most - 1) / (best - 1) : 1;
+  for (const [at, factor] of factors.entries()) factors[at] = kept * (factor / mean) + (1 - kept);
+}
+
+/** Mean of the curve between two places of the title. */
+function reachOf(curve: readonly number[]): (from: number, to: number) => number {
+  const sums = new Float64Array(positionBins + 1);
+  for (let bin = 0; bin < positionBins; bin += 1) sums[bin + 1] = (sums[bin] ?? 0) + (curve[bin] ?? 1);
+  const upTo = (place: number): number => {
+    const at = Math.max(0, Math.min(positionBins, place * positionBins));
+    const bin = Math.min(positionBins - 1, Math.floor(at));
+    return (sums[bin] ?? 0) + (curve[bin] ?? 1) * (at - bin);
+  };
+  // Rounded, so that equal places stay equal and make one block.
+  return (from, to) =>
+    to > from ? Math.round(((upTo(to) - upTo(from)) / ((to - from) * positionBins)) * 1e6) / 1e6 : 1;
+}
+
+const known = new WeakMap<Audience, ReadonlyMap<string, WatchedCurve>>();
+
+function curvesOf(audience: Audience | null): ReadonlyMap<string, WatchedCurve> {
+  if (!audience) return new Map();
+  const curves = known.get(audience) ?? new Map(audience.assets.map((asset) => [asset.assetId, asset]));
+  known.set(audience, curves);
+  return curves;
+}

@@ -1,0 +1,78 @@
+/** What a plan leaves out, summed by title and reason, so that every expected byte is accounted for. */
+import type { AssetForecast, Forecast, PlanReason, PlanRejection } from '../fill.ts';
+import { rankAppliances } from '../routing/rendezvous.ts';
+import type { PlannableAppliance } from './candidates.ts';
+import { copiesOf } from './limits.ts';
+import type { TitleOutline } from './shortlist.ts';
+
+type Part = Pick<PlanRejection, 'files' | 'sizeBytes' | 'expectedBytes'>;
+
+export type Rejections = ReturnType<typeof makeRejections>;
+
+export function makeRejections() {
+  /** Most titles have one reason, and few of them are met twice: a list each would take much memory. */
+  const entries = new Map<string, Growing | Growing[]>();
+
+  return {
+    add(assetId: string, reason: PlanReason, part: Part): void {
+      const known = entries.get(assetId);
+      const same = Array.isArray(known) ? known.find((one) => one.reason === reason) : known;
+      if (same?.reason === reason) {
+        same.files = same.files === null || part.files === null ? null : same.files + part.files;
+        same.sizeBytes += part.sizeBytes;
+        same.expectedBytes += part.expectedBytes;
+        return;
+      }
+      const entry = { assetId, reason, ...part };
+      entries.set(assetId, known ? [known, entry].flat() : entry);
+    },
+
+    /** What would have mattered most first. */
+    list(): PlanRejection[] {
+      const all: Growing[] = [];
+      for (const entry of entries.values()) {
+        if (Array.isArray(entry)) all.push(...entry);
+        else all.push(entry);
+      }
+      for (const entry of all) entry.expectedBytes = Math.round(entry.expectedBytes);
+      return all.sort(
+        (a, b) =>
+          b.expectedBytes - a.expectedBytes ||
+          (a.assetId < b.assetId ? -1 : a.assetId > b.assetId ? 1 : 0) ||
+          (a.reason < b.reason ? -1 : 1),
+      );
+    },
+  };
+}
+
+type Growing = { -readonly [K in keyof PlanRejection]: PlanRejection[K] };
+
+export interface UnreadInput {
+  readonly unread: readonly TitleOutline[];
+  readonly forecasts: ReadonlyMap<string, AssetForecast>;
+  readonly forecast: Forecast;
+  readonly appliances: readonly PlannableAppliance[];
+  readonly closedBy: ReadonlyMap<string, PlanReason>;
+}
+
+/** By what stopped everything of less worth where the title would have come first. */
+export function rejectUnread(
+  { unread, forecasts, forecast, appliances, closedBy }: UnreadInput,
+  rejections: Rejections,
+): void {
+  const edges = appliances.map(({ appliance }) => appliance);
+  for (const { assetId, sizeBytes } of unread) {
+    const expectedBytes = forecasts.get(assetId)?.expectedBytes ?? 0;
+    if (expectedBytes <= 0) {
+      rejections.add(assetId, 'no-demand-forecast', { files: null, sizeBytes: sizeBytes ?? 0, expectedBytes });
+      continue;
+    }
+    const [first] = rankAppliances(assetId, edges);
+    const copies = copiesOf(expectedBytes, forecast.expectedBytes, edges.length);
+    rejections.add(assetId, (first && closedBy.get(first.id)) ?? 'no-appliance', {
+      files: null,
+      sizeBytes: (sizeBytes ?? 0) * Math.max(1, copies),
+      expectedBytes,
+    });
+  }
+}

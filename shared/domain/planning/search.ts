@@ -1,0 +1,233 @@
+/**
+ * The best choice at the margin where files are large beside what they have to fit into: branch and bound over the files
+ * around the place where the greedy choice stopped. All else stays as it was chosen, and the choice only ever gets better.
+ *
+ * What is better: the sum of rank × size, so that what is held keeps its advantage. Kept as in the greedy choice: room, budget, base
+ * files before media, and nothing fetched beside a held file of more rank that is left out.
+ */
+import { type Block, type Spot, worthOf } from './candidates.ts';
+import type { Night, Shelf } from './choose.ts';
+
+export interface SearchInput {
+  /** All blocks, in order. */
+  readonly order: readonly Block[];
+  readonly shelves: readonly Shelf[];
+  readonly night: Night;
+  readonly price: number;
+}
+
+/** One file, or all base files that a spot holds, or misses: they stay, or come, together. */
+interface Item {
+  readonly spot: Spot;
+  readonly files: readonly number[];
+  readonly shelf: number;
+  readonly held: boolean;
+  readonly isBase: boolean;
+  readonly rank: number;
+  /** Rank less the night's price, for a byte. */
+  readonly worth: number;
+  readonly sizeBytes: number;
+  readonly wasIn: boolean;
+}
+
+/** Files that are decided anew; with more, a search would take longer than it gains. */
+const mostItems = 36;
+const mostSteps = 40_000;
+/** Choices closer to the best one than this are as good. */
+const goodEnough = 1.002;
+
+/** Returns the rank below which no missing file was looked at; 0 where there were no more. */
+export function searchMargin({ order, shelves, night, price }: SearchInput): number {
+  const items = itemsOf(order, shelves, price);
+  const { core, isAll } = coreOf(items, shelves.length);
+  for (const item of core) if (!item.wasIn) dropParts(item, shelves[item.shelf]);
+  const settledAbove = isAll
+    ? 0
+    : core.reduce((least, { worth }) => Math.min(least, worth + price), Number.POSITIVE_INFINITY);
+  const chosen = search(core, items, shelves, night, price);
+  if (!chosen) return settledAbove;
+  for (const [at, item] of core.entries()) {
+    const isIn = chosen[at] === 1;
+    if (isIn === item.wasIn) continue;
+    for (const file of item.files) item.spot.planned[file] = isIn ? 1 : 0;
+    const shelf = shelves[item.shelf];
+    const bytes = isIn ? item.sizeBytes : -item.sizeBytes;
+    if (shelf) shelf.usedBytes += bytes;
+    if (shelf && item.held) shelf.keptBytes += bytes;
+    if (!item.held) night.leftBytes -= bytes;
+  }
+  return settledAbove;
+}
+
+/** Some held base files of a title of which others found no room: decided anew, all or none. */
+function dropParts({ spot, files }: Item, shelf: Shelf | undefined): void {
+  for (const at of files) {
+    if (!spot.planned[at] || !shelf) continue;
+    const sizeBytes = spot.files[at]?.sizeBytes ?? 0;
+    spot.planned[at] = 0;
+    shelf.usedBytes -= sizeBytes;
+    shelf.keptBytes -= sizeBytes;
+  }
+}
+
+function itemsOf(order: readonly Block[], shelves: readonly Shelf[], price: number): Item[] {
+  const places = new Map(shelves.map(({ applianceId }, at) => [applianceId, at]));
+  const based = [new Set<Spot>(), new Set<Spot>()];
+  return order.flatMap((block) => {
+    const { spot, held, rank } = block;
+    const of = { spot, shelf: places.get(spot.applianceId) ?? 0, held, rank, worth: worthOf(block, price) };
+    const item = (files: readonly number[], isBase: boolean): Item => ({
+      ...of,
+      files,
+      isBase,
+      sizeBytes: files.reduce((sum, at) => sum + (spot.files[at]?.sizeBytes ?? 0), 0),
+      wasIn: files.every((at) => spot.planned[at] === 1),
+    });
+    const items = block.files.filter((at) => !spot.files[at]?.base).map((at) => item([at], false));
+    const seen = based[Number(held)];
+    if (seen?.has(spot)) return items;
+    seen?.add(spot);
+    const base = held ? heldBaseOf(spot) : spot.missingBase;
+    return base.length > 0 ? [item(base, true), ...items] : items;
+  });
+}
+
+const heldBaseOf = ({ files, held }: Spot): number[] =>
+  [...files.keys()].filter((at) => files[at]?.base === true && held[at] === 1);
+
+/** The items around each shelf's first one that was left out, in order; whether they go to the end of a shelf's list. */
+function coreOf(items: readonly Item[], shelves: number): { readonly core: Item[]; readonly isAll: boolean } {
+  const near = Array.from({ length: shelves }, (_, shelf) => {
+    // What must be there is decided: beside its rank nothing else would count.
+    const here = items.filter((item) => item.shelf === shelf && !item.spot.mustHave);
+    const stop = here.findIndex(({ wasIn }) => !wasIn);
+    return here
+      .map((item, at) => ({ item, distance: Math.abs(at - (stop < 0 ? here.length : stop)) }))
+      .sort((a, b) => a.distance - b.distance);
+  });
+  const picked = new Set<Item>();
+  for (let depth = 0; picked.size < mostItems && near.some((list) => depth < list.length); depth += 1)
+    for (const list of near) {
+      const one = list[depth];
+      if (one && picked.size < mostItems) picked.add(one.item);
+    }
+  // Base files whose media are decided already are too.
+  const outside = new Set(
+    items.filter((item) => !picked.has(item) && item.wasIn && !item.held).map(({ spot }) => spot),
+  );
+  const lasts = new Map(items.map((item) => [item.shelf, item]));
+  return {
+    core: items.filter((item) => picked.has(item) && !(item.isBase && outside.has(item.spot))),
+    isAll: [...lasts.values()].some((item) => picked.has(item)),
+  };
+}
+
+/** What is chosen of the core, or null where nothing better than what is was found. */
+function search(
+  core: readonly Item[],
+  all: readonly Item[],
+  shelves: readonly Shelf[],
+  night: Night,
+  price: number,
+): Uint8Array | null {
+  const inCore = new Set(core);
+  const rooms = shelves.map(({ usableBytes, usedBytes }) => usableBytes - usedBytes);
+  let left = night.leftBytes;
+  const leftHeld = shelves.map(() => 0);
+  const leastFetched = shelves.map(() => Number.POSITIVE_INFINITY);
+  for (const item of all) {
+    const { shelf, rank, held, wasIn } = item;
+    if (inCore.has(item)) continue;
+    if (held && !wasIn) leftHeld[shelf] = Math.max(leftHeld[shelf] ?? 0, rank);
+    if (!held && wasIn) leastFetched[shelf] = Math.min(leastFetched[shelf] ?? 0, rank);
+  }
+  let best = 0;
+  for (const item of core) {
+    if (!item.wasIn) continue;
+    rooms[item.shelf] = (rooms[item.shelf] ?? 0) + item.sizeBytes;
+    if (!item.held) left += item.sizeBytes;
+    best += item.rank * item.sizeBytes;
+  }
+  const baseAt = [new Map<Spot, number>(), new Map<Spot, number>()];
+  for (const [at, item] of core.entries()) if (item.isBase) baseAt[Number(item.held)]?.set(item.spot, at);
+  /** Places of what has to be in before: what is held of the base files, and for missing ones what is missing of them. */
+  const needs = core.map(({ spot, held, isBase }) =>
+    [isBase && held ? undefined : baseAt[1]?.get(spot), isBase || held ? undefined : baseAt[0]?.get(spot)].filter(
+      (at) => at !== undefined,
+    ),
+  );
+  // Media whose base files are decided, and not to come, cannot come.
+  const barred = core.map(
+    ({ spot, held, isBase }) =>
+      !held && !isBase && !baseAt[0]?.has(spot) && spot.missingBase.some((file) => !spot.planned[file]),
+  );
+  const isIn = new Uint8Array(core.length);
+  let found: Uint8Array | null = null;
+  let steps = 0;
+
+  /** No choice of the rest brings more: each shelf filled by worth, in parts too, and the night's bytes paid for. */
+  function mostFrom(from: number): number {
+    const free = [...rooms];
+    let sum = price * left;
+    for (let at = from; at < core.length; at += 1) {
+      const item = core[at];
+      if (!item || item.worth <= 0 || barred[at]) continue;
+      if (needs[at]?.some((base) => base < from && !isIn[base])) continue;
+      const taken = Math.min(free[item.shelf] ?? 0, item.sizeBytes);
+      free[item.shelf] = (free[item.shelf] ?? 0) - taken;
+      sum += taken * item.worth;
+    }
+    return sum;
+  }
+
+  /** Base files alone play nothing. */
+  const isPlayable = (): boolean =>
+    [...(baseAt[0] ?? [])].every(
+      ([spot, base]) =>
+        isIn[base] === 0 ||
+        !hasMissingMedia(spot) ||
+        core.some((item, at) => isIn[at] === 1 && item.spot === spot && !item.isBase && !item.held),
+    );
+
+  function decide(at: number, gain: number): void {
+    steps += 1;
+    const item = core[at];
+    if (!item) {
+      if (gain <= best * (1 + 1e-9) || !isPlayable()) return;
+      best = gain;
+      found = isIn.slice();
+      return;
+    }
+    if (steps > mostSteps || gain + mostFrom(at) <= best * goodEnough) return;
+    const { shelf, held, sizeBytes, rank } = item;
+    const fits = (rooms[shelf] ?? 0) >= sizeBytes && (held || left >= sizeBytes);
+    const hasBase = needs[at]?.every((base) => isIn[base] === 1) ?? true;
+    const mayCome = hasBase && (held || (!barred[at] && rank >= (leftHeld[shelf] ?? 0)));
+    if (fits && mayCome) {
+      const before = leastFetched[shelf] ?? 0;
+      isIn[at] = 1;
+      rooms[shelf] = (rooms[shelf] ?? 0) - sizeBytes;
+      if (!held) {
+        left -= sizeBytes;
+        leastFetched[shelf] = Math.min(before, rank);
+      }
+      decide(at + 1, gain + rank * sizeBytes);
+      isIn[at] = 0;
+      rooms[shelf] = (rooms[shelf] ?? 0) + sizeBytes;
+      if (!held) {
+        left += sizeBytes;
+        leastFetched[shelf] = before;
+      }
+    }
+    if (held && rank > (leastFetched[shelf] ?? 0)) return;
+    const before = leftHeld[shelf] ?? 0;
+    if (held) leftHeld[shelf] = Math.max(before, rank);
+    decide(at + 1, gain);
+    leftHeld[shelf] = before;
+  }
+
+  decide(0, 0);
+  return found;
+}
+
+const hasMissingMedia = ({ files, held }: Spot): boolean => files.some(({ base }, at) => !base && !held[at]);

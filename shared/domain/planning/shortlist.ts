@@ -1,0 +1,96 @@
+/**
+ * Which titles' manifests have to be read for a plan. A million titles are published and a disk holds some thousands: a title is
+ * judged by its size and forecast first, by the best value that any file of it could have.
+ *
+ * The plan is made of the titles that could matter and says down to which value it looked (`settledAbove`). If none of the others
+ * could reach it, it is the plan that all manifests would have given; else more are read and it is made again.
+ */
+import type { AssetForecast, Forecast } from '../fill.ts';
+import type { PlannableAppliance } from './candidates.ts';
+import { peakRatio } from './file-values.ts';
+import { copiesOf, usableBytes } from './limits.ts';
+
+/** What the catalogue says of a published title. */
+export interface TitleOutline {
+  readonly assetId: string;
+  /** Of all files of the published version; null where it is not known. */
+  readonly sizeBytes: number | null;
+}
+
+export interface ShortlistInput<T extends TitleOutline> {
+  readonly titles: readonly T[];
+  readonly forecast: Forecast;
+  readonly appliances: readonly PlannableAppliance[];
+}
+
+export interface Shortlist<T extends TitleOutline> {
+  /**
+   * The next titles to read: at first those that some appliance holds and the most valuable ones that could fill the disks, with a
+   * margin; then twice as many. Empty when there are no more.
+   */
+  next(): readonly T[];
+  /** True when no title that was not given out could have a file of that value. */
+  isComplete(settledAbove: number): boolean;
+  /** What was not given out. */
+  rest(): readonly T[];
+}
+
+/** Titles that are read at least, if there are so many: few are cheaper read than judged. */
+const fewest = 200;
+/** The first part would fill the disks so many times. */
+const margin = 1.5;
+
+export function makeShortlist<T extends TitleOutline>({
+  titles,
+  forecast,
+  appliances,
+}: ShortlistInput<T>): Shortlist<T> {
+  const forecasts = new Map(forecast.assets.map((asset) => [asset.assetId, asset]));
+  const audience = forecast.audience ?? null;
+  const best = (title: TitleOutline, asset: AssetForecast): number => {
+    const copies = copiesOf(asset.expectedBytes, forecast.expectedBytes, appliances.length);
+    if (title.sizeBytes === null || title.sizeBytes <= 0 || copies === 0) return Number.POSITIVE_INFINITY;
+    // A little more than it is, since sums of many files are rounded.
+    return (asset.expectedBytes / copies / title.sizeBytes) * peakRatio(title.assetId, audience) * (1 + 1e-6);
+  };
+  const held = new Set<string>();
+  for (const { inventory } of appliances) for (const { key } of inventory) held.add(key.slice(0, key.indexOf('/')));
+
+  const unwanted: T[] = [];
+  const here: T[] = [];
+  const ranked: { readonly title: T; readonly value: number }[] = [];
+  for (const title of titles) {
+    const asset = forecasts.get(title.assetId);
+    if (!asset || asset.expectedBytes <= 0 || appliances.length === 0) unwanted.push(title);
+    else if (held.has(title.assetId)) here.push(title);
+    else ranked.push({ title, value: best(title, asset) });
+  }
+  ranked.sort((a, b) => b.value - a.value || (a.title.assetId < b.title.assetId ? -1 : 1));
+
+  const roomBytes = appliances.reduce((sum, { appliance }) => sum + usableBytes(appliance.capacityBytes), 0);
+  let given = 0;
+  let wantedBytes = roomBytes * margin;
+  let first = true;
+
+  return {
+    next() {
+      const from = given;
+      let bytes = 0;
+      for (
+        let one = ranked[given];
+        one && (given < Math.max(fewest, 2 * from) || bytes < wantedBytes);
+        one = ranked[given]
+      ) {
+        bytes += one.title.sizeBytes ?? 0;
+        given += 1;
+      }
+      wantedBytes *= 2;
+      const taken = ranked.slice(from, given).map(({ title }) => title);
+      const parts = first ? [...here, ...taken] : taken;
+      first = false;
+      return parts;
+    },
+    isComplete: (settledAbove) => (ranked[given]?.value ?? 0) < settledAbove || given >= ranked.length,
+    rest: () => [...unwanted, ...ranked.slice(given).map(({ title }) => title)],
+  };
+}
