@@ -2,7 +2,7 @@
  * The import rules of the house, executed by `npm run imports`. Each carries its reason, which is what a developer
  * sees when the rule is broken. docs/architecture.md shows the rooms they protect.
  */
-const tests = '[.]test[.]ts$|^(services|workers)/[^/]+/testing/';
+const tests = '[.]test[.]ts$|^(services|workers|scripts)/[^/]+/testing/';
 
 /** @param {string} name @param {string} comment @param {object} from @param {object} to */
 const forbid = (name, comment, from, to) => ({ name, comment, severity: 'error', from, to });

@@ -4,18 +4,17 @@
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { FillReport } from '../../shared/domain/fill.ts';
 import type { ApplianceView } from '../../shared/domain/fleet.ts';
 import { parsePlaylist } from '../../shared/hls/parse.ts';
+import { hasBrowser, launchBrowser } from '../../shared/testing/browser.ts';
 import { outcomeOf, playThrough } from '../demo/player.ts';
 
 const run = promisify(execFile);
@@ -226,20 +225,7 @@ describe('a viewer', () => {
   });
 });
 
-const browser = '/usr/bin/chromium';
-if (!existsSync(browser))
-  console.warn(`the watch page is not tried in a browser: ${browser} is not there (apt-get install chromium)`);
-
-const launchBrowser = () =>
-  chromium.launch({
-    executablePath: browser,
-    args: [
-      ...['--no-sandbox', '--autoplay-policy=no-user-gesture-required', '--disable-gpu', '--disable-quic'],
-      ...['--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-    ],
-  });
-
-describe.skipIf(!existsSync(browser))('a viewer in a browser', () => {
+describe.skipIf(!hasBrowser)('a viewer in a browser', () => {
   it('watches the planned video with hls.js, every segment from the appliance’s own storage', async () => {
     const running = await launchBrowser();
     try {
@@ -315,7 +301,7 @@ describe('a second start', () => {
 });
 
 /** At last, because what is uploaded here would be filled by what comes after it. */
-describe.skipIf(!existsSync(browser))('a viewer of encrypted media', () => {
+describe.skipIf(!hasBrowser)('a viewer of encrypted media', () => {
   it.each(['aes-128', 'cbcs'] as const)(
     'plays what is encrypted by %s, and seeks, with keys behind the token',
     async (encryption) => {

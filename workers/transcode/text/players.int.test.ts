@@ -7,7 +7,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readStream } from '../../../shared/conformance/read-stream.ts';
 import { folderSource } from '../../../shared/conformance/source.ts';
@@ -16,6 +16,7 @@ import { contentTypeOf } from '../../../shared/domain/keys.ts';
 import type { Packaging } from '../../../shared/domain/manifest.ts';
 import { parseText } from '../../../shared/domain/text/parse.ts';
 import { probeSource } from '../../../shared/media/probe.ts';
+import { hasBrowser, launchBrowser } from '../../../shared/testing/browser.ts';
 import { ffmpeg, makeClipFolder } from '../../../shared/testing/clips.ts';
 import { makeTextClip, srtOf } from '../../../shared/testing/text-clips.ts';
 import { openContent } from '../digest.ts';
@@ -25,7 +26,6 @@ import { extractTexts } from './extract.ts';
 import { trackOf } from './text-objects.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
-const browserPath = '/usr/bin/chromium';
 const clips = await makeClipFolder();
 const said = [
   { startS: 1, endS: 2, text: 'eins' },
@@ -58,14 +58,7 @@ beforeAll(async () => {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
   base = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
-  if (existsSync(browserPath))
-    browser = await chromium.launch({
-      executablePath: browserPath,
-      args: [
-        ...['--no-sandbox', '--autoplay-policy=no-user-gesture-required', '--disable-gpu', '--disable-quic'],
-        ...['--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-      ],
-    });
+  if (hasBrowser) browser = await launchBrowser();
 }, 90_000);
 afterAll(async () => {
   await browser?.close();
@@ -121,7 +114,7 @@ describe.each(['segments', 'single-file'] as const)('%s', (packaging) => {
     expect([...new Map(times.map((cue) => [JSON.stringify(cue), cue])).values()]).toEqual(expectedTimes);
   });
 
-  describe.skipIf(!existsSync(browserPath))('in a browser', () => {
+  describe.skipIf(!hasBrowser)('in a browser', () => {
     it('shows the chosen captions of the watch page at their time, after a seek too', async () => {
       await writeFile(
         join(clips.dir, `${packaging}.html`),

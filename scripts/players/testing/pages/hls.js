@@ -1,0 +1,27 @@
+/* global Hls, faults */
+window.open = async (url) => {
+  const hls = new Hls();
+  hls.on(Hls.Events.ERROR, (_event, { details, error }) => {
+    // What it was loading when it was told to switch.
+    if (details !== Hls.ErrorDetails.INTERNAL_ABORTED) faults.push(`hls.js: ${details} ${error?.message ?? ''}`);
+  });
+  const ready = new Promise((resolve) => hls.once(Hls.Events.MANIFEST_PARSED, resolve));
+  hls.loadSource(url);
+  hls.attachMedia(document.querySelector('video'));
+  await ready;
+  const languages = (tracks) => tracks.map(({ lang }) => lang);
+  window.film = {
+    rungs: () => hls.levels.map(({ height }) => height),
+    pick(height, codec) {
+      hls.currentLevel = hls.levels.findIndex((level) => level.height === height && level.videoCodec.startsWith(codec));
+    },
+    sounds: () => languages(hls.audioTracks),
+    hear(language) {
+      hls.audioTrack = languages(hls.audioTracks).indexOf(language);
+    },
+    texts: () => languages(hls.subtitleTracks),
+    show(language) {
+      hls.subtitleTrack = languages(hls.subtitleTracks).indexOf(language);
+    },
+  };
+};
