@@ -105,9 +105,11 @@ export interface InventoryItem {
 export interface Playback {
   readonly assetId: string;
   readonly version: string;
+  /** `growing`: the rest is still being encoded; older servers do not say. */
+  readonly state?: 'published' | 'growing';
   readonly session: string;
   readonly hls: string;
-  /** Null where there is none: media by AES-128. */
+  /** Null where there is none: media by AES-128, and what is still being encoded. */
   readonly dash: string | null;
   /** Where ClearKey licences are asked; null where none are needed. */
   readonly clearKey?: string | null;

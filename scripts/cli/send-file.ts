@@ -18,6 +18,7 @@ export interface UploadDetails {
   readonly profile?: string | undefined;
   readonly packaging?: string | undefined;
   readonly encryption?: string | undefined;
+  readonly earlyPlay?: boolean | undefined;
 }
 
 export interface FileToSend extends UploadDetails {
@@ -113,8 +114,10 @@ function metadataOf({
   profile,
   packaging,
   encryption,
+  earlyPlay,
 }: UploadDetails): Record<string, string> {
-  const said = { title, tags: tags.join(',') || undefined, series, premiereDate, profile, packaging, encryption };
+  const texts = { title, tags: tags.join(',') || undefined, series, premiereDate, profile, packaging, encryption };
+  const said = { ...texts, earlyPlay: earlyPlay === undefined ? undefined : String(earlyPlay) };
   return Object.fromEntries(Object.entries(said).filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 

@@ -149,7 +149,7 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
     has: (key, index) => cache.has(key, index),
   });
   const puller = makePuller({ cache, clock, sourcesFor, report: traffic, onStored: provenance.stored });
-  const versions = makeVersions({ cache, puller });
+  const versions = makeVersions({ cache, puller, clock });
   const telemetry = makeTelemetry({ applianceId, clock, control, spool, logger });
   const ordersFile = makeStateFile(join(stateDir, 'orders.json'), parseOrders);
   const orders = await openOrders({ applianceId, control, clock, logger, file: ordersFile, status, apply });

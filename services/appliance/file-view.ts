@@ -41,11 +41,13 @@ export function viewOf(file: ManifestFile, version: Version): FileView {
 }
 
 function representation(etag: string, version: Version, varies: boolean): Representation {
+  // Of what grows, only playlists change; only they vary.
+  const isGrowing = varies && version.growing !== null;
   const block = headerBlock({
     etag,
     'last-modified': formatHttpDate(version.createdAtMs),
     'accept-ranges': 'bytes',
-    'cache-control': 'public, max-age=31536000, immutable',
+    'cache-control': isGrowing ? 'public, max-age=1' : 'public, max-age=31536000, immutable',
     ...(varies ? { vary: 'Accept-Encoding' } : {}),
   });
   return {

@@ -1,8 +1,10 @@
 import { type Dispatcher, errors, request } from 'undici';
 import type { Upstream } from '../../shared/domain/fleet.ts';
+import { etagOf } from '../../shared/domain/http/conditional.ts';
 import { parseDigest } from '../../shared/domain/http/digest.ts';
 import { parseContentRange } from '../../shared/domain/http/range.ts';
-import { PullError, type PullErrorCode, type PullSource } from './upstream.ts';
+import { formatObjectKey, growingName } from '../../shared/domain/keys.ts';
+import { PullError, type PullErrorCode, type PullSource, type ReadWhole } from './upstream.ts';
 
 export interface HttpSourceOptions {
   readonly upstream: Upstream;
@@ -22,7 +24,11 @@ export function makeHttpSource(options: HttpSourceOptions): PullSource {
   const { upstream, applianceId, dispatcher, timeoutMs } = options;
   const isPeer = upstream.kind === 'peer';
 
-  async function open(key: string, loop: string | undefined, range?: string): Promise<Dispatcher.ResponseData> {
+  async function open(
+    key: string,
+    loop: string | undefined,
+    fields: Readonly<Record<string, string>> = {},
+  ): Promise<Dispatcher.ResponseData> {
     const response = await request(`${upstream.url}/v/${key}`, {
       dispatcher,
       headersTimeout: timeoutMs,
@@ -31,14 +37,19 @@ export function makeHttpSource(options: HttpSourceOptions): PullSource {
         authorization: `Bearer ${upstream.credential}`,
         'cdn-loop': loop ? `${loop}, ${loopToken(applianceId)}` : loopToken(applianceId),
         ...(isPeer ? { 'cache-control': 'only-if-cached' } : {}),
-        ...(range ? { range } : {}),
+        ...fields,
       },
     });
-    if (response.statusCode === 200 || response.statusCode === 206) return response;
+    if (response.statusCode === 200 || response.statusCode === 206 || response.statusCode === 304) return response;
     await response.body.dump();
     const code = codes[response.statusCode] ?? 'failed';
     // A peer's word on what exists is no more than what it holds.
     throw new PullError(isPeer && code === 'not-found' ? 'not-held' : code, `answered ${response.statusCode}`);
+  }
+
+  async function collect(response: Dispatcher.ResponseData, maxBytes: number): Promise<ReadWhole> {
+    const sha256 = parseDigest(String(response.headers['repr-digest'] ?? ''));
+    return { bytes: await collectUpTo(response.body, maxBytes), sha256 };
   }
 
   return {
@@ -48,7 +59,7 @@ export function makeHttpSource(options: HttpSourceOptions): PullSource {
     readPart: ({ key, offset, sizeBytes, whole, loop }) =>
       naming(upstream.applianceId, async () => {
         const end = offset + sizeBytes - 1;
-        const response = await open(key, loop, whole ? undefined : `bytes=${offset}-${end}`);
+        const response = await open(key, loop, whole ? {} : { range: `bytes=${offset}-${end}` });
         const range = parseContentRange(String(response.headers['content-range'] ?? ''));
         const right = whole ? response.statusCode === 200 : range?.start === offset && range.end === end;
         if (!right) {
@@ -59,10 +70,15 @@ export function makeHttpSource(options: HttpSourceOptions): PullSource {
       }),
 
     readWhole: ({ key, maxBytes, loop }) =>
+      naming(upstream.applianceId, async () => collect(await open(key, loop), maxBytes)),
+
+    readGrowing: ({ id, known, maxBytes, loop }) =>
       naming(upstream.applianceId, async () => {
-        const response = await open(key, loop);
-        const sha256 = parseDigest(String(response.headers['repr-digest'] ?? ''));
-        return { bytes: await collectUpTo(response.body, maxBytes), sha256 };
+        const key = formatObjectKey({ ...id, path: growingName });
+        const response = await open(key, loop, known ? { 'if-none-match': etagOf(known.sha256) } : {});
+        if (response.statusCode !== 304) return collect(response, maxBytes);
+        await response.body.dump();
+        return 'unchanged';
       }),
   };
 }

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { isMediaPath, type ObjectKey } from '../../shared/domain/keys.ts';
@@ -33,6 +34,14 @@ const shape = Type.Object({
   ),
 });
 
+const growingShape = Type.Object({
+  growing: Type.Object({
+    revision: Type.Integer({ minimum: 1 }),
+    targetDurationS: Type.Integer({ minimum: 1 }),
+    texts: Type.Record(Type.String(), Type.String()),
+  }),
+});
+
 /** A manifest with its files by path: what requests are answered by. */
 export interface Version {
   readonly manifest: Manifest;
@@ -44,15 +53,45 @@ export interface Version {
   /** The document itself, for appliances that pull it from here. */
   readonly bytes: Uint8Array;
   readonly sha256: string;
+  /** Null for what is published. */
+  readonly growing: GrowingPart | null;
+}
+
+/** Of a version that is being made: its playlists, which have no bytes anywhere else. */
+export interface GrowingPart {
+  readonly revision: number;
+  readonly targetDurationS: number;
+  readonly texts: ReadonlyMap<string, Buffer>;
+}
+
+/** Reads what a version is so far (`shared/domain/growing.ts`); null as for a manifest. */
+export function parseGrowing(bytes: Uint8Array, digest: string, id: VersionId): Version | null {
+  const value = parseJson(bytes);
+  const version = Value.Check(growingShape, value) ? readVersion(value, bytes, digest, id) : null;
+  if (!version || !Value.Check(growingShape, value)) return null;
+  const { revision, targetDurationS, texts } = value.growing;
+  const buffers = new Map(Object.entries(texts).map(([path, text]) => [path, Buffer.from(text)]));
+  const isWhole = version.manifest.files.every(({ path, role, sha256 }) => {
+    const text = buffers.get(path);
+    return (role === 'playlist') === (text !== undefined) && (!text || hash('sha256', text, 'hex') === sha256);
+  });
+  return isWhole ? { ...version, growing: { revision, targetDurationS, texts: buffers } } : null;
 }
 
 /** Reads a manifest; null when the bytes are none, or are that of another version. */
-export function parseVersion(
+export function parseVersion(bytes: Uint8Array, digest: string, id: VersionId): Version | null {
+  const value = parseJson(bytes);
+  return Value.Check(growingShape, value) ? null : readVersion(value, bytes, digest, id);
+}
+
+type VersionId = Pick<ObjectKey, 'assetId' | 'version'>;
+
+function readVersion(
+  value: unknown,
   bytes: Uint8Array,
   digest: string,
-  { assetId, version }: Pick<ObjectKey, 'assetId' | 'version'>,
+  { assetId, version }: VersionId,
 ): Version | null {
-  const value = parseJson(bytes);
   if (!Value.Check(shape, value)) return null;
   const manifest = value as unknown as Manifest;
   const createdAtMs = Math.floor(Date.parse(manifest.createdAt) / 1_000) * 1_000;
@@ -67,6 +106,7 @@ export function parseVersion(
     leadRenditions: new Set(leaders.map(({ id }) => id)),
     bytes,
     sha256: digest,
+    growing: null,
   };
 }
 

@@ -7,7 +7,7 @@
  * | a playlist, gzip taken   | 200, encoded, under a tag of its own |
  * | the whole                | 200 |
  * | one range, several       | 206, the several as `multipart/byteranges`; 416 where all lie outside |
- * | the manifest             | 200, to appliances |
+ * | the manifest, or what a version is while it is being made | 200, to appliances |
  *
  * Sent at once where the first bytes lie in memory; see docs/decisions/0027.
  */
@@ -15,7 +15,7 @@ import type { Outcome } from '../../shared/domain/demand.ts';
 import { etagOf, evaluateConditions } from '../../shared/domain/http/conditional.ts';
 import { formatDigest } from '../../shared/domain/http/digest.ts';
 import { type ByteRange, formatContentRange } from '../../shared/domain/http/range.ts';
-import { contentTypeOf, manifestName } from '../../shared/domain/keys.ts';
+import { contentTypeOf, growingName, manifestName } from '../../shared/domain/keys.ts';
 import type { ManifestFile } from '../../shared/domain/manifest.ts';
 import { andThen } from './and-then.ts';
 import { beginsPlayback } from './begins-playback.ts';
@@ -27,7 +27,7 @@ import { type MediaBodyDeps, makeMediaBody } from './media-body.ts';
 import { corsHeaders, makeOutcomeHeaders } from './media-headers.ts';
 import type { MediaUrl } from './media-url.ts';
 import { Refusal } from './refusals.ts';
-import type { ServeRange } from './serve-range.ts';
+import { type ServeRange, serveText } from './serve-range.ts';
 import type { Telemetry } from './telemetry.ts';
 import { notePart, type Visit } from './visit.ts';
 
@@ -65,7 +65,7 @@ export function makeMediaAnswer(deps: MediaAnswerDeps): (asked: Asked, version: 
   function answerFrom(asked: Asked, version: Version): Answer {
     const { exchange, visit, url } = asked;
     visit.counts = true;
-    if (url.key.path === manifestName) return sendManifest(asked, version);
+    if (url.key.path === (version.growing ? growingName : manifestName)) return sendDocument(asked, version);
     const file = version.files.get(url.key.path);
     if (!file) throw new Refusal('not-found', 'not-found', 'The version has no such file.');
     const view = viewOf(file, version);
@@ -75,7 +75,7 @@ export function makeMediaAnswer(deps: MediaAnswerDeps): (asked: Asked, version: 
       visit.client === 'viewer' &&
       exchange.header('range') === undefined &&
       acceptsGzip(exchange.header('accept-encoding'));
-    if (wantsGzip) return andThen(encoded(asked, view), (bytes) => answerWith(asked, version, view, bytes));
+    if (wantsGzip) return andThen(encoded(asked, version, view), (bytes) => answerWith(asked, version, view, bytes));
     return answerWith(asked, version, view, null);
   }
 
@@ -109,7 +109,7 @@ export function makeMediaAnswer(deps: MediaAnswerDeps): (asked: Asked, version: 
     }
     if (!isGet) return finish(asked, 200, 'hit-memory', view, [view.whole], null);
     const ranges = rangesOf(verdict, file);
-    return andThen(serve(asked, view, ranges), (serving) => {
+    return andThen(serve(asked, version, view, ranges), (serving) => {
       try {
         guard.answer(serving.first.bytes);
       } catch (error) {
@@ -134,16 +134,23 @@ export function makeMediaAnswer(deps: MediaAnswerDeps): (asked: Asked, version: 
     });
   }
 
-  function serve({ url, onlyIfCached, loop }: Asked, { slices }: FileView, ranges: readonly ByteRange[]) {
+  function serve(
+    { url, onlyIfCached, loop }: Asked,
+    { growing }: Version,
+    { slices }: FileView,
+    ranges: readonly ByteRange[],
+  ) {
+    const text = growing?.texts.get(url.key.path);
+    if (text) return serveText(text, ranges);
     return deps.serveRange({ assetId: url.key.assetId, key: url.name, slices, ranges, onlyIfCached, loop });
   }
 
   /** The gzip form of a playlist, made when it is first asked for; null where it would not be smaller. */
-  function encoded(asked: Asked, view: FileView): Buffer | null | Promise<Buffer | null> {
+  function encoded(asked: Asked, version: Version, view: FileView): Buffer | null | Promise<Buffer | null> {
     const { sha256 } = view.file;
     const known = deps.gzip.get(sha256);
     if (known !== undefined) return known;
-    return andThen(serve(asked, view, rangesOf({ kind: 'whole' }, view.file)), async ({ first }) => {
+    return andThen(serve(asked, version, view, rangesOf({ kind: 'whole' }, view.file)), async ({ first }) => {
       const made = await deps.gzip.make(sha256, first.bytes);
       first.release?.();
       return made;
@@ -170,12 +177,18 @@ export function makeMediaAnswer(deps: MediaAnswerDeps): (asked: Asked, version: 
     return 'sent';
   }
 
-  /** For appliances only, so that they can check what they pull. */
-  function sendManifest({ exchange, visit }: Asked, { bytes, sha256 }: Version): Sent {
+  /** The manifest, or what the version is by now: for appliances only, so that they can check what they pull. */
+  function sendDocument({ exchange, visit }: Asked, { bytes, sha256, growing }: Version): Sent {
+    const etag = etagOf(sha256);
+    if (growing && exchange.header('if-none-match') === etag) {
+      visit.outcome = 'not-modified';
+      exchange.send(304, [headerBlock({ etag }), corsHeaders, outcomeHeaders('not-modified', 0)], null);
+      return 'sent';
+    }
     visit.outcome = 'hit-memory';
     visit.parts.push({ outcome: 'hit-memory', bytes: bytes.length, slice: null, cause: undefined });
     const fields = headerBlock({
-      etag: etagOf(sha256),
+      etag,
       'repr-digest': formatDigest(sha256),
       'content-type': contentTypeOf(manifestName),
       'content-length': String(bytes.length),

@@ -6,7 +6,7 @@
  * see docs/decisions/0027.
  */
 import type { ApplianceOrders } from '../../shared/domain/fleet.ts';
-import { manifestName, type ObjectKey } from '../../shared/domain/keys.ts';
+import { growingName, manifestName, type ObjectKey } from '../../shared/domain/keys.ts';
 import { bearerOf } from '../../shared/platform/bearer.ts';
 import type { Logger } from '../../shared/platform/logger.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
@@ -121,8 +121,9 @@ export function makeMedia(deps: MediaDeps): (exchange: Exchange) => void {
       return andThen(findVersion(asked), (version) => {
         if (admitted.kind !== 'viewer' || session === null) return answerFrom(asked, version);
         guard.session(session, ip);
-        // Behind a bearer or a cookie the address alone does not say who asks, nor does it for a token bound to a caller.
-        if (url.token !== null && authorization === undefined && !admitted.isBound)
+        // Behind a bearer or a cookie the address alone does not say who asks, nor does it for a token bound to a caller;
+        // and what grows will be another version.
+        if (url.token !== null && authorization === undefined && !admitted.isBound && !version.growing)
           entrances.remember(exchange.target, origin, { url, session, version }, admitted.expiresAtS, madeAt);
         const nowS = Math.floor(deps.clock.now() / 1_000);
         if (url.token !== null || !admitted.renewal?.isDue(nowS)) return answerFrom(asked, version);
@@ -147,7 +148,7 @@ export function makeMedia(deps: MediaDeps): (exchange: Exchange) => void {
   function enter(admission: Admission, key: ObjectKey, visit: Visit): string | null {
     if (admission.kind === 'denied') throw refuseToken(admission.outcome, admission.detail);
     visit.client = admission.kind;
-    if (admission.kind === 'viewer' && key.path === manifestName)
+    if (admission.kind === 'viewer' && (key.path === manifestName || key.path === growingName))
       throw new Refusal('not-found', 'not-found', 'The manifest is not for players.');
     if (tombstones.has(key)) throw new Refusal('version-gone', 'version-gone', 'This version was deleted.');
     return admission.kind === 'viewer' ? admission.sessionId : null;
@@ -157,7 +158,9 @@ export function makeMedia(deps: MediaDeps): (exchange: Exchange) => void {
     const known = versions.peek(key);
     if (known) return known;
     if (!onlyIfCached) return versions.load(key, loop);
-    return versions.held(key).then((held) => {
+    return versions.held(key).then((kept) => {
+      // Whether it has grown since, only those must say who can know.
+      const held = kept ?? (key.path === growingName ? null : versions.peekGrowing(key));
       if (!held) throw new Refusal('not-found', 'not-held', 'Only held content was asked for, and this is not held.');
       return held;
     });

@@ -31,6 +31,7 @@ function setUp(sources: Record<string, readonly [PullOutcome, Answer]>) {
       outcome,
       readPart: async () => give(),
       readWhole: async () => ({ bytes: give(), sha256: null }),
+      readGrowing: async () => ({ bytes: give(), sha256: null }),
     };
   });
   const written: string[] = [];

@@ -11,7 +11,7 @@ import type { SliceSpec } from '../../shared/domain/manifest.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
 import type { SegmentCache } from '../../shared/ports/segment-cache.ts';
 import type { PullOutcome } from './pull-outcome.ts';
-import { PullError, type PullSource } from './upstream.ts';
+import { type GrowingRequest, PullError, type PullSource, type ReadWhole } from './upstream.ts';
 
 export interface PullReport {
   /** One question to one source. `result` is `ok` or a PullError's code. */
@@ -43,6 +43,12 @@ export interface Puller {
   pullSlice(request: SliceRequest): Promise<Pulled<Buffer>>;
   /** Pulls an object whose digest no manifest names; `accept` says what its bytes are, or null when they are wrong. */
   pullWhole<T>(request: WholePullRequest<T>): Promise<Pulled<T>>;
+  /** Pulls what a version that is being made is by now; null: what is known. Peers are not asked: they may be behind. */
+  pullGrowing<T>(request: GrowingPullRequest<T>): Promise<T | null>;
+}
+
+export interface GrowingPullRequest<T> extends Omit<GrowingRequest, 'maxBytes'> {
+  readonly accept: (bytes: Buffer, sha256: string) => T | null;
 }
 
 export interface SliceRequest {
@@ -60,6 +66,8 @@ export interface WholePullRequest<T> {
   readonly loop: string | undefined;
   readonly accept: (bytes: Buffer, sha256: string) => T | null;
   readonly keep: (bytes: Buffer) => Promise<unknown>;
+  /** Asks those that must know, where there are any. */
+  readonly withoutPeers?: boolean;
 }
 
 interface Flight {
@@ -79,17 +87,23 @@ export function makePuller({ cache, clock, sourcesFor, report, onStored }: Pulle
   const restingUntilMs = new Map<string, number>();
 
   /** Those that failed lately come last: a dead peer must not cost every viewer a time-out. */
-  function inOrder(assetId: string): readonly PullSource[] {
-    const sources = sourcesFor(assetId);
+  function inOrder(assetId: string, withoutPeers: boolean): readonly PullSource[] {
+    const all = sourcesFor(assetId);
+    const knowing = withoutPeers ? all.filter(({ outcome }) => outcome !== 'pull-peer') : [];
+    const sources = knowing.length > 0 ? knowing : all;
     const peers = sources.filter(({ outcome }) => outcome === 'pull-peer').slice(0, maxPeers);
     const asked = [...peers, ...sources.filter(({ outcome }) => outcome !== 'pull-peer')];
     const rests = ({ id }: PullSource) => (restingUntilMs.get(id) ?? 0) > clock.now();
     return [...asked.filter((source) => !rests(source)), ...asked.filter(rests)];
   }
 
-  async function askAll<T>(assetId: string, ask: (source: PullSource) => Promise<{ value: T; bytes: number }>) {
+  async function askAll<T>(
+    assetId: string,
+    ask: (source: PullSource) => Promise<{ value: T; bytes: number }>,
+    withoutPeers = false,
+  ) {
     let worst = new PullError('failed', 'there is no upstream to ask');
-    for (const source of inOrder(assetId)) {
+    for (const source of inOrder(assetId, withoutPeers)) {
       try {
         const { value, bytes } = await ask(source);
         restingUntilMs.delete(source.id);
@@ -145,21 +159,48 @@ export function makePuller({ cache, clock, sourcesFor, report, onStored }: Pulle
         else if (written !== 'already-held') report.notKept(key, written);
       }),
 
-    pullWhole: <T>({ assetId, key, loop, accept, keep }: WholePullRequest<T>) =>
+    pullWhole: <T>({ assetId, key, loop, accept, keep, withoutPeers }: WholePullRequest<T>) =>
       join<T>(key, async (land) => {
         let bytes: Buffer = Buffer.alloc(0);
-        const { value, outcome } = await askAll(assetId, async (source) => {
-          const read = await source.readWhole({ key, maxBytes: maxWholeBytes, loop });
-          const sha256 = hash('sha256', read.bytes, 'hex');
-          // Appliances state a digest with whole objects (RFC 9530 §3); one that does not, sent something else.
-          const stated = source.outcome === 'pull-origin' ? sha256 : read.sha256;
-          const accepted = stated === sha256 ? accept(read.bytes, sha256) : null;
-          if (accepted === null) throw new PullError('mismatch', `${source.id} sent no manifest of this version`);
-          bytes = read.bytes;
-          return { value: accepted, bytes: bytes.length };
-        });
+        const { value, outcome } = await askAll(
+          assetId,
+          async (source) => {
+            const read = await source.readWhole({ key, maxBytes: maxWholeBytes, loop });
+            const accepted = acceptedOf(source, read, accept);
+            bytes = read.bytes;
+            return { value: accepted, bytes: bytes.length };
+          },
+          withoutPeers,
+        );
         land(value, outcome);
         await keep(bytes);
       }),
+
+    pullGrowing: async <T>({ accept, ...request }: GrowingPullRequest<T>) => {
+      const { value } = await askAll<T | null>(
+        request.id.assetId,
+        async (source) => {
+          const read = await source.readGrowing({ ...request, maxBytes: maxWholeBytes });
+          if (read === 'unchanged') return { value: null, bytes: 0 };
+          return { value: acceptedOf(source, read, accept), bytes: read.bytes.length };
+        },
+        true,
+      );
+      return value;
+    },
   };
+}
+
+/** @throws PullError `mismatch` */
+function acceptedOf<T>(
+  { id, outcome }: PullSource,
+  { bytes, sha256: said }: ReadWhole,
+  accept: (bytes: Buffer, sha256: string) => T | null,
+): T {
+  const sha256 = hash('sha256', bytes, 'hex');
+  // Appliances state a digest with whole objects (RFC 9530 §3); one that does not, sent something else.
+  const stated = outcome === 'pull-origin' ? sha256 : said;
+  const accepted = stated === sha256 ? accept(bytes, sha256) : null;
+  if (accepted === null) throw new PullError('mismatch', `${id} sent no manifest of this version`);
+  return accepted;
 }

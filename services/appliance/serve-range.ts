@@ -104,6 +104,23 @@ export function makeServeRange({ cache, puller, provenance }: ServeRangeDeps): S
   };
 }
 
+/** Ranges of what lies in memory and is kept nowhere. */
+export function serveText(text: Buffer, ranges: readonly ByteRange[]): Serving {
+  const parts = ranges.map(
+    ({ start, end }): ServedPart => ({
+      bytes: text.subarray(start, end + 1),
+      outcome: 'hit-memory',
+      slice: null,
+    }),
+  );
+  const [first, ...others] = parts;
+  if (!first) return nothing;
+  async function* rest() {
+    for (const [index, part] of others.entries()) yield { ...part, startsRange: index + 1 };
+  }
+  return { first, rest: others.length > 0 ? rest : null };
+}
+
 const servedFrom = ({ bytes, tier, release }: CachedPart, slice: SliceSpec): ServedPart => ({
   bytes,
   slice,

@@ -2,24 +2,43 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseObjectKey, storeKeys } from '../../shared/domain/keys.ts';
 import { type ObjectBody, type ObjectStore, ObjectStoreError } from '../../shared/ports/object-store.ts';
 import { collectExactly, collectUpTo } from './http-source.ts';
-import { PullError, type PullSource } from './upstream.ts';
+import { type GrowingRequest, PullError, type PullSource } from './upstream.ts';
 
 /** The object store as a source: what it does not have does not exist. */
 export function makeStoreSource(store: ObjectStore, timeoutMs: number): PullSource {
-  async function read<T>(
+  const read = <T>(
     key: string,
     range: { readonly start: number; readonly end: number } | null,
     collect: (body: AsyncIterable<Uint8Array>) => Promise<T>,
+  ): Promise<T> =>
+    asking(async (silence) => {
+      const object = parseObjectKey(key);
+      if (!object) throw new PullError('not-found', `${key} is no object`);
+      return readKey(storeKeys.media(object), range, collect, silence);
+    });
+
+  async function readKey<T>(
+    key: string,
+    range: { readonly start: number; readonly end: number } | null,
+    collect: (body: AsyncIterable<Uint8Array>) => Promise<T>,
+    silence: Silence,
   ): Promise<T> {
-    const object = parseObjectKey(key);
-    if (!object) throw new PullError('not-found', `${key} is no object`);
+    const found = await silence.race(store.get(key, { signal: silence.signal, ...(range ? { range } : {}) }));
+    if (!found) throw new PullError('not-found', 'the object store does not have it');
+    return collect(noting(found.body, silence.note));
+  }
+
+  async function newestKey({ assetId, version }: GrowingRequest['id'], signal: AbortSignal): Promise<string> {
+    let newest: string | null = null;
+    for await (const { key } of store.list(storeKeys.growingPrefix(assetId, version), { signal })) newest = key;
+    if (newest === null) throw new PullError('not-found', 'the object store has no revision of it');
+    return newest;
+  }
+
+  async function asking<T>(ask: (silence: Silence) => Promise<T>): Promise<T> {
     const silence = watchSilence(timeoutMs);
     try {
-      const found = await silence.race(
-        store.get(storeKeys.media(object), { signal: silence.signal, ...(range ? { range } : {}) }),
-      );
-      if (!found) throw new PullError('not-found', 'the object store does not have it');
-      return await collect(noting(found.body, silence.note));
+      return await ask(silence);
     } catch (error) {
       if (error instanceof PullError) throw error;
       const shorter = error instanceof ObjectStoreError && error.code === 'range-not-satisfiable';
@@ -39,6 +58,16 @@ export function makeStoreSource(store: ObjectStore, timeoutMs: number): PullSour
       ),
     readWhole: ({ key, maxBytes }) =>
       read(key, null, async (body) => ({ bytes: await collectUpTo(body, maxBytes), sha256: null })),
+    readGrowing: ({ id, known, maxBytes }) =>
+      asking(async (silence) => {
+        const newest = await silence.race(newestKey(id, silence.signal));
+        if (known && newest === storeKeys.growing(id.assetId, id.version, known.revision)) return 'unchanged';
+        const collect = async (body: AsyncIterable<Uint8Array>) => ({
+          bytes: await collectUpTo(body, maxBytes),
+          sha256: null,
+        });
+        return readKey(newest, null, collect, silence);
+      }),
   };
 }
 
@@ -48,6 +77,8 @@ async function* noting(body: ObjectBody['body'], note: () => void): AsyncGenerat
     yield chunk;
   }
 }
+
+type Silence = ReturnType<typeof watchSilence>;
 
 /** Aborts when nothing was noted for `timeoutMs`. */
 function watchSilence(timeoutMs: number) {

@@ -1,3 +1,4 @@
+import type { ObjectKey } from '../../shared/domain/keys.ts';
 import type { PullOutcome } from './pull-outcome.ts';
 
 /**
@@ -20,7 +21,25 @@ export interface PullSource {
    *
    * @throws PullError
    */
-  readWhole(request: WholeRequest): Promise<{ readonly bytes: Buffer; readonly sha256: string | null }>;
+  readWhole(request: WholeRequest): Promise<ReadWhole>;
+  /**
+   * The newest revision of a version that is being made, or that it is the one that is known.
+   *
+   * @throws PullError
+   */
+  readGrowing(request: GrowingRequest): Promise<ReadWhole | 'unchanged'>;
+}
+
+export interface ReadWhole {
+  readonly bytes: Buffer;
+  readonly sha256: string | null;
+}
+
+export interface GrowingRequest {
+  readonly id: Pick<ObjectKey, 'assetId' | 'version'>;
+  readonly known: { readonly revision: number; readonly sha256: string } | null;
+  readonly maxBytes: number;
+  readonly loop: string | undefined;
 }
 
 export interface WholeRequest {

@@ -1,7 +1,9 @@
 import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { formatObjectKey, manifestName, type ObjectKey } from '../../shared/domain/keys.ts';
+import type { Clock } from '../../shared/ports/clock.ts';
 import type { SegmentCache } from '../../shared/ports/segment-cache.ts';
+import { makeGrowingVersions, type Wanted } from './growing-versions.ts';
 import { parseVersion, type Version } from './manifest-shape.ts';
 import type { Puller } from './pull.ts';
 import { readWhole, writeWhole } from './whole-object.ts';
@@ -13,8 +15,10 @@ export interface Versions {
   /** What is known without asking anybody; looks into memory only. */
   peek(id: VersionId): Version | null;
   held(id: VersionId): Promise<Version | null>;
-  /** @throws PullError */
-  load(id: VersionId, loop: string | undefined): Promise<Version>;
+  /** What is known of a version that is being made, from memory only. */
+  peekGrowing(id: VersionId): Version | null;
+  /** What is published, else what can be played by now. @throws PullError */
+  load(wanted: Wanted, loop: string | undefined): Promise<Version>;
   /** Forgets everything below `<assetId>/` or `<assetId>/<version>/`. */
   forget(prefix: string): void;
 }
@@ -27,10 +31,11 @@ const memoryFactor = 4;
 export interface VersionsDeps {
   readonly cache: SegmentCache;
   readonly puller: Puller;
+  readonly clock: Pick<Clock, 'now'>;
   readonly maxMemoryBytes?: number;
 }
 
-export function makeVersions({ cache, puller, maxMemoryBytes = 96 * 1024 * 1024 }: VersionsDeps): Versions {
+export function makeVersions({ cache, puller, clock, maxMemoryBytes = 96 * 1024 * 1024 }: VersionsDeps): Versions {
   const known = new LRUCache<string, Version>({
     maxSize: maxMemoryBytes,
     sizeCalculation: ({ bytes }) => Math.max(1, bytes.length * memoryFactor),
@@ -57,27 +62,35 @@ export function makeVersions({ cache, puller, maxMemoryBytes = 96 * 1024 * 1024 
     return begun;
   }
 
+  async function pullManifest(id: VersionId, loop: string | undefined, again: boolean): Promise<Version> {
+    const key = manifestKey(id);
+    const { value } = await puller.pullWhole({
+      assetId: id.assetId,
+      key,
+      loop,
+      accept: (bytes, sha256) => parseVersion(bytes, sha256, id),
+      keep: (bytes) => writeWhole(cache, key, bytes, { pinned: false }),
+      withoutPeers: again,
+    });
+    known.set(key, value);
+    return value;
+  }
+
+  const growing = makeGrowingVersions({ cache, puller, clock, pullManifest });
+
   return {
     held,
     peek: (id) => known.get(manifestKey(id)) ?? null,
 
-    async load(id, loop) {
-      const found = await held(id);
-      if (found) return found;
-      const key = manifestKey(id);
-      const { value } = await puller.pullWhole({
-        assetId: id.assetId,
-        key,
-        loop,
-        accept: (bytes, sha256) => parseVersion(bytes, sha256, id),
-        keep: (bytes) => writeWhole(cache, key, bytes, { pinned: false }),
-      });
-      known.set(key, value);
-      return value;
+    peekGrowing: growing.peek,
+
+    async load(wanted, loop) {
+      return (await held(wanted)) ?? growing.load(wanted, loop);
     },
 
     forget(prefix) {
       for (const key of known.keys()) if (key.startsWith(prefix)) known.delete(key);
+      growing.forget(prefix);
     },
   };
 }

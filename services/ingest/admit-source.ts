@@ -74,6 +74,7 @@ export function makeAdmitSource(dependencies: AdmitDependencies): AdmitSource {
       profile: details.profile,
       packaging: details.packaging,
       encryption: details.encryption,
+      ...(details.earlyPlay === null ? {} : { earlyPlay: details.earlyPlay }),
       source: { fileName: details.fileName, sizeBytes, sha256: digest, ...facts },
       sourceKey: key,
       version: null,

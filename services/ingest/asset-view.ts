@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Asset, AssetDeletion, TranscodeProgress } from '../../shared/domain/asset.ts';
 import type { Encryption } from '../../shared/domain/encryption.ts';
+import type { EarlyPlayback } from '../../shared/domain/growing.ts';
 import type { Manifest, Packaging, Rendition } from '../../shared/domain/manifest.ts';
 import type { Catalogue } from '../../shared/ports/catalogue.ts';
 import type { Documents } from '../../shared/ports/documents.ts';
@@ -18,6 +19,7 @@ export interface AssetView
     | 'mustHave'
     | 'packaging'
     | 'encryption'
+    | 'early'
     | 'textTracks'
     | 'deletion'
   > {
@@ -28,6 +30,7 @@ export interface AssetView
   readonly mustHave: boolean;
   readonly packaging: Packaging;
   readonly encryption: Encryption;
+  readonly early: EarlyPlayback | null;
   /** Subtitles and captions, as the next version has them. */
   readonly textTracks: readonly TextTrackView[];
   /** Null unless a transcode waits or runs. */
@@ -80,6 +83,7 @@ export function makeViewAsset({
       mustHave: asset.mustHave ?? false,
       packaging: asset.packaging ?? 'segments',
       encryption: asset.encryption ?? 'none',
+      early: asset.early ?? null,
       deletion: asset.deletion ?? null,
       progress: isBeingMade ? await catalogue.getProgress(asset.id) : null,
       renditions: made.renditions,

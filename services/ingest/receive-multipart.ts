@@ -18,7 +18,17 @@ export interface MultipartLimits {
 
 /** Boundaries, part headers and fields around the file. */
 const envelopeBytes = 1024 * 1024;
-const fieldNames = ['title', 'tag', 'series', 'premiereDate', 'profile', 'packaging', 'encryption', 'sha256'] as const;
+const fieldNames = [
+  'title',
+  'tag',
+  'series',
+  'premiereDate',
+  'profile',
+  'packaging',
+  'encryption',
+  'earlyPlay',
+  'sha256',
+] as const;
 
 /**
  * Reads a multipart upload: one part `file`, and fields before or after it. Nothing is left on the disk when it throws;
@@ -57,6 +67,7 @@ export async function receiveMultipart(
         profile: fields.get('profile')?.at(-1),
         packaging: fields.get('packaging')?.at(-1),
         encryption: fields.get('encryption')?.at(-1),
+        earlyPlay: fields.get('earlyPlay')?.at(-1),
         sha256: fields.get('sha256')?.at(-1),
       },
       profileNames,

@@ -169,7 +169,7 @@ export function makeTusUploads(dependencies: TusUploadsDependencies): TusUploads
 /** tus knows only texts: tags come comma separated, and the names are those that tus clients use. */
 export function detailsOfMetadata(metadata: Readonly<Record<string, string | null>> | undefined): GivenDetails {
   const { filename, name, tags, ...others } = metadata ?? {};
-  const { title, series, premiereDate, profile, packaging, encryption, sha256 } = others;
+  const { title, series, premiereDate, profile, packaging, encryption, earlyPlay, sha256 } = others;
   const fileName = filename ?? name;
   return {
     fileName,
@@ -180,6 +180,7 @@ export function detailsOfMetadata(metadata: Readonly<Record<string, string | nul
     profile,
     packaging,
     encryption,
+    earlyPlay,
     sha256,
   };
 }

@@ -15,11 +15,18 @@ describe('what an uploader says of a file', () => {
       profile: 'default',
       packaging: 'segments',
       encryption: 'none',
+      earlyPlay: null,
       sha256: null,
     });
     expect(read({ fileName: '.mp4' }).title).toBe('.mp4');
     expect(read({}).title).toBe('Untitled');
     expect(read({ title: ' \t ', fileName: 'x.mov' }).title).toBe('x');
+  });
+
+  it('says whether it may be played early, as a form or as JSON has it', () => {
+    expect(read({ earlyPlay: 'false' }).earlyPlay).toBe(false);
+    expect(read({ earlyPlay: true }).earlyPlay).toBe(true);
+    expect(() => read({ earlyPlay: 'no' })).toThrow(/earlyPlay must be true or false/);
   });
 
   it('is one line of well-formed text, whatever came', () => {

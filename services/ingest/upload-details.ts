@@ -15,6 +15,8 @@ export interface UploadDetails {
   readonly profile: string;
   readonly packaging: Packaging;
   readonly encryption: Encryption;
+  /** Null: as the worker is set. */
+  readonly earlyPlay: boolean | null;
   /** The digest that the bytes must have, lower-case hex; null when none was given. */
   readonly sha256: string | null;
 }
@@ -29,6 +31,8 @@ export interface GivenDetails {
   readonly profile?: string | null | undefined;
   readonly packaging?: string | null | undefined;
   readonly encryption?: string | null | undefined;
+  /** Forms and tus metadata know texts only. */
+  readonly earlyPlay?: boolean | string | null | undefined;
   readonly sha256?: string | null | undefined;
 }
 
@@ -49,6 +53,7 @@ export function readUploadDetails(given: GivenDetails, profileNames: readonly st
   const profile = given.profile || 'default';
   const packaging = packagings.find((known) => known === (given.packaging || 'segments'));
   const encryption = encryptions.find((known) => known === (given.encryption || 'none'));
+  const earlyPlay = String(given.earlyPlay ?? '').trim();
   const sha256 = given.sha256 ? given.sha256.toLowerCase() : null;
 
   const errors = [
@@ -73,12 +78,14 @@ export function readUploadDetails(given: GivenDetails, profileNames: readonly st
       'encryption',
       'cbcs does not go with AV1; choose another profile, or aes-128',
     ),
+    mistake(!/^(true|false|)$/.test(earlyPlay), 'earlyPlay', 'must be true or false'),
     mistake(!profileNames.includes(profile), 'profile', `must be one of ${profileNames.join(', ')}`),
     mistake(sha256 !== null && !/^[0-9a-f]{64}$/.test(sha256), 'sha256', 'must be 64 hexadecimal digits'),
   ].flat();
   if (errors.length > 0 || packaging === undefined || encryption === undefined)
     throw new Problem('invalid-request', errors.map(({ at, message }) => `${at} ${message}`).join('; '), { errors });
-  return { fileName, title, tags, series, premiereDate, profile, packaging, encryption, sha256 };
+  const said = { fileName, title, tags, series, premiereDate, profile, packaging, encryption, sha256 };
+  return { ...said, earlyPlay: earlyPlay === '' ? null : earlyPlay === 'true' };
 }
 
 const mistake = (wrong: boolean, at: string, message: string) => (wrong ? [{ at, message }] : []);

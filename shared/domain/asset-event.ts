@@ -1,7 +1,7 @@
 import type { Asset, AssetFailure, AssetState } from './asset.ts';
 
-/** A new state, or that a deletion was taken back. */
-export type AssetEventKind = AssetState | 'restored';
+/** A new state, that a deletion was taken back, or that the beginning plays while the rest is being made. */
+export type AssetEventKind = AssetState | 'restored' | 'playable';
 
 /** What the outside is told when an asset comes into another state. */
 export interface AssetEvent {

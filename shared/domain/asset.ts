@@ -8,6 +8,7 @@
  */
 
 import type { Encryption } from './encryption.ts';
+import type { EarlyPlayback } from './growing.ts';
 import type { Packaging } from './manifest.ts';
 import type { TextTrack } from './text-track.ts';
 
@@ -140,6 +141,10 @@ export interface Asset {
   readonly packaging?: Packaging;
   /** How its versions are encrypted; absent: not at all. */
   readonly encryption?: Encryption;
+  /** Whether viewers may begin before all of it is encoded; absent: as the worker is set. */
+  readonly earlyPlay?: boolean;
+  /** What plays already while the first version is being made; null or absent otherwise. */
+  readonly early?: EarlyPlayback | null;
   readonly source: SourceInfo;
   /** Object store key of the uploaded bytes while a transcode may still need them; null once they are gone. */
   readonly sourceKey: string | null;

@@ -15,6 +15,10 @@ export const isMediaPath = (path: string): boolean =>
 
 export const manifestName = 'asset.json';
 
+/** How appliances ask each other for what a version is so far, while it is being made. */
+export const growingName = 'growing.json';
+const growingFolder = 'growing/';
+
 export interface ObjectKey {
   readonly assetId: string;
   readonly version: string;
@@ -39,6 +43,9 @@ const runSuffix = (run: number): string => (run === 1 ? '' : `-${run}`);
 /** Id of a fill and of its frozen plan, e.g. `eu-berlin-2026-11-21` and, for a second run, `eu-berlin-2026-11-21-2`. */
 export const fillId = (regionId: string, date: string, run = 1): string => `${regionId}-${date}${runSuffix(run)}`;
 
+/** So that the order of keys is that of revisions. */
+const revisionDigits = 6;
+
 /** Keys in the object store. */
 export const storeKeys = {
   mediaPrefix: (assetId: string, version?: string): string =>
@@ -47,6 +54,10 @@ export const storeKeys = {
   /** WebVTT of a text track by its digest; goes with the asset. `text` is no version: those are 16 hex digits. */
   text: (assetId: string, sha256: string): string => `assets/${assetId}/text/${sha256}.vtt`,
   manifest: (assetId: string, version: string): string => `assets/${assetId}/${version}/${manifestName}`,
+  /** What a version is so far (`growing.ts`): a document for each revision, none is ever overwritten; gone with the manifest. */
+  growingPrefix: (assetId: string, version: string): string => `assets/${assetId}/${version}/${growingFolder}`,
+  growing: (assetId: string, version: string, revision: number): string =>
+    `assets/${assetId}/${version}/${growingFolder}${String(revision).padStart(revisionDigits, '0')}.json`,
   catalogPrefix: 'catalog/',
   catalog: (assetId: string): string => `catalog/${assetId}.json`,
   regionsPrefix: 'fleet/regions/',

@@ -147,18 +147,21 @@ export interface MediaPlaylistInput {
   readonly targetDurationS?: number;
   /** Whether the segments are single key frames, each with its `moof`. */
   readonly iframesOnly?: boolean;
+  /** Whether more segments will follow (§4.3.3.5 EVENT); the target duration must be given then, as it may not change. */
+  readonly isGrowing?: boolean;
 }
 
 /** The least target duration: every duration, rounded to the nearest integer, is at most this (§4.3.3.1). */
 export const targetDurationOf = (durationsS: readonly number[]): number =>
   durationsS.reduce((most, durationS) => Math.max(most, Math.round(durationS)), 1);
 
-/** A finished (VOD) media playlist. Durations are given to the microsecond. */
+/** A media playlist, finished (VOD) unless it grows. Durations are given to the microsecond. */
 export function buildMediaPlaylist({
   map,
   segments,
   targetDurationS = targetDurationOf(segments.map(({ durationS }) => durationS)),
   iframesOnly = false,
+  isGrowing = false,
 }: MediaPlaylistInput): string {
   const init =
     map &&
@@ -170,10 +173,10 @@ export function buildMediaPlaylist({
     new types.MediaPlaylist({
       version,
       independentSegments: true,
-      playlistType: 'VOD',
+      playlistType: isGrowing ? 'EVENT' : 'VOD',
       targetDuration: targetDurationS,
       isIFrame: iframesOnly,
-      endlist: true,
+      endlist: !isGrowing,
       segments: segments.map(
         ({ uri, durationS, byteRange }, index) =>
           new types.Segment({

@@ -120,6 +120,10 @@ export const settings = {
     doc: 'Length of the chunks by which several workers encode a long source at once, rounded to whole segments; the same for all workers, as it changes the bytes. Sources shorter than one and a half chunks are encoded in one go; 0s: all are.',
     fallback: '60s',
   }),
+  earlyPlay: boolean('NIGHTFILL_EARLY_PLAY', {
+    doc: 'Whether long sources can be played while the rest of them is encoded, where the upload does not say.',
+    fallback: 'true',
+  }),
   encodeRuns: integer(
     'NIGHTFILL_ENCODE_RUNS',
     { min: 1, max: 16, unit: 'processes' },

@@ -7,6 +7,7 @@ export const transcodeSettings = [
   'scratchDir',
   'segmentMs',
   'chunkMs',
+  'earlyPlay',
   'encodeRuns',
   'transcodeConcurrency',
   'keepSource',
@@ -19,6 +20,7 @@ export interface TranscodeConfig {
   readonly segmentS: number;
   /** Wished length of a chunk; 0: never in chunks. */
   readonly chunkS: number;
+  readonly earlyPlay: boolean;
   readonly encodeRuns: number;
   readonly concurrency: number;
   readonly keepSource: boolean;
@@ -41,6 +43,7 @@ export function transcodeConfig(
     scratchDir: join(settings.scratchDir, 'transcode'),
     segmentS: segmentMs / 1_000,
     chunkS: settings.chunkMs / 1_000,
+    earlyPlay: settings.earlyPlay,
     encodeRuns: settings.encodeRuns,
     concurrency: settings.transcodeConcurrency,
     keepSource: settings.keepSource,

@@ -21,6 +21,7 @@ import type { ObjectStore } from '../../shared/ports/object-store.ts';
 import { encodePart } from './encode-part.ts';
 import { failureOf, isPermanent, WorkersDifferError } from './failure.ts';
 import { sourceOf } from './fetch-source.ts';
+import type { Grow } from './grow.ts';
 import { makePartReporter } from './part-progress.ts';
 import { planEncode } from './plan.ts';
 import { type RecipeSettings, recipeFor, versionIdOf } from './recipe.ts';
@@ -37,13 +38,14 @@ export interface EncodeChunkDependencies {
   readonly settings: RecipeSettings;
   readonly encodeRuns: number;
   readonly ffmpegPath: string;
+  readonly grow: Grow;
   readonly onFailure: (assetId: string, error: unknown, final: boolean) => void;
 }
 
 type Job = JobContext<'encode-chunk'>;
 
 export function makeEncodeChunk(dependencies: EncodeChunkDependencies): JobHandler<'encode-chunk'> {
-  const { store, catalogue, clock, scratch, sources, settings, encodeRuns, ffmpegPath, onFailure } = dependencies;
+  const { store, catalogue, clock, scratch, sources, settings, encodeRuns, ffmpegPath, grow, onFailure } = dependencies;
 
   return async (job) => {
     const { payload, signal } = job;
@@ -53,6 +55,7 @@ export function makeEncodeChunk(dependencies: EncodeChunkDependencies): JobHandl
     try {
       const asset = await assetOf(job);
       const facts = (await readFacts(store, place, part, signal)) ?? (await make(asset, work, place, job));
+      if (work) await tellOfGrowth(asset, work, place, job);
       // Deleted while the last bytes were stored: whoever deleted them may have been too early.
       await assetOf(job);
       return { uncuttable: facts.uncuttable };
@@ -91,6 +94,14 @@ export function makeEncodeChunk(dependencies: EncodeChunkDependencies): JobHandl
     );
     await writeFacts(store, place, part, facts, signal);
     return facts;
+  }
+
+  /** A part that is done is done; whoever makes the next one tells of it as well. */
+  async function tellOfGrowth(asset: Asset, work: WorkPlan, place: Place, { signal }: Job): Promise<void> {
+    await grow({ asset, recipe: recipeFor(asset, settings), place, work, signal }).catch((error: unknown) => {
+      signal.throwIfAborted();
+      onFailure(asset.id, error, false);
+    });
   }
 
   async function settle(error: unknown, place: Place, { payload, signal, lastAttempt }: Job): Promise<unknown> {

@@ -6,6 +6,7 @@ import { makeHttpServer } from '../../shared/platform/http-server.ts';
 import { runProcess } from '../../shared/platform/lifecycle.ts';
 import { transcodeConfig, transcodeSettings } from './config.ts';
 import { makeEncodeChunk } from './encode-chunk.ts';
+import { makeGrow } from './grow.ts';
 import { makeMakeInChunks } from './make-in-chunks.ts';
 import { makeMakeVersion } from './make-version.ts';
 import { encoderVersion } from './recipe.ts';
@@ -57,7 +58,8 @@ await runProcess({
       },
       onFailure,
     });
-    const encodeChunk = makeEncodeChunk({ ...common, settings: recipeSettings, onFailure });
+    const grow = makeGrow({ ...common, announce });
+    const encodeChunk = makeEncodeChunk({ ...common, grow, settings: recipeSettings, onFailure });
     await listen(makeHttpServer({ logger, metrics, readiness }));
     const worker = await jobs.work('transcode-asset', withMetrics(transcode, { metrics, logger, clock }), {
       concurrency: config.concurrency,

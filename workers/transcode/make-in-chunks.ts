@@ -13,7 +13,7 @@ import type { SourceText } from '../../shared/domain/asset.ts';
 import type { Manifest } from '../../shared/domain/manifest.ts';
 import { jobMap } from '../../shared/jobs/map.ts';
 import { probeSource } from '../../shared/media/probe.ts';
-import type { Catalogue } from '../../shared/ports/catalogue.ts';
+import { type Catalogue, CatalogueError } from '../../shared/ports/catalogue.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
 import type { Documents } from '../../shared/ports/documents.ts';
 import type { JobContext, JobQueue } from '../../shared/ports/job-queue.ts';
@@ -46,7 +46,7 @@ import {
 
 export interface MakeInChunksDependencies {
   readonly store: ObjectStore;
-  readonly catalogue: Pick<Catalogue, 'setProgress' | 'clearProgress'>;
+  readonly catalogue: Pick<Catalogue, 'update' | 'setProgress' | 'clearProgress'>;
   readonly documents: Pick<Documents, 'getManifest' | 'putManifest'>;
   readonly jobs: Pick<JobQueue, 'cancel'>;
   readonly clock: Clock;
@@ -176,13 +176,24 @@ export function makeMakeInChunks(dependencies: MakeInChunksDependencies): MakeIn
     return found;
   }
 
+  /** Nobody begins any more what will not be finished. */
+  async function withdraw(assetId: string): Promise<void> {
+    await catalogue
+      .update(assetId, (asset) => (asset.early ? { ...asset, early: null } : asset))
+      .catch((error: unknown) => {
+        if (!(error instanceof CatalogueError && error.code === 'not-found')) throw error;
+      });
+  }
+
   async function discard(place: Place): Promise<void> {
     const signal = AbortSignal.timeout(30_000);
     const { assetId, base } = place;
     const work = await readPlan(store, place, signal).catch(() => null);
     for (const part of work ? partsOf(work) : [])
       await jobs.cancel('encode-chunk', jobMap['encode-chunk'].id({ assetId, version: base, part }));
-    await discardVersion(store, { ...place, version: work?.version ?? place.version });
+    const version = work?.version ?? place.version;
+    await discardVersion(store, { ...place, version });
+    await withdraw(assetId);
   }
 }
 

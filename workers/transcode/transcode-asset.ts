@@ -26,6 +26,7 @@ import {
 } from '../../shared/ports/job-queue.ts';
 import type { ObjectStore } from '../../shared/ports/object-store.ts';
 import { failureOf, isPermanent, TranscodeRefusedError } from './failure.ts';
+import { endGrowth } from './grow.ts';
 import type { MakeInChunks } from './make-in-chunks.ts';
 import type { MakeVersion } from './make-version.ts';
 import { inOneGo, type Recipe, type RecipeSettings, recipeFor, versionIdOf, withTexts } from './recipe.ts';
@@ -146,9 +147,11 @@ export function makeTranscodeAsset(dependencies: TranscodeDependencies): JobHand
       durationS,
       sizeBytes,
       failure: null,
+      early: null,
       publishedAt: now,
     });
     await store.deletePrefix(storeKeys.workPrefix(assetId));
+    await endGrowth(store, { assetId, version });
     const done = Object.fromEntries(renditions.map(({ id }) => [id, 1]));
     await catalogue.setProgress(assetId, { stage: 'done', fraction: 1, renditions: done, speed: null }).catch(() => {});
     if (withTexts(base, asset.textTracks) !== version) await retext(asset);
@@ -186,7 +189,7 @@ export function makeTranscodeAsset(dependencies: TranscodeDependencies): JobHand
     onFailure(asset.id, error, final);
     if (!final) return error;
     const failure = failureOf(error);
-    await changeState(asset.id, { state: 'failed', failure }).catch((cause: unknown) =>
+    await changeState(asset.id, { state: 'failed', failure, early: null }).catch((cause: unknown) =>
       onFailure(asset.id, cause, false),
     );
     await discard(asset).catch((cause: unknown) => onFailure(asset.id, cause, false));

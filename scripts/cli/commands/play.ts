@@ -16,7 +16,7 @@ export function addPlay(program: Command): void {
   const command = program
     .command('play')
     .description('make a signed playback URL, and say which appliance serves it and why')
-    .argument('<id>', 'id of a published asset')
+    .argument('<id>', 'id of an asset that is published, or whose beginning plays already')
     .addOption(new Option('--region <id>', 'region of the viewer').conflicts('ip'))
     .option('--ip <address>', 'address of the viewer, from which the region is chosen')
     .addOption(new Option('--ttl <duration>', 'how long the URL works, e.g. 30m or 6h').argParser(durationOption))
@@ -33,6 +33,8 @@ export function addPlay(program: Command): void {
       if (cli.json) return cli.document(playback);
       if (only) {
         const url = playback[only];
+        if (url === null && playback.state === 'growing')
+          throw failure('no-dash', `${assetId} is still being encoded and plays by HLS so far; ask for --only hls.`);
         if (url === null) throw failure('no-dash', 'Media encrypted by AES-128 play by HLS only; ask for --only hls.');
         return cli.say(url);
       }
@@ -40,6 +42,7 @@ export function addPlay(program: Command): void {
       cli.facts([
         ['HLS', playback.hls],
         ['DASH', playback.dash],
+        ['state', playback.state === 'growing' ? 'plays now; the rest is being encoded and follows' : null],
         ['licences', playback.clearKey ?? null],
         ['region', `${playback.region.id} (${playback.region.reason}): ${playback.region.detail}`],
         ['from', first ? `${first.id} (${first.reason})` : null],

@@ -24,6 +24,7 @@ interface UploadFlags {
   readonly profile?: string;
   readonly packaging?: 'segments' | 'single-file';
   readonly encryption?: Encryption;
+  readonly earlyPlay?: boolean;
   readonly wait?: boolean;
   readonly subtitles?: readonly NamedText[];
   readonly captions?: readonly NamedText[];
@@ -49,6 +50,8 @@ export function addUpload(program: Command): void {
     .addOption(new Option('--profile <name>', 'what is made of it; by default H.264 alone').choices(profileNames))
     .addOption(new Option('--packaging <kind>', 'how its media lie in the store').choices(['segments', 'single-file']))
     .addOption(new Option('--encryption <kind>', 'how its media are encrypted').choices(encryptions))
+    .option('--early-play', 'let viewers begin while a long film is still being encoded')
+    .option('--no-early-play', 'let nobody begin before all of it is there')
     .option('--subtitles <language=file>', 'SubRip or WebVTT file to go with it; repeat for more', textOption)
     .option('--captions <language=file>', 'the same, that tells sounds too', textOption)
     .option('--wait', 'wait until it plays, with progress for each rendition')
@@ -157,7 +160,16 @@ async function sendWithProgress(cli: Cli, client: Client, file: string, flags: U
 
 const isUrl = (file: string): boolean => /^https?:\/\//i.test(file);
 
-const detailsOf = ({ tag, premiere, title, series, profile, packaging, encryption }: UploadFlags): UploadDetails => ({
+const detailsOf = ({
+  tag,
+  premiere,
+  title,
+  series,
+  profile,
+  packaging,
+  encryption,
+  earlyPlay,
+}: UploadFlags): UploadDetails => ({
   tags: tag,
   ...(title === undefined ? {} : { title }),
   ...(series === undefined ? {} : { series }),
@@ -165,6 +177,7 @@ const detailsOf = ({ tag, premiere, title, series, profile, packaging, encryptio
   ...(profile === undefined ? {} : { profile }),
   ...(packaging === undefined ? {} : { packaging }),
   ...(encryption === undefined ? {} : { encryption }),
+  ...(earlyPlay === undefined ? {} : { earlyPlay }),
 });
 
 async function importWithProgress(cli: Cli, client: Client, url: string, flags: UploadFlags): Promise<string> {
@@ -202,12 +215,13 @@ async function waitWithProgress(cli: Cli, client: Client, id: string): Promise<A
       async (signal) => {
         let last: AssetDetail | null = null;
         for await (const asset of watchAsset(client, id, signal)) {
+          if (asset.early && !last?.early)
+            line.keep(`${id}: plays now, the rest follows (nightfill play ${id}), after ${tookText(startedMs)}`);
           last = asset;
           line.show(`${id}: ${progressText(asset, estimate)}`);
         }
         if (!last) throw failure('no-answer', `${id}: nothing was heard of its progress`);
-        if (last.state === 'published')
-          line.keep(`${id}: ${publishedText(last)}, after ${formatDuration(Date.now() - startedMs)}`);
+        if (last.state === 'published') line.keep(`${id}: ${publishedText(last)}, after ${tookText(startedMs)}`);
         return last;
       },
     );
@@ -226,6 +240,8 @@ function progressText({ state, progress }: AssetDetail, estimate: ReturnType<typ
   const each = renditions.length > 0 ? `  ${renditions.join('  ')}` : '';
   return `${progress.stage} ${formatPercent(progress.fraction)}${speed}${leftText(remainingMs)}${each}`;
 }
+
+const tookText = (startedMs: number): string => formatDuration(Date.now() - startedMs);
 
 const publishedText = ({ renditions, sizeBytes }: AssetDetail): string =>
   `published, ${formatNumberOf(renditions.length, 'rendition')}, ${formatBytes(sizeBytes ?? 0)}`;

@@ -292,7 +292,12 @@ function ordersOf({
 export const makeKey = (): Promise<SigningKey> => generateTokenKey();
 
 /** Path of a file behind a token that is good for a minute. */
-export async function signedPath(key: SigningKey, title: Title, path: string, sessionId?: string): Promise<string> {
+export async function signedPath(
+  key: SigningKey,
+  title: Pick<Title, 'assetId' | 'version'>,
+  path: string,
+  sessionId?: string,
+): Promise<string> {
   const { assetId, version } = title;
   const expiresAtS = Math.floor(Date.now() / 1_000) + 60;
   const session = sessionId === undefined ? {} : { sessionId };

@@ -117,5 +117,5 @@ const assetTable = (assets: readonly Asset[]): Html => html`<div class="table da
   (asset) => html`<tr>
 <th scope="row">${asset.title}<small class="id">${asset.id}</small></th><td>${badge(asset.state, assetTones[asset.state])}${asset.failure && html`<small class="why">${asset.failure.reason}</small>`}</td>
 <td class="num">${asset.durationS !== null && formatDuration(asset.durationS)}</td><td class="num">${asset.sizeBytes !== null && formatBytes(asset.sizeBytes)}</td>
-<td class="num">${asset.version !== null && html`<a class="button" href="/watch/${asset.id}" aria-label="Watch ${asset.title}">Watch</a>`}</td></tr>`,
+<td class="num">${(asset.version !== null || asset.early) && html`<a class="button" href="/watch/${asset.id}" aria-label="Watch ${asset.title}">Watch</a>`}</td></tr>`,
 )}</tbody></table></div>`;

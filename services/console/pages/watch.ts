@@ -7,6 +7,7 @@ export interface PlaybackAnswer {
   readonly hls: string;
   readonly dash: string | null;
   readonly clearKey?: string | null;
+  readonly state?: 'published' | 'growing';
   readonly region: { readonly id: string; readonly reason: string; readonly detail: string };
   readonly appliances: readonly { readonly id: string; readonly region: string; readonly reason: string }[];
   readonly expiresAt: string;
@@ -18,6 +19,7 @@ export const watchHtml = (asset: Pick<Asset, 'id' | 'title'>, playback: Playback
 <h1>${asset.title}</h1>
 <div class="screen"><video id="player" controls playsinline muted autoplay data-hls="${playback.hls}" data-clear-key="${playback.clearKey ?? ''}" data-library="/static/hls/hls.min.mjs" data-worker="/static/hls/hls.worker.js"></video>
 <p id="trouble" class="notice" role="alert" hidden></p></div>
+${playback.state === 'growing' && html`<p class="notice" id="growing" role="status" data-asset="${asset.id}">It is still being prepared: what is there plays, and the rest follows by itself.</p>`}
 <p class="captions" id="captions" hidden><label for="caption">Captions</label> <select id="caption"></select></p>
 <noscript><p class="notice">This player needs scripts. Any HLS player takes this address: <a href="${playback.hls}">playlist</a>.</p></noscript>
 <div class="facts">

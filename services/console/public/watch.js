@@ -64,6 +64,19 @@ function recover(reason) {
   trouble.hidden = false;
 }
 
+/** Until the playlist says that it has ended; text, previews and the last quality figures come with a new page. */
+function watchGrowth(hls) {
+  const note = document.getElementById('growing');
+  if (!note) return;
+  hls.on(Hls.Events.LEVEL_UPDATED, (_event, { details }) => {
+    if (details.live) return;
+    note.textContent = 'All of it is there now.';
+    setTimeout(() => {
+      note.hidden = true;
+    }, 5000);
+  });
+}
+
 /**
  * ClearKey by Encrypted Media Extensions, which browsers have on HTTPS and on localhost only. Playlists name each key twice;
  * hls.js would take the first form (`identity`), which it knows for MPEG-TS alone, so it does not get to see it.
@@ -84,7 +97,9 @@ function drmOptions(licenseUrl) {
 
 const saved = JSON.parse(sessionStorage.getItem('position') ?? 'null');
 sessionStorage.removeItem('position');
-const startPosition = saved?.page === location.pathname ? saved.at : -1;
+/** What is still being prepared begins at its beginning, not at what was encoded last. */
+const beginning = document.getElementById('growing') ? 0 : -1;
+const startPosition = saved?.page === location.pathname ? saved.at : beginning;
 video.addEventListener('timeupdate', () => {
   if (video.currentTime > startPosition + 5) sessionStorage.removeItem('tries');
 });
@@ -138,6 +153,7 @@ if (Hls.isSupported()) {
     recover(response?.code ? `${details} (${response.code})` : details);
   });
   offerCaptions(hls);
+  watchGrowth(hls);
   hls.loadSource(source);
   hls.attachMedia(video);
 } else if (video.canPlayType('application/vnd.apple.mpegurl')) {

@@ -106,7 +106,7 @@ export async function pageRoutes(server: HttpServer, { guard, api, readOverview 
   async function watch(id: string, region: string | undefined, ip: string, reply: FastifyReply, signedIn: boolean) {
     if (!isId(id)) throw new Problem('asset-not-found', `There is no asset ${id}.`);
     const asset = await api.get<AssetAnswer>('ingest', `/v1/assets/${id}`);
-    if (asset.version === null) {
+    if (asset.version === null && !asset.early) {
       const scripts = asset.failure ? [] : ['waiting.js'];
       const refresh = asset.failure ? {} : { refreshS: 5 };
       return sendHtml(reply, page({ title: asset.title, body: notYetHtml(asset), scripts, signedIn, ...refresh }));

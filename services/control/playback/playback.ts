@@ -52,11 +52,11 @@ export function makeStartPlayback(deps: PlaybackDeps) {
 
   return async (input: PlaybackInput): Promise<Playback> => {
     const asset = await catalogue.get(input.assetId);
-    const version = playableVersion(input.assetId, asset);
+    const { version, early } = playable(input.assetId, asset);
     const viewer = viewerOf(input);
     const route = await findRoute(input.assetId, viewer);
     if (asset) await refuseEmbargoed(asset, route.region.regionId);
-    const playlists = await playlistsOf(input.assetId, version);
+    const playlists = early ?? (await playlistsOf(input.assetId, version));
 
     const expiresAtS = Math.floor(
       (clock.now() + (input.ttlS === undefined ? deps.defaultTtlMs : input.ttlS * 1_000)) / 1_000,
@@ -75,6 +75,7 @@ export function makeStartPlayback(deps: PlaybackDeps) {
     return {
       assetId: input.assetId,
       version,
+      state: early ? 'growing' : 'published',
       session,
       hls: url(playlists.hls),
       dash: playlists.dash === null ? null : url(playlists.dash),
@@ -123,11 +124,21 @@ export function makeStartPlayback(deps: PlaybackDeps) {
 /** An answer to who a viewer is that is the same each time; viewers whose address is not given are spread by chance. */
 const viewerKeyOf = ({ ip }: Viewer): string => ip ?? randomUUID();
 
-function playableVersion(id: string, asset: Asset | null): string {
+interface Playable {
+  readonly version: string;
+  /** Set while it is being made. */
+  readonly early: (Manifest['playlists'] & { readonly encryption: Encryption }) | null;
+}
+
+function playable(id: string, asset: Asset | null): Playable {
   if (!asset) throw new Problem('asset-not-found', `There is no asset ${id}; GET /v1/assets lists them.`);
   if (asset.state === 'deleted') throw new Problem('gone', `Asset ${id} was deleted.`);
   // A version made before plays on while a new one is being made.
-  if (asset.version) return asset.version;
+  if (asset.version) return { version: asset.version, early: null };
+  if (asset.state === 'transcoding' && asset.early) {
+    const { version, hls } = asset.early;
+    return { version, early: { hls, dash: null, encryption: 'none' } };
+  }
   const why = asset.failure ? `: ${asset.failure.reason}` : '';
   throw new Problem('asset-not-published', `Asset ${id} is ${asset.state}${why}; it plays once it is published.`);
 }

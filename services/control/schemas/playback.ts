@@ -24,6 +24,7 @@ export const PlaybackRequest = Type.Object(
 export interface Playback {
   readonly assetId: string;
   readonly version: string;
+  readonly state: 'published' | 'growing';
   readonly session: string;
   readonly hls: string;
   readonly dash: string | null;
@@ -38,10 +39,17 @@ export const PlaybackSchema = documentSchema<Playback>()(
   Type.Object({
     assetId: Type.String(),
     version: Type.String(),
+    state: Type.Unsafe<Playback['state']>(
+      Type.Enum(['published', 'growing'], {
+        description:
+          '`growing`: the beginning plays, the rest is being encoded; the same URL plays all of it in the end.',
+      }),
+    ),
     session: Type.String({ description: 'Names this playback; POST /v1/revocations ends it.' }),
     hls: Type.String({ description: 'Signed URL of the HLS playlist, on the first appliance.' }),
     dash: Type.Union([Type.String(), Type.Null()], {
-      description: 'Signed URL of the DASH manifest, on the first appliance; null where there is none (AES-128).',
+      description:
+        'Signed URL of the DASH manifest, on the first appliance; null where there is none (AES-128), or not yet.',
     }),
     encryption: Type.Unsafe<Encryption>(Type.Enum([...encryptions])),
     clearKey: Type.Union([Type.String(), Type.Null()], {

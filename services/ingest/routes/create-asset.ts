@@ -53,6 +53,11 @@ const form = {
     },
     packaging: { type: 'string', enum: [...packagings], description: '`segments` by default.' },
     encryption: { type: 'string', enum: [...encryptions], description: '`none` by default.' },
+    earlyPlay: {
+      type: 'string',
+      enum: ['true', 'false'],
+      description: 'Whether a long film plays while the rest of it is encoded; by default as the workers are set.',
+    },
     sha256: { type: 'string', description: 'Hexadecimal SHA-256 that the file must have.' },
     file: { type: 'string', format: 'binary', description: 'The video.' },
   },

@@ -139,6 +139,16 @@ const listedAsset = {
   packaging: oneOf(packagings),
   encryption: oneOf(encryptions),
   source,
+  early: nullable(
+    Type.Object(
+      {
+        version: Type.String(),
+        hls: text('Multivariant playlist, relative to the version.'),
+        since: time('From when on it plays.'),
+      },
+      { description: 'What plays already while the first version is being made.' },
+    ),
+  ),
   version: nullable(text('What viewers get; null until the first publication.')),
   durationS: nullable(Type.Number({ description: 'Seconds of the published version.' })),
   sizeBytes: nullable(wholeNumber('Bytes of all files of the published version.')),
@@ -247,6 +257,9 @@ export const importSchema = Type.Object(
     profile: Type.Optional(Type.String({ description: `One of ${profileNames.join(', ')}.` })),
     packaging: Type.Optional(oneOf(packagings)),
     encryption: Type.Optional(oneOf(encryptions)),
+    earlyPlay: Type.Optional(
+      Type.Boolean({ description: 'Whether a long film plays while the rest of it is encoded.' }),
+    ),
     sha256: Type.Optional(Type.String({ description: 'Hexadecimal SHA-256 that the file must have.' })),
   },
   { additionalProperties: false },
