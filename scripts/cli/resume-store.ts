@@ -25,6 +25,9 @@ const keptMs = 7 * 86_400_000;
 export const resumeFolder = (env: Environment): string =>
   join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'nightfill', 'uploads');
 
+/** `$XDG_CACHE_HOME/nightfill/imports`, else below `~/.cache`. */
+export const importsFolder = (env: Environment): string => join(resumeFolder(env), '..', 'imports');
+
 export function makeResumeStore(folder: string): UrlStorage {
   const prefixOf = (fingerprint: string): string => createHash('sha256').update(fingerprint).digest('hex').slice(0, 32);
 

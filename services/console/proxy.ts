@@ -14,6 +14,7 @@ import type { ConsoleSettings } from './config.ts';
 const doors: readonly { readonly prefix: string; readonly service: ServiceName }[] = [
   { prefix: '/v1/assets', service: 'ingest' },
   { prefix: '/v1/uploads', service: 'ingest' },
+  { prefix: '/v1/imports', service: 'ingest' },
   { prefix: '/v1', service: 'control' },
 ];
 

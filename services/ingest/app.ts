@@ -19,7 +19,10 @@ import { makeViewAsset } from './asset-view.ts';
 import { makeDeleteAsset, makeRenameAsset, makeRestoreAsset } from './change-asset.ts';
 import type { IngestConfig } from './config.ts';
 import { makeAddressGuard, parseNetworks } from './import/address-guard.ts';
-import { makeImportHls } from './import/hls/import-hls.ts';
+import { makeFolderImports } from './import/hls/folder-imports.ts';
+import { makeImportRecords } from './import/hls/import-records.ts';
+import { makePublishHls } from './import/hls/publish-hls.ts';
+import { makeStagedFiles } from './import/hls/staged-files.ts';
 import { makeUrlOpener } from './import/open-url.ts';
 import { makeUrlImports } from './import/url-imports.ts';
 import { makeProbeStored, type Probe } from './probe-stored.ts';
@@ -27,6 +30,7 @@ import { makeQuota } from './quota.ts';
 import { assetEventsRoute } from './routes/asset-events.ts';
 import { assetRoutes } from './routes/assets.ts';
 import { createAssetRoute } from './routes/create-asset.ts';
+import { importRoutes } from './routes/imports.ts';
 import { textTrackRoutes } from './routes/text-tracks.ts';
 import { uploadRoutes } from './routes/uploads.ts';
 import { openScratch } from './scratch.ts';
@@ -59,6 +63,7 @@ export interface IngestApp {
 const tags = [
   { name: 'assets', description: 'Uploaded titles, from upload to publication.' },
   { name: 'text', description: 'Subtitles and captions of an asset.' },
+  { name: 'imports', description: 'Finished HLS streams, sent file by file and published as they are.' },
   { name: 'uploads', description: 'Resumable uploads by tus 1.0 (https://tus.io).' },
 ];
 
@@ -74,7 +79,7 @@ export async function makeIngestApp(dependencies: IngestDependencies): Promise<I
     maxDurationMs: config.maxDurationMs,
     maxOpenUploads: config.maxOpenUploads,
     quotaBytes: config.uploadQuotaBytes,
-    openElsewhere: async () => imports.open() + (await uploads.open()),
+    openElsewhere: async () => imports.open() + (await uploads.open()) + (await folderImports.open()),
     clock,
   });
   const announce = makeAnnounce({ jobs, logger, webhookUrl: config.webhookUrl });
@@ -93,14 +98,32 @@ export async function makeIngestApp(dependencies: IngestDependencies): Promise<I
   });
   const uploadMetrics = makeUploadMetrics(metrics);
   const guard = makeAddressGuard(parseNetworks(config.importNetworks));
+  const staged = makeStagedFiles(store);
+  const hlsRecords = makeImportRecords(store);
+  const hls = makePublishHls({ staged, store, documents, catalogue, quota, maxUploadBytes, announce, clock });
   const imports = makeUrlImports({
     dir: scratch.importsDir,
     opener: makeUrlOpener(guard, config.importTimeoutMs),
     scratch,
     admit,
-    importHls: makeImportHls({ scratch, store, documents, catalogue, quota, announce, clock }),
+    staged,
+    hlsRecords,
+    hls,
     catalogue,
     uploadMetrics,
+    maxUploadBytes,
+    expiryMs: uploadExpiryMs,
+    clock,
+    logger,
+  });
+
+  const folderImports = makeFolderImports({
+    staged,
+    records: hlsRecords,
+    hls,
+    catalogue,
+    isFetching: (id) => imports.find(id) !== null,
+    onPublished: () => uploadMetrics.accepted('folder'),
     maxUploadBytes,
     expiryMs: uploadExpiryMs,
     clock,
@@ -116,7 +139,7 @@ export async function makeIngestApp(dependencies: IngestDependencies): Promise<I
   await registerOpenApi(server, tags);
 
   const stopping = endWithGrace(server, config.shutdownGraceMs);
-  server.addHook('onClose', () => imports.close());
+  server.addHook('onClose', async () => void (await Promise.all([imports.close(), folderImports.close()])));
 
   const authenticate = requireBearer(
     apiKey,
@@ -156,10 +179,24 @@ export async function makeIngestApp(dependencies: IngestDependencies): Promise<I
     const events = makeAssetEvents({ catalogue, view, clock });
     await api.register(assetEventsRoute, { catalogue, events, stopping });
     const tus = makeTusServer({ uploads, quota, maxUploadBytes, profileNames, newId });
+    await api.register(importRoutes, { imports: folderImports, quota, uploadMetrics, newId, profileNames });
     await api.register(uploadRoutes, { tus, uploads, imports, catalogue, uploadMetrics });
   });
 
-  const sweep = makeSweep({ uploads, imports, announce, catalogue, jobs, store, uploadExpiryMs, clock, logger });
+  // Before anyone can ask how far they are.
+  await imports.sweep();
+  const sweep = makeSweep({
+    uploads,
+    imports,
+    folderImports,
+    announce,
+    catalogue,
+    jobs,
+    store,
+    uploadExpiryMs,
+    clock,
+    logger,
+  });
   return { server, sweep };
 }
 

@@ -16,6 +16,7 @@ afterAll(() => kit.dispose());
 const sweepOf = ({ catalogue, jobs, redisKit }: PortsKit, uploadExpiryMs = 60_000): Sweep =>
   makeSweep({
     imports: { sweep: async () => undefined },
+    folderImports: { sweep: async () => undefined },
     announce: async () => undefined,
     uploads: { sweep: async () => {} },
     catalogue,

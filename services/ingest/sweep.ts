@@ -7,6 +7,7 @@ import type { Catalogue } from '../../shared/ports/catalogue.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
 import type { JobQueue } from '../../shared/ports/job-queue.ts';
 import type { ObjectStore } from '../../shared/ports/object-store.ts';
+import type { FolderImports } from './import/hls/folder-imports.ts';
 import type { UrlImports } from './import/url-imports.ts';
 import { enqueueRetext } from './text-tracks.ts';
 import type { TusUploads } from './tus-uploads.ts';
@@ -14,6 +15,7 @@ import type { TusUploads } from './tus-uploads.ts';
 export interface SweepDependencies {
   readonly uploads: Pick<TusUploads, 'sweep'>;
   readonly imports: Pick<UrlImports, 'sweep'>;
+  readonly folderImports: Pick<FolderImports, 'sweep'>;
   readonly announce: Announce;
   readonly catalogue: Pick<Catalogue, 'get' | 'list' | 'update'>;
   readonly jobs: Pick<JobQueue, 'add' | 'get'>;
@@ -32,11 +34,12 @@ export type Sweep = (options: SweepOptions) => Promise<void>;
 
 /**
  * Mends what a crash or an outage left half done. Every step is idempotent and one that fails does not stop the others:
- * uploads (see `TusUploads`), imports (see `UrlImports`), assets whose job was never enqueued, deletions whose delay is
+ * uploads (see `TusUploads`), imports (see `UrlImports` and `FolderImports`), assets whose job was never enqueued, deletions whose delay is
  * over, stored uploads that no asset owns, and what workers made of a transcode that is not under way.
  */
 export function makeSweep(dependencies: SweepDependencies): Sweep {
-  const { uploads, imports, announce, catalogue, jobs, store, uploadExpiryMs, clock, logger } = dependencies;
+  const { uploads, imports, folderImports, announce, catalogue, jobs, store, uploadExpiryMs, clock, logger } =
+    dependencies;
 
   async function* assetsIn(state: AssetState): AsyncGenerator<Asset> {
     let after: string | null = null;
@@ -120,6 +123,8 @@ export function makeSweep(dependencies: SweepDependencies): Sweep {
     for (const [step, run] of Object.entries({
       uploads: () => uploads.sweep(),
       imports: () => imports.sweep(),
+      // After those from URLs, which know then what they are at.
+      streams: () => folderImports.sweep(),
       jobs: () => ensureJobs(options),
       orphans: removeOrphans,
       work: removeLeftWork,

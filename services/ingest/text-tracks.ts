@@ -59,6 +59,19 @@ export interface TextTracksDependencies {
 
 const maxTracks = 100;
 
+/** An imported stream is published as it is: text beside its own, or without a multivariant playlist, has no place. */
+function refuseForeign(manifest: Manifest | null): void {
+  if (manifest?.recipe.profile !== 'imported') return;
+  const { renditions, playlists } = manifest;
+  if (renditions.some(({ kind, text }) => kind === 'text' && text?.sha256 === undefined))
+    throw new Problem('conflict', 'The imported stream has subtitles of its own; add these to it and import it again.');
+  if (renditions.some(({ playlist }) => playlist === playlists.hls))
+    throw new Problem(
+      'conflict',
+      'The imported stream has no multivariant playlist, which subtitles need; add one and import it again.',
+    );
+}
+
 /**
  * Text that is uploaded for an asset. It is cleaned, stored under its digest and written into the catalogue; then it goes
  * along with the transcode, or, where there is a version already, by a job of its own, which the sweep enqueues should
@@ -97,7 +110,7 @@ export function makeTextTracks(dependencies: TextTracksDependencies): TextTracks
 
   return {
     async put(assetId, { language, kind, forced, name, isDefault, bytes }) {
-      await find(assetId);
+      refuseForeign(await manifestOf(await find(assetId)));
       const { vtt: text, cues } = read(bytes);
       const vtt = Buffer.from(text);
       const sha256 = createHash('sha256').update(vtt).digest('hex');

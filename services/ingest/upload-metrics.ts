@@ -1,7 +1,7 @@
 import type { Metrics } from '../../shared/platform/metrics.ts';
 import { Problem, type ProblemCode } from '../../shared/platform/problem.ts';
 
-export type UploadWay = 'multipart' | 'tus' | 'url';
+export type UploadWay = 'multipart' | 'tus' | 'url' | 'folder';
 
 /**
  * Counts uploads by how they came and ended, and the bytes that requests brought.

@@ -86,6 +86,13 @@ export const storeKeys = {
   incoming: (id: string): string => `incoming/${id}/upload.json`,
   incomingTail: (id: string, start: number, end: number): string => `incoming/${id}/tail-${start}-${end}`,
   incomingPrefix: (id?: string): string => (id ? `incoming/${id}/` : 'incoming/'),
+  /** A finished stream that arrives file by file: what is known of it, and of each file that is there whole. */
+  importsPrefix: 'imports/',
+  import: (id: string): string => `imports/${id}.json`,
+  importFilesPrefix: (id: string, path?: string): string =>
+    path === undefined ? `import-files/${id}/` : `import-files/${id}/${path}/`,
+  importFile: (id: string, path: string, sha256: string, sizeBytes: number): string =>
+    `import-files/${id}/${path}/${sha256}-${sizeBytes}`,
   /** What several workers make of one transcode, until they are joined. */
   work: (assetId: string, version: string, name: string): string => `work/${assetId}/${version}/${name}`,
   workPrefix: (assetId?: string, version?: string): string =>

@@ -54,10 +54,10 @@ export interface RenditionText {
   readonly kind: TextKind;
   readonly forced: boolean;
   readonly isDefault: boolean;
-  /** SHA-256 of the WebVTT that it was cut from. */
-  readonly sha256: string;
-  /** The whole of it as one file, for DASH and for download; relative to the version. */
-  readonly file: string;
+  /** SHA-256 of the WebVTT that it was cut from; absent in an imported stream, of which there are only the segments. */
+  readonly sha256?: string;
+  /** The whole of it as one file, for DASH and for download; relative to the version. Absent in an imported stream. */
+  readonly file?: string;
 }
 
 export interface ManifestFile {

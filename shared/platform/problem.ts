@@ -42,6 +42,7 @@ export const problemTypes = {
   'text-track-not-found': [404, 'The asset has no text track of this language and kind.'],
   embargoed: [403, 'The asset may not be played yet.'],
   'upload-not-found': [404, 'There is no upload of this id; it may have expired.'],
+  'import-not-found': [404, 'There is no import of this id; it may have expired.'],
   'region-not-found': [404, 'There is no region of this id.'],
   'region-in-use': [409, 'The region still has appliances.'],
   'appliance-not-found': [404, 'There is no appliance of this id.'],

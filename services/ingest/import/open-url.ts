@@ -4,6 +4,8 @@ import { Problem } from '../../../shared/platform/problem.ts';
 import { type AddressGuard, AddressRefusedError, notAllowed } from './address-guard.ts';
 
 export interface OpenedUrl {
+  /** After redirects. */
+  readonly url: URL;
   readonly body: Readable;
   /** What the server announces; null where it does not. */
   readonly sizeBytes: number | null;
@@ -60,7 +62,7 @@ export function makeUrlOpener(guard: AddressGuard, silenceMs: number): UrlOpener
           const encoding = headers['content-encoding'];
           const announced = Number(headers['content-length'] ?? Number.NaN);
           if (!encoding || encoding === 'identity')
-            return { body, sizeBytes: Number.isInteger(announced) ? announced : null };
+            return { url, body, sizeBytes: Number.isInteger(announced) ? announced : null };
         }
         // Nothing of the body is of interest; leaving it would hold the connection.
         body.on('error', () => undefined).destroy();

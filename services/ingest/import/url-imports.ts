@@ -11,15 +11,21 @@ import { receiveFile, tooLarge } from '../receive-file.ts';
 import type { Scratch } from '../scratch.ts';
 import type { UploadDetails } from '../upload-details.ts';
 import type { UploadMetrics } from '../upload-metrics.ts';
-import type { ImportHls } from './hls/import-hls.ts';
+import { fetchHls, type HlsOrigin } from './hls/fetch-hls.ts';
+import { ruleOf } from './hls/folder-imports.ts';
+import type { ImportRecords } from './hls/import-records.ts';
+import { type PublishHls, refuse } from './hls/publish-hls.ts';
+import { type ImportPlace, importVersion, type StagedFiles } from './hls/staged-files.ts';
 import { troubleOf, type UrlOpener, UrlTroubleError, unreachable } from './open-url.ts';
 
 /** What is kept of an import in the scratch folder, so that it outlives a restart. The URL may hold a signature. */
-interface ImportRecord {
+interface UrlRecord {
   readonly id: string;
   readonly url: string;
   /** A stream to be published as it is; absent: a video. */
   readonly hls?: boolean;
+  /** Where that stream was found. */
+  readonly origin?: HlsOrigin;
   readonly details: UploadDetails;
   /** Milliseconds. */
   readonly createdAt: number;
@@ -48,7 +54,7 @@ export interface ImportView {
  * | running | record, part        | the asset is made, it fails, or it is cancelled |
  * | failed  | record with failure | it expires |
  *
- * A running import that is cut off by a restart begins again.
+ * A running import that is cut off by a restart begins again; of a stream, with the file that was cut off.
  */
 export interface UrlImports {
   /** Returns once the import is on the disk. */
@@ -69,7 +75,9 @@ export interface UrlImportsDependencies {
   readonly opener: UrlOpener;
   readonly scratch: Scratch;
   readonly admit: AdmitSource;
-  readonly importHls: ImportHls;
+  readonly staged: StagedFiles;
+  readonly hlsRecords: Pick<ImportRecords, 'put' | 'remove'>;
+  readonly hls: PublishHls;
   readonly catalogue: Pick<Catalogue, 'get'>;
   readonly uploadMetrics: UploadMetrics;
   readonly maxUploadBytes: number;
@@ -79,7 +87,7 @@ export interface UrlImportsDependencies {
 }
 
 interface Live {
-  record: ImportRecord;
+  record: UrlRecord;
   offset: number;
   sizeBytes: number | null;
   readonly stop: AbortController;
@@ -91,14 +99,14 @@ const attempts = 3;
 const pauseMs = 500;
 
 export function makeUrlImports(dependencies: UrlImportsDependencies): UrlImports {
-  const { dir, opener, scratch, admit, importHls, catalogue, uploadMetrics, maxUploadBytes, expiryMs, clock, logger } =
-    dependencies;
+  const { dir, opener, scratch, admit, staged, hlsRecords, hls, catalogue, uploadMetrics } = dependencies;
+  const { maxUploadBytes, expiryMs, clock, logger } = dependencies;
   const live = new Map<string, Live>();
   const limit = pLimit(atOnce);
   let closing = false;
   const pathOf = (id: string): string => join(dir, `${id}.json`);
 
-  async function save(record: ImportRecord): Promise<void> {
+  async function save(record: UrlRecord): Promise<void> {
     const path = pathOf(record.id);
     await writeFile(`${path}.new`, JSON.stringify(record), { mode: 0o600 });
     await rename(`${path}.new`, path);
@@ -109,7 +117,7 @@ export function makeUrlImports(dependencies: UrlImportsDependencies): UrlImports
     live.delete(id);
   }
 
-  function launch(record: ImportRecord): Live {
+  function launch(record: UrlRecord): Live {
     const one: Live = { record, offset: 0, sizeBytes: null, stop: new AbortController(), work: Promise.resolve() };
     live.set(record.id, one);
     if (record.failure === null) one.work = limit(() => run(one)).catch((error) => onTrouble(one, error));
@@ -122,16 +130,7 @@ export function makeUrlImports(dependencies: UrlImportsDependencies): UrlImports
     if (await catalogue.get(id)) {
       // Finished before a restart.
     } else if (one.record.hls) {
-      await importHls(id, one.record.url, details, {
-        opener,
-        maxBytes: maxUploadBytes,
-        signal: one.stop.signal,
-        retry: (fetchOne) => persistently(one, fetchOne),
-        onBytes: (received) => {
-          one.offset = received;
-        },
-      });
-      uploadMetrics.received('url', one.offset);
+      await importStream(one);
     } else {
       const path = scratch.newIncomingPath();
       try {
@@ -145,6 +144,40 @@ export function makeUrlImports(dependencies: UrlImportsDependencies): UrlImports
     }
     uploadMetrics.accepted('url');
     await forget(id);
+  }
+
+  const placeOf = ({ id, createdAt }: UrlRecord): ImportPlace => ({ id, version: importVersion(id, createdAt) });
+
+  /** Files go to where they will be served from; what an earlier attempt brought is there. */
+  async function importStream(one: Live): Promise<void> {
+    const { id, url, details, createdAt, origin = null } = one.record;
+    const { signal } = one.stop;
+    const begun = { schema: 1, id, kind: 'url', details, createdAt, entry: null, failure: null } as const;
+    await hlsRecords.put({ ...begun, state: 'receiving' });
+    const entry = await fetchHls(new URL(url), placeOf(one.record), staged, {
+      opener,
+      maxBytes: maxUploadBytes,
+      signal,
+      origin,
+      retry: (fetchOne) => persistently(one, fetchOne),
+      onOrigin: async (found) => {
+        one.record = { ...one.record, origin: found };
+        await save(one.record);
+      },
+      onBytes: (received) => {
+        one.offset = received;
+      },
+    }).catch(refuse);
+    uploadMetrics.received('url', one.offset);
+    await hls.publish(placeOf(one.record), entry, details, signal);
+    await hlsRecords.remove(id);
+  }
+
+  /** Of an import that will not be taken up again. */
+  async function removeStream(record: UrlRecord): Promise<void> {
+    if (!record.hls) return;
+    await staged.removeAll(placeOf(record));
+    await hlsRecords.remove(record.id);
   }
 
   const fetchFile = (one: Live, path: string) =>
@@ -190,9 +223,8 @@ export function makeUrlImports(dependencies: UrlImportsDependencies): UrlImports
       live.delete(id);
       return;
     }
-    // As the refusal of an upload: the code of the file where there is one.
-    const code = error.errors?.[0]?.at === 'file' ? error.errors[0].message : error.code;
-    one.record = { ...one.record, failure: { code, reason: error.message } };
+    await removeStream(one.record).catch((cause: unknown) => logger.warn({ err: cause, uploadId: id }, 'not removed'));
+    one.record = { ...one.record, failure: { code: ruleOf(error), reason: error.message } };
     await save(one.record).catch((cause: unknown) => logger.error({ err: cause, uploadId: id }, 'not saved'));
   }
 
@@ -218,6 +250,7 @@ export function makeUrlImports(dependencies: UrlImportsDependencies): UrlImports
       if (!one) return false;
       one.stop.abort();
       await one.work;
+      if (!(await catalogue.get(id))) await removeStream(one.record);
       await forget(id);
       return true;
     },
@@ -243,9 +276,9 @@ export function makeUrlImports(dependencies: UrlImportsDependencies): UrlImports
 }
 
 /** Null for what a crash left half written by another version. */
-async function readRecord(path: string): Promise<ImportRecord | null> {
+async function readRecord(path: string): Promise<UrlRecord | null> {
   try {
-    const record: ImportRecord = JSON.parse(await readFile(path, 'utf8'));
+    const record: UrlRecord = JSON.parse(await readFile(path, 'utf8'));
     return typeof record.url === 'string' && isId(record.id) ? record : null;
   } catch {
     return null;

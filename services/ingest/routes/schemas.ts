@@ -96,8 +96,8 @@ const rendition = Type.Object({
         kind: oneOf(textKinds),
         forced: Type.Boolean(),
         isDefault: Type.Boolean(),
-        sha256: text('Of the WebVTT that it was cut from.'),
-        file: text('The whole of it, relative to the version.'),
+        sha256: Type.Optional(text('Of the WebVTT that it was cut from; absent in imported streams.')),
+        file: Type.Optional(text('The whole of it, relative to the version; absent in imported streams.')),
       },
       { description: 'Of text only.' },
     ),
@@ -264,6 +264,43 @@ export const importSchema = Type.Object(
   },
   { additionalProperties: false },
 );
+
+/** An import of a stream that the client sends file by file. */
+export const importOrderSchema = Type.Object(
+  {
+    title: Type.Optional(Type.String()),
+    tags: Type.Optional(Type.Array(Type.String())),
+    series: Type.Optional(Type.String()),
+    premiereDate: Type.Optional(Type.String({ format: 'date' })),
+    sizeBytes: Type.Optional(wholeNumber('Of all files, where it is known: refused at once if it is too much.')),
+  },
+  { additionalProperties: false },
+);
+
+export const importViewSchema = Type.Object({
+  id: Type.String(),
+  state: oneOf(['receiving', 'publishing', 'published']),
+  files: wholeNumber('Files that arrived; 0 once it is published.'),
+  sizeBytes: wholeNumber('Their bytes.'),
+  assetId: nullable(text('The asset that it became.')),
+  failure: nullable(
+    Type.Object(
+      { code: text('The broken rule, else a code of problems.'), reason: text('Names the mend.') },
+      { description: 'Why it was not published; files may be sent anew, and it be published again.' },
+    ),
+  ),
+});
+
+export const importedFileSchema = Type.Object({
+  path: Type.String(),
+  sizeBytes: wholeNumber('Bytes.'),
+  sha256: text('Lower-case hexadecimal.'),
+});
+
+export const importedFilesSchema = Type.Object({
+  items: Type.Array(importedFileSchema),
+  next: nullable(text('Goes back as `?after=`; null on the last page.')),
+});
 
 export const idParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 63 }) });
 

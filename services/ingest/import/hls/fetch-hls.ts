@@ -1,107 +1,145 @@
-import { createHash } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import pLimit from 'p-limit';
 import { maxPlaylistBytes } from '../../../../shared/conformance/source.ts';
-import { type ManifestFile, sliceSizeBytes } from '../../../../shared/domain/manifest.ts';
+import { isMediaPath } from '../../../../shared/domain/keys.ts';
+import { relativeUris } from '../../../../shared/hls/relative-uris.ts';
+import { HlsRefusedError, readHls } from '../../../../shared/hls/stream-files.ts';
+import { refuseStore } from '../../admit-source.ts';
 import { tooLarge } from '../../receive-file.ts';
 import type { UrlOpener } from '../open-url.ts';
-import { type HlsStream, readHls, refusal } from './read-hls.ts';
+import type { ImportPlace, StagedFiles } from './staged-files.ts';
 
-export type Digests = Pick<ManifestFile, 'sizeBytes' | 'sha256' | 'sliceSha256'>;
-
-export interface FetchedHls {
-  readonly stream: HlsStream;
-  readonly digests: ReadonlyMap<string, Digests>;
+/** What is known of a stream's place once its first playlist is there. */
+export interface HlsOrigin {
+  /** Folder of the first playlist, after redirects, with a slash at its end. */
+  readonly base: string;
+  /** What the first playlist is called here. */
+  readonly entry: string;
 }
 
 export interface FetchHlsOptions {
   readonly opener: UrlOpener;
   readonly maxBytes: number;
   readonly signal: AbortSignal;
+  /** From an earlier attempt; null at the first. */
+  readonly origin: HlsOrigin | null;
   /** Runs one fetch, again where trouble may pass. */
   readonly retry: <T>(fetchOne: () => Promise<T>) => Promise<T>;
+  /** Resolves when it is on the disk. */
+  onOrigin(origin: HlsOrigin): Promise<void>;
   onBytes(received: number): void;
 }
 
-/**
- * Fetches a stream into a folder, file by file, each address checked as an import's is.
- *
- * @throws Problem `hls-not-importable`, `too-large`, and what the opener refuses.
- */
-export async function fetchHls(url: URL, dir: string, options: FetchHlsOptions): Promise<FetchedHls> {
-  const { opener, maxBytes, signal, retry, onBytes } = options;
-  const digests = new Map<string, Digests>();
-  let total = 0;
+const filesAtOnce = 4;
 
-  async function fetchOnce(path: string, mostBytes: number): Promise<void> {
-    const begun = total;
+/**
+ * Fetches a stream, file by file, each address checked as an import's is; what is there from an earlier attempt is not
+ * fetched again. Returns the path of the first playlist.
+ *
+ * @throws HlsRefusedError, Problem `too-large`, and what the opener refuses.
+ */
+export async function fetchHls(
+  url: URL,
+  place: ImportPlace,
+  staged: StagedFiles,
+  options: FetchHlsOptions,
+): Promise<string> {
+  const { opener, maxBytes, signal, retry, onBytes } = options;
+  const there = await staged.list(place.id);
+  let total = 0;
+  for (const { sizeBytes } of there.values()) total += sizeBytes;
+  onBytes(total);
+
+  /** Counts bytes as they come, and takes them back when the fetch fails. */
+  async function counted<T>(path: string, mostBytes: number, use: (count: (bytes: number) => void) => Promise<T>) {
+    let own = 0;
     try {
-      const { body } = await opener.open(new URL(path, url).href, signal);
-      const target = join(dir, path);
-      await mkdir(dirname(target), { recursive: true });
-      const digest = startDigest();
-      await pipeline(
-        body,
-        async function* (chunks: AsyncIterable<Buffer>) {
-          for await (const chunk of chunks) {
-            total += chunk.length;
-            if (total > maxBytes) throw tooLarge(maxBytes);
-            if (total - begun > mostBytes) throw refusal(`${path} is too large for a playlist.`);
-            digest.update(chunk);
-            onBytes(total);
-            yield chunk;
-          }
-        },
-        createWriteStream(target),
-        { signal },
-      );
-      digests.set(path, digest.end());
+      return await use((bytes) => {
+        own += bytes;
+        total += bytes;
+        if (total > maxBytes) throw tooLarge(maxBytes);
+        if (own > mostBytes) throw new HlsRefusedError(`${path} is too large for a playlist.`);
+        onBytes(total);
+      });
     } catch (error) {
-      total = begun;
+      total -= own;
       throw error;
     }
   }
-  const fetchFile = (path: string, mostBytes: number) => retry(() => fetchOnce(path, mostBytes));
 
-  const entry = url.pathname.split('/').at(-1) ?? '';
+  /** A playlist is kept with addresses that are right where it will lie. */
+  async function fetchPlaylist(from: string, nameOf: (final: URL) => Promise<HlsOrigin & { path: string }>) {
+    await counted(from, maxPlaylistBytes, async (count) => {
+      const opened = await opener.open(from, signal);
+      const chunks = Readable.from(measured(opened.body, count));
+      const text = (await buffer(chunks)).toString('utf8');
+      const { base, path } = await nameOf(opened.url);
+      const body = Buffer.from(relativeUris(text, opened.url.href, base, path));
+      there.set(path, await staged.put(place, path, { body, signal }).catch(refuseStore));
+    });
+  }
+
+  const fetchEntry = async (): Promise<HlsOrigin> => {
+    let found: HlsOrigin | null = null;
+    await retry(() =>
+      fetchPlaylist(url.href, async (final) => {
+        found = originOf(final);
+        await options.onOrigin(found);
+        return { ...found, path: found.entry };
+      }),
+    );
+    if (!found) throw new Error('a playlist was fetched from nowhere');
+    return found;
+  };
+
+  const origin = options.origin && there.has(options.origin.entry) ? options.origin : await fetchEntry();
+  const { base, entry } = origin;
   const stream = await readHls(entry, async (path) => {
-    if (!digests.has(path)) await fetchFile(path, maxPlaylistBytes);
-    return readFile(join(dir, path), 'utf8');
+    if (!there.has(path)) await retry(() => fetchPlaylist(new URL(path, base).href, async () => ({ ...origin, path })));
+    return staged.text(place, path);
   });
-  for (const { path } of stream.files) if (!digests.has(path)) await fetchFile(path, maxBytes);
-  return { stream, digests };
+
+  const fetchFile = (path: string): Promise<void> =>
+    retry(() =>
+      counted(path, maxBytes, async (count) => {
+        const { body } = await opener.open(new URL(path, base).href, signal);
+        const passing = Readable.from(measured(body, count), { objectMode: false });
+        there.set(path, await staged.put(place, path, { body: passing, signal }).catch(refuseStore));
+      }),
+    );
+  const limit = pLimit(filesAtOnce);
+  const missing = stream.files.filter(({ path }) => !there.has(path));
+  let failed = false;
+  const settled = await Promise.allSettled(
+    missing.map(({ path }) =>
+      limit(async () => {
+        if (failed) return;
+        await fetchFile(path).catch((error: unknown) => {
+          failed = true;
+          throw error;
+        });
+      }),
+    ),
+  );
+  const broken = settled.find((result) => result.status === 'rejected');
+  if (broken) throw broken.reason;
+  return entry;
 }
 
-/** Size and digests as a manifest wants them: of the whole, and of each slice where there is more than one. */
-function startDigest() {
-  const whole = createHash('sha256');
-  const slices: string[] = [];
-  let slice = createHash('sha256');
-  let inSlice = 0;
-  let sizeBytes = 0;
-  const endSlice = (): void => {
-    slices.push(slice.digest('hex'));
-    slice = createHash('sha256');
-    inSlice = 0;
-  };
+/** The name is kept where it is one that is served as a playlist; nothing else of a stream names its first playlist. */
+function originOf(final: URL): HlsOrigin {
+  const folder = new URL('.', final);
+  const name = final.pathname.split('/').at(-1) ?? '';
   return {
-    update(chunk: Buffer): void {
-      whole.update(chunk);
-      sizeBytes += chunk.length;
-      for (let rest = chunk; rest.length > 0; ) {
-        const part = rest.subarray(0, sliceSizeBytes - inSlice);
-        slice.update(part);
-        inSlice += part.length;
-        rest = rest.subarray(part.length);
-        if (inSlice === sliceSizeBytes) endSlice();
-      }
-    },
-    end(): Digests {
-      if (inSlice > 0) endSlice();
-      const sha256 = whole.digest('hex');
-      return slices.length > 1 ? { sizeBytes, sha256, sliceSha256: slices } : { sizeBytes, sha256 };
-    },
+    base: folder.origin + folder.pathname,
+    entry: isMediaPath(name) && name.toLowerCase().endsWith('.m3u8') ? name : 'main.m3u8',
   };
+}
+
+async function* measured(body: Readable, count: (bytes: number) => void): AsyncGenerator<Buffer> {
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    count(chunk.length);
+    yield chunk;
+  }
 }

@@ -1,8 +1,7 @@
 /** What an existing HLS stream consists of: every file with its place in time, or the reason why it is not taken. */
-import { isMediaPath } from '../../../../shared/domain/keys.ts';
-import type { FileRole, ManifestFile } from '../../../../shared/domain/manifest.ts';
-import { type Attributes, type RawPlaylist, type RawSegment, readTags } from '../../../../shared/hls/read-tags.ts';
-import { Problem } from '../../../../shared/platform/problem.ts';
+import { isMediaPath, manifestName } from '../domain/keys.ts';
+import type { FileRole, ManifestFile, RenditionKind } from '../domain/manifest.ts';
+import { type Attributes, type RawPlaylist, type RawSegment, readTags } from './read-tags.ts';
 
 export interface HlsStream {
   /** Path of the playlist to begin with. */
@@ -17,7 +16,7 @@ export type HlsFile = Pick<ManifestFile, 'path' | 'role' | 'rendition' | 'index'
 
 export interface HlsRendition {
   readonly id: string;
-  readonly kind: 'video' | 'audio';
+  readonly kind: RenditionKind;
   readonly playlist: string;
   /** Of EXT-X-STREAM-INF or EXT-X-MEDIA; null for a media playlist alone. */
   readonly attributes: Attributes | null;
@@ -32,7 +31,7 @@ const maxPlaylists = 100;
  * Follows the playlists from `entry` on. All files must lie in its folder or below it and be named by relative addresses,
  * because the playlists are published as they are.
  *
- * @throws Problem `hls-not-importable`
+ * @throws HlsRefusedError, and what `readText` throws.
  */
 export async function readHls(entry: string, readText: (path: string) => Promise<string>): Promise<HlsStream> {
   const files = new Map<string, HlsFile>();
@@ -55,7 +54,7 @@ export async function readHls(entry: string, readText: (path: string) => Promise
     }
   }
 
-  function addSegments(path: string, raw: RawPlaylist, rendition: string | null): void {
+  function addSegments(path: string, raw: RawPlaylist, rendition: string | null, isMedia: boolean): void {
     if (raw.kind !== 'media') throw refusal(`${path} is no media playlist.`);
     if (!raw.ended) throw refusal(`${path} has no EXT-X-ENDLIST: it is live. Import it when it has ended.`);
     let startS = 0;
@@ -74,7 +73,7 @@ export async function readHls(entry: string, readText: (path: string) => Promise
       else add(file, 'segment', { rendition, index, startS, durationS: lengthS });
       startS += lengthS;
     }
-    if (rendition !== null) durationS = Math.max(durationS, startS);
+    if (isMedia) durationS = Math.max(durationS, startS);
   }
 
   async function addRendition(
@@ -87,7 +86,7 @@ export async function readHls(entry: string, readText: (path: string) => Promise
     const id = uniqueId(kind, attributes, renditions);
     renditions.push({ id, kind, playlist, attributes });
     add(playlist, 'playlist', { rendition: id });
-    addSegments(playlist, raw ?? (await readPlaylist(playlist)), id);
+    addSegments(playlist, raw ?? (await readPlaylist(playlist)), id, kind !== 'text');
   }
 
   const raw = await readPlaylist(entry);
@@ -99,26 +98,29 @@ export async function readHls(entry: string, readText: (path: string) => Promise
     throw refusal(`${entry} names more than ${maxPlaylists} playlists.`);
   add(entry, 'playlist');
   for (const { uri, attributes } of raw.variants)
-    await addRendition(resolve(uri, entry), attributes.has('RESOLUTION') ? 'video' : 'audio', attributes);
+    await addRendition(resolve(uri, entry), hasPicture(attributes) ? 'video' : 'audio', attributes);
   for (const attributes of raw.media) {
     const uri = attributes.get('URI');
     if (!uri) continue;
     const path = resolve(uri, entry);
     if (attributes.get('TYPE') === 'AUDIO') await addRendition(path, 'audio', attributes);
     else if (attributes.get('TYPE') === 'VIDEO') await addRendition(path, 'video', attributes);
-    else await addOther(path);
+    else if (attributes.get('TYPE') === 'SUBTITLES') await addRendition(path, 'text', attributes);
   }
-  for (const { uri } of raw.iframes) await addOther(resolve(uri, entry));
-  if (renditions.length === 0) throw refusal(`${entry} names no stream to play.`);
+  for (const { uri } of raw.iframes) await addIframes(resolve(uri, entry));
+  if (!renditions.some(({ kind }) => kind !== 'text')) throw refusal(`${entry} names no stream to play.`);
   return { entry, durationS, files: [...files.values()], renditions };
 
-  /** Subtitles and I-frames: published, and planned with what every viewer needs. */
-  async function addOther(path: string): Promise<void> {
+  /** Of no rendition: published, and planned with what every viewer needs. */
+  async function addIframes(path: string): Promise<void> {
     if (files.has(path)) return;
     add(path, 'playlist');
-    addSegments(path, await readPlaylist(path), null);
+    addSegments(path, await readPlaylist(path), null, false);
   }
 }
+
+const hasPicture = (attributes: Attributes): boolean =>
+  attributes.has('RESOLUTION') || /\b(avc[13]|hvc1|hev1|dvh[1e]|av01|vp09)\b/.test(attributes.get('CODECS') ?? '');
 
 const base = 'hls://import/';
 
@@ -134,6 +136,7 @@ function resolve(uri: string, from: string): string {
     throw refusal(`${from} names ${shown(uri)}, which lies outside of the stream's folder.`);
   if (!isMediaPath(path))
     throw refusal(`${from} names ${shown(uri)}; names may have letters, digits, ".", "_" and "-" only, and no query.`);
+  if (path === manifestName) throw refusal(`${from} names ${path}, which is the name of our own manifest. Rename it.`);
   return path;
 }
 
@@ -155,4 +158,12 @@ function uniqueId(kind: string, attributes: Attributes | null, taken: readonly H
   return id;
 }
 
-export const refusal = (detail: string): Problem => new Problem('hls-not-importable', detail);
+/** The message is for people: what is wrong, and the mend. */
+export class HlsRefusedError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'HlsRefusedError';
+  }
+}
+
+const refusal = (detail: string): HlsRefusedError => new HlsRefusedError(detail);
