@@ -123,6 +123,16 @@ export interface PlanRejection {
   readonly reason: PlanReason;
 }
 
+/** What a plan leaves of each disk for what viewers pull, and why so much. */
+export interface PlanRoom {
+  /** 0 … 0.95. */
+  readonly share: number;
+  /** Key of the decision (`PulledRoom`); null for the default and for an operator's word. */
+  readonly key: string | null;
+  /** In words. */
+  readonly reason: string;
+}
+
 /** `plans/<region>/<date>.json`; with the forecast it names, everything that the decision was made from. */
 export interface FillPlan {
   readonly schema: 1;
@@ -139,6 +149,8 @@ export interface FillPlan {
   readonly budget: FillBudget;
   readonly forecastKey: string;
   readonly forecastModel: string;
+  /** Absent in plans from before it was decided: a tenth. */
+  readonly pulledRoom?: PlanRoom;
   readonly expectedBytes: number;
   /** Share of `expectedBytes` that the region holds if the plan is carried out wholly. */
   readonly plannedCoverage: number;

@@ -74,6 +74,9 @@ export const storeKeys = {
   plan: (regionId: string, date: string, run = 1): string => `plans/${regionId}/${date}${runSuffix(run)}.json`,
   reportsPrefix: (regionId: string): string => `reports/${regionId}/`,
   report: (regionId: string, date: string, run = 1): string => `reports/${regionId}/${date}${runSuffix(run)}.json`,
+  roomsPrefix: (regionId: string): string => `rooms/${regionId}/`,
+  /** A decision on the room for pulled slices, by the day on which it was made. */
+  room: (regionId: string, date: string): string => `rooms/${regionId}/${date}.json`,
   fillsPrefix: 'fills/',
   fill: (id: string): string => `fills/${id}.json`,
   /** Bytes of a night that were handed out to fill workers. */

@@ -17,4 +17,15 @@ export const documentSchema =
   <S extends TSchema>(schema: S & (Same<Mutable<T>, Mutable<Static<S>>> extends true ? unknown : never)): TUnsafe<T> =>
     Type.Unsafe<T>(schema);
 
-export const nullable = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()]);
+const plainTypes: ReadonlySet<unknown> = new Set(['string', 'number', 'integer', 'boolean']);
+
+/**
+ * `null` besides what the schema allows. Plain values get a list of types rather than a choice of schemas: requests are
+ * coerced, and the first schema of a choice would make an empty string, or 0, of a null.
+ */
+export function nullable<S extends TSchema>(schema: S): TUnsafe<Static<S> | null> {
+  const isPlain = 'type' in schema && plainTypes.has(schema.type) && !('enum' in schema) && !('const' in schema);
+  return Type.Unsafe<Static<S> | null>(
+    isPlain ? { ...schema, type: [schema.type, 'null'] } : Type.Union([schema, Type.Null()]),
+  );
+}

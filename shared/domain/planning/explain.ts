@@ -74,7 +74,7 @@ export function explainAsset(plan: FillPlan, forecast: Forecast | null, assetId:
     unspentBytes: Math.max(0, plan.budget.bytesPerNight - plan.fetchBytes),
     margins: plan.appliances.map(({ applianceId, capacityBytes, keep, fetch }) => {
       const plannedBytes = bytesOf([...keep, ...fetch]);
-      const usable = usableBytes(capacityBytes);
+      const usable = usableBytes(capacityBytes, plan.pulledRoom?.share);
       return {
         applianceId,
         usableBytes: usable,

@@ -2,8 +2,11 @@
 import type { FillBudget } from '../fleet.ts';
 import { remainingMs, type WindowSpan } from '../time/fill-window.ts';
 
-/** Share of an appliance that stays free of planned objects, for what viewers pull. */
+/** Share of an appliance that stays free of planned objects, for what viewers pull, until the region's own log says more. */
 export const pulledReserveShare = 0.1;
+
+/** What must be there, and premieres, need room whatever an operator sets. */
+export const mostPulledShare = 0.95;
 
 /** What comes must be worth so much more than what it displaces: a swap costs night bytes and disk writes. */
 export const swapFactor = 1.1;
@@ -11,7 +14,9 @@ export const swapFactor = 1.1;
 /** An asset gets one copy for each such share of an appliance's fair part of the region's demand. */
 export const demandShareOfCopy = 0.5;
 
-export const usableBytes = (capacityBytes: number): number => Math.floor(capacityBytes * (1 - pulledReserveShare));
+/** What planned files may take of a disk. @param pulledShare share that is left for what viewers pull. */
+export const usableBytes = (capacityBytes: number, pulledShare = pulledReserveShare): number =>
+  Math.floor(capacityBytes * (1 - pulledShare));
 
 /**
  * Bytes that a run may still bring into the region tonight.

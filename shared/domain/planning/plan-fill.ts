@@ -2,7 +2,7 @@
  * The planner: from forecast, manifests and inventories to what each appliance fetches, keeps and evicts, and why
  * everything else is left out. Pure and deterministic: the same documents give the same plan.
  */
-import type { AppliancePlan, FillPlan, Forecast, PlannedFile } from '../fill.ts';
+import type { AppliancePlan, FillPlan, Forecast, PlannedFile, PlanRoom } from '../fill.ts';
 import type { Region } from '../fleet.ts';
 import { windowFor } from '../time/fill-window.ts';
 import { type Block, candidatesOf, type PlannableAppliance, plannedFile } from './candidates.ts';
@@ -34,6 +34,8 @@ export interface PlanFillInput {
   readonly spentBytes: number;
   /** Published titles whose manifests were not read, because no file of them can be planned (`shortlist.ts`). */
   readonly unread?: readonly TitleOutline[];
+  /** What stays free for pulled slices; the default share without it. */
+  readonly pulledRoom?: PlanRoom;
 }
 
 export interface Decision {
@@ -88,7 +90,7 @@ export function decideFill(input: PlanFillInput): Decision {
     blocks,
     appliances.map(({ appliance }) => ({
       applianceId: appliance.id,
-      usableBytes: usableBytes(appliance.capacityBytes),
+      usableBytes: usableBytes(appliance.capacityBytes, input.pulledRoom?.share),
     })),
     nightBudgetBytes(region.budget, input.spentBytes, span, Date.parse(frozenAt)),
   );
@@ -138,6 +140,7 @@ export function decideFill(input: PlanFillInput): Decision {
     budget: region.budget,
     forecastKey: input.forecastKey,
     forecastModel: forecast.model,
+    ...(input.pulledRoom ? { pulledRoom: input.pulledRoom } : {}),
     expectedBytes: forecast.expectedBytes,
     plannedCoverage: coverageShare(plannedBytes, forecast.expectedBytes),
     fetchBytes,
