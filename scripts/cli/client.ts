@@ -70,6 +70,7 @@ export interface NewRegion {
   readonly tariff?: Region['tariff'];
   readonly fillEnabled?: boolean;
   readonly topUp?: Region['topUp'];
+  readonly pulledShare?: Region['pulledShare'];
 }
 
 export interface RegionPatch extends Partial<Omit<NewRegion, 'id' | 'budget' | 'window'>> {

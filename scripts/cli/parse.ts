@@ -1,6 +1,7 @@
 /** Readers of option values: what cannot be read is a usage error that shows how to write it. */
 import { InvalidArgumentError } from 'commander';
 import { isId } from '../../shared/domain/keys.ts';
+import { mostPulledShare } from '../../shared/domain/planning/limits.ts';
 import { parseDurationMs, parseSizeBytes } from '../../shared/platform/setting-kinds.ts';
 
 /** Turns a reader that throws plain errors into one whose errors commander shows with the option's name. */
@@ -87,6 +88,15 @@ const whole = (min: number, max: number) =>
 
 export const countOption = whole(1, 1_000_000);
 export const portOption = whole(1, 65_535);
+
+/** A share as 0.2 or 20%; null for `auto`. */
+export const pulledShareOption = reader((text) => {
+  if (text === 'auto') return null;
+  const match = /^(\d+(?:\.\d+)?)(%?)$/.exec(text);
+  const share = match ? Number(match[1]) / (match[2] ? 100 : 1) : Number.NaN;
+  if (!(share <= mostPulledShare)) throw new Error(`must be a share from 0 to ${mostPulledShare} such as 0.2, or auto`);
+  return share;
+});
 
 export const weightOption = reader((text) => {
   const number = Number(text);

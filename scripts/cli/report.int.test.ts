@@ -106,6 +106,10 @@ const full = {
     wape: 0.1,
     bias: -0.1,
     wastedBytes: 0,
+    answers: [
+      { outcome: 'hit-disk', requests: 6, bytes: 60 },
+      { outcome: 'top-up', requests: 2, bytes: 8_000 },
+    ],
     misses: {
       missedBytes: 40,
       classes: {
@@ -150,7 +154,7 @@ let answer: unknown = verification;
 beforeAll(async () => {
   api = await startApi((server) => {
     server.get('/v1/regions/eu/forecast', async () => forecast);
-    server.get('/v1/regions/eu/fill-reports', async () => ({ items: [report], next: null }));
+    server.get('/v1/regions/eu/fill-reports', async () => ({ items: [report, full], next: null }));
     server.get('/v1/regions/eu/fill-reports/2026-11-21', async () => report);
     server.get('/v1/regions/eu/fill-reports/2026-11-20', async () => full);
     server.get('/v1/regions/eu/fill-reports/2026-11-21/verification', async () => answer);
@@ -207,10 +211,17 @@ describe('report of one night', () => {
     expect(stdout).toMatch(/never-forecast +30 B +75% +nobody expected it/);
     expect(stdout).toMatch(/in all +40 B +10 B avoidable/);
     expect(stdout).not.toContain('purge');
+    expect(stdout).toMatch(/topped up +7\.81 KiB in 2 slices/);
     expect(stdout).toMatch(/refused +3 requests for their token/);
     expect(stdout).toMatch(/intervals +75% of 4 held \(3\); 80% should/);
     expect(stdout).toMatch(/saved +10\.00 EUR: 20\.00 without, 8\.00 pulled, 2\.00 filled/);
     expect(stdout).toMatch(/head +1 +90 B +100 B +10% +-10%/);
+  });
+
+  it('lists what each day was topped up with', async () => {
+    const { stdout } = await run(['report', '--region', 'eu', '--list'], { env: api.env });
+    expect(stdout).toMatch(/HITS +TOPPED UP$/m);
+    expect(stdout).toMatch(/eu +2026-11-20 .* 60% +7\.81 KiB$/m);
   });
 
   it('says that the day is scored later, and refuses a table that there is not', async () => {

@@ -129,6 +129,12 @@ describe('regions and appliances', () => {
     });
   });
 
+  it('shows an appliance’s status as it was told, with null where it has nothing to say', async () => {
+    expect((await control.heartbeat('eu-t1', { topUpBytes: 7 })).status).toBe(200);
+    const shown = await call<{ status: Doc }>('GET', '/v1/appliances/eu-t1');
+    expect(shown.body).toMatchObject({ health: 'healthy', status: { unfitReason: null, topUpBytes: 7 } });
+  });
+
   it('keeps a region that still has appliances', async () => {
     const refused = await call('DELETE', '/v1/regions/eu-test');
     expect(refused.status).toBe(409);

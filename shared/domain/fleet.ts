@@ -59,6 +59,8 @@ export interface Region {
   readonly fillEnabled: boolean;
   /** Null or absent: nothing is pushed outside of the nightly plan. */
   readonly topUp?: TopUpBudget | null;
+  /** Share of each disk that plans leave to what viewers pull; null or absent: decided from the region's own log. */
+  readonly pulledShare?: number | null;
   readonly createdAt: string;
   readonly updatedAt: string;
 }

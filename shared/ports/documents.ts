@@ -1,10 +1,11 @@
 import type { Fill, FillPlan, FillReport, Forecast } from '../domain/fill.ts';
 import type { Manifest } from '../domain/manifest.ts';
+import type { PulledRoom } from '../domain/pulled-room/pulled-room.ts';
 
 /**
- * The frozen documents of the product: manifests, forecasts, plans, reports, and the fills that tie them together.
+ * The frozen documents of the product: manifests, forecasts, decisions on room, plans, reports, and the fills that tie them together.
  *
- * A thin, typed view of the object store. Plans and manifests are written once (`already-exists` otherwise); a report
+ * A thin, typed view of the object store. Plans, decisions and manifests are written once (`already-exists` otherwise); a report
  * is written when its fill ends and once more with its score.
  */
 export interface Documents {
@@ -18,6 +19,11 @@ export interface Documents {
 
   getPlan(regionId: string, date: string, run?: number): Promise<FillPlan | null>;
   putPlan(plan: FillPlan): Promise<boolean>;
+
+  /** The region's latest decision. */
+  getPulledRoom(regionId: string): Promise<PulledRoom | null>;
+  /** Returns false when there is one of that region and day; it then stands. */
+  putPulledRoom(room: PulledRoom): Promise<boolean>;
 
   getFill(id: string): Promise<Fill | null>;
   /** Creates the fill unless its id is taken; returns false then. */

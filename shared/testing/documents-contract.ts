@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Fill, FillPlan, FillReport, Forecast } from '../domain/fill.ts';
 import { fillId } from '../domain/keys.ts';
 import type { Manifest } from '../domain/manifest.ts';
+import type { PulledRoom } from '../domain/pulled-room/pulled-room.ts';
 import type { Documents } from '../ports/documents.ts';
 
 export interface DocumentsUnderTest {
@@ -111,6 +112,22 @@ const report = (regionId: string, date: string, run = 1): FillReport => ({
   score: null,
 });
 
+const room = (regionId: string, date: string, share = 0.2): PulledRoom => ({
+  schema: 1,
+  regionId,
+  date,
+  decidedAt: `${date}T22:00:00.000Z`,
+  share,
+  before: 0.1,
+  reason: 'it serves more',
+  results: [{ share, byteHitRatio: 0.5, gain: 0.1, gainError: 0.01 }],
+  days: 21,
+  countedDays: 14,
+  requests: 1_000,
+  sampledShare: 1,
+  capacityBytes: 1_000,
+});
+
 /** `count` days from 1 January 2020 on. */
 const days = (count: number): string[] =>
   Array.from({ length: count }, (_, day) => new Date(Date.UTC(2020, 0, 1 + day)).toISOString().slice(0, 10));
@@ -129,6 +146,7 @@ export function documentsContract(name: string, make: () => Promise<DocumentsUnd
       expect(await documents.getManifest('none', 'v1')).toBeNull();
       expect(await documents.getForecast('none', '2026-11-21')).toBeNull();
       expect(await documents.getPlan('none', '2026-11-21')).toBeNull();
+      expect(await documents.getPulledRoom('none')).toBeNull();
       expect(await documents.getFill('none-2026-11-21')).toBeNull();
       expect(await documents.getReport('none', '2026-11-21')).toBeNull();
       expect(await documents.getReport('none', '2026-11-21', 2)).toBeNull();
@@ -162,6 +180,14 @@ export function documentsContract(name: string, make: () => Promise<DocumentsUnd
       expect(await documents.getPlan('eu', '2026-11-21')).toEqual(plan('eu', '2026-11-21', 1));
       expect(await documents.getPlan('eu', '2026-11-21', 2)).toEqual(plan('eu', '2026-11-21', 2));
       expect(await documents.getPlan('eu', '2026-11-21', 3)).toBeNull();
+    });
+
+    it('gives the last decision on a region’s room, each of which is made once', async () => {
+      expect(await documents.putPulledRoom(room('eu', '2026-11-21'))).toBe(true);
+      expect(await documents.putPulledRoom(room('eu', '2026-11-14', 0.35))).toBe(true);
+      expect(await under.other.putPulledRoom(room('eu', '2026-11-21', 0.9))).toBe(false);
+      expect(await under.other.getPulledRoom('eu')).toEqual(room('eu', '2026-11-21'));
+      expect(await documents.getPulledRoom('e')).toBeNull();
     });
 
     it('creates a fill once and then changes it', async () => {

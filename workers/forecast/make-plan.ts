@@ -11,6 +11,7 @@ import type { DemandLog } from '../../shared/ports/demand-log.ts';
 import type { Documents } from '../../shared/ports/documents.ts';
 import type { Fleet } from '../../shared/ports/fleet.ts';
 import type { ObjectStore } from '../../shared/ports/object-store.ts';
+import { roomNow } from './pulled-room.ts';
 import { readElsewhere, readHistory } from './read-history.ts';
 import { type Inventories, readInventories } from './read-inventories.ts';
 import { readVersions } from './read-versions.ts';
@@ -52,19 +53,21 @@ export function makeMakePlan(sources: PlanSources) {
     signal?: AbortSignal,
   ): Promise<MadePlan> => {
     const nowMs = clock.now();
-    const [history, elsewhere, { versions, titles, mustHave: marked }, inventories, fills] = await Promise.all([
-      readHistory(demandLog, { region, nowMs, days: historyDays }),
-      fleet.listRegions().then((regions) =>
-        readElsewhere(
-          demandLog,
-          { region, nowMs },
-          regions.map(({ id }) => id),
+    const [history, elsewhere, { versions, titles, mustHave: marked }, inventories, fills, pulledRoom] =
+      await Promise.all([
+        readHistory(demandLog, { region, nowMs, days: historyDays }),
+        fleet.listRegions().then((regions) =>
+          readElsewhere(
+            demandLog,
+            { region, nowMs },
+            regions.map(({ id }) => id),
+          ),
         ),
-      ),
-      readVersions({ catalogue, store }, signal),
-      fleet.listAppliances({ regionId: region.id }).then((views) => readInventories(api, views, signal)),
-      documents.listFills({ regionId: region.id, date, limit: runsOfOneDate }),
-    ]);
+        readVersions({ catalogue, store }, signal),
+        fleet.listAppliances({ regionId: region.id }).then((views) => readInventories(api, views, signal)),
+        documents.listFills({ regionId: region.id, date, limit: runsOfOneDate }),
+        roomNow(documents, region),
+      ]);
     const madeAt = new Date(nowMs).toISOString();
     const forecast = forecastRegion({ regionId: region.id, date, history, elsewhere, titles, madeAt });
     const plan = planFill({
@@ -79,6 +82,7 @@ export function makeMakePlan(sources: PlanSources) {
       versions,
       mustHave: new Set([...marked, ...mustHave]),
       appliances: inventories.answered,
+      pulledRoom,
       spentBytes: fills
         .filter(({ id }) => id !== fillId)
         .reduce((sum, fill) => sum + (fill.sentBytes ?? fill.pushed.bytes), 0),

@@ -4,7 +4,7 @@ import { makeApplianceHttpApi } from '../../shared/adapters/appliance-http/appli
 import type { Fill } from '../../shared/domain/fill.ts';
 import { fillId } from '../../shared/domain/keys.ts';
 import { buildFillReport, noCount } from '../../shared/domain/reporting/fill-report.ts';
-import { addDays } from '../../shared/domain/time/local-time.ts';
+import { addDays, localDate } from '../../shared/domain/time/local-time.ts';
 import type { PlanRegionPayload } from '../../shared/jobs/map.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
 import { JobAbortedError } from '../../shared/ports/job-queue.ts';
@@ -175,6 +175,43 @@ describe('plan-region', () => {
     // A tenth of the other's demand would be 10,000; a guess is held to 5% of what is known.
     expect(made.forecast.assets[1]?.expectedBytes).toBeLessThanOrEqual(5_000);
     expect(made.plan.appliances[0]?.fetch.some(({ assetId }) => assetId === 'cold')).toBe(true);
+  });
+
+  it('decides once a week how much it leaves to pulls, and freezes that with its key', async () => {
+    const room = async () => (await kit.documents.getPlan('r', nextDate()))?.pulledRoom;
+    const nextDate = () => localDate(nowMs + 3_600_000, 'Europe/Berlin');
+    await run({ regionId: 'r' });
+    const first = await kit.documents.getPulledRoom('r');
+    expect(first).toMatchObject({ date: '2026-11-20', share: 0.1, before: 0.1, days: 10, requests: 10 });
+    expect(first?.reason).toContain('replayed');
+    expect(await room()).toEqual({ share: 0.1, key: 'rooms/r/2026-11-20.json', reason: first?.reason });
+
+    nowMs += 24 * 3_600_000;
+    await run({ regionId: 'r' });
+    expect(await kit.documents.getPulledRoom('r')).toEqual(first);
+    expect((await room())?.key).toBe('rooms/r/2026-11-20.json');
+
+    nowMs += 6 * 24 * 3_600_000;
+    await run({ regionId: 'r' });
+    expect(await kit.documents.getPulledRoom('r')).toMatchObject({ date: '2026-11-27' });
+    expect((await room())?.key).toBe('rooms/r/2026-11-27.json');
+
+    nowMs += 8 * 24 * 3_600_000;
+    await kit.fleet.putRegion(makeTestRegion('r', { pulledShare: 0.4 }));
+    await run({ regionId: 'r' });
+    expect(await room()).toEqual({ share: 0.4, key: null, reason: 'An operator set it.' });
+    expect(await kit.documents.getPulledRoom('r')).toMatchObject({ date: '2026-11-27' });
+  });
+
+  it('leaves a tenth to pulls while the log is shorter than a week', async () => {
+    await kit.fleet.putRegion(makeTestRegion('young'));
+    await kit.fleet.putAppliance(makeTestAppliance('e1', 'young', edge.url));
+    await kit.demandLog.set([
+      { regionId: 'young', assetId: 'cold', day: '2026-11-19', hour: 9, views: 1, bytes: 5_000 },
+    ]);
+    await run({ regionId: 'young' });
+    expect((await kit.documents.getPlan('young', date))?.pulledRoom).toMatchObject({ share: 0.1, key: null });
+    expect(await kit.documents.getPulledRoom('young')).toBeNull();
   });
 
   it('writes nothing for a dry run', async () => {

@@ -20,6 +20,7 @@ import {
 } from '../../shared/ports/job-queue.ts';
 import { makeMakePlan, type PlanSources } from './make-plan.ts';
 import { nightFill } from './night-fill.ts';
+import { makeDecideRoom } from './pulled-room.ts';
 
 export interface PlanRegionDeps extends PlanSources {
   readonly jobs: JobQueue;
@@ -34,6 +35,18 @@ const isUnderway = (state: FillState): boolean =>
 export function makePlanRegion(deps: PlanRegionDeps): JobHandler<'plan-region'> {
   const { fleet, documents, jobs, clock, logger, longestLeadMs } = deps;
   const makePlan = makeMakePlan(deps);
+  const decideRoom = makeDecideRoom(deps);
+
+  /** A night without a decision keeps to the last one: it is no reason not to plan. */
+  async function decide(region: Region, signal: AbortSignal): Promise<void> {
+    try {
+      const room = await decideRoom(region, signal);
+      if (room) logger.info({ regionId: region.id, share: room.share, before: room.before }, room.reason);
+    } catch (error) {
+      signal.throwIfAborted();
+      logger.warn({ err: error, regionId: region.id }, 'the room for pulled slices was not decided anew');
+    }
+  }
 
   async function dry(region: Region, asked: string | undefined, signal: AbortSignal) {
     const date = asked ?? comingWindow(clock.now(), region.window, region.timeZone).date;
@@ -57,6 +70,7 @@ export function makePlanRegion(deps: PlanRegionDeps): JobHandler<'plan-region'> 
       throw new UnrecoverableJobError(`The window that prepares ${fill.date} is over; start a fill at once instead.`);
     }
     await documents.putFill({ ...fill, state: 'planning' });
+    await decide(region, signal);
     const made = await makePlan({ ...fill, region, fillId: fill.id }, signal);
     for (const { applianceId, reason } of made.silent) {
       logger.warn({ fillId: fill.id, applianceId, reason }, 'planned without an appliance that did not answer');

@@ -10,7 +10,7 @@ import type { DemandLog } from '../../shared/ports/demand-log.ts';
 const nearlyOverMs = 3 * 3_600_000;
 
 /** The last day that is over, or nearly, on the region's clock. */
-const lastWholeDay = (nowMs: number, timeZone: string): string =>
+export const lastWholeDay = (nowMs: number, timeZone: string): string =>
   addDays(localDate(nowMs + nearlyOverMs, timeZone), -1);
 
 export interface HistoryQuery {

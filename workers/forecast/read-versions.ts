@@ -49,7 +49,7 @@ const titleOf = ({ id, series, premiereDate, publishedAt }: Asset): Title => ({
   since: premiereDate ?? publishedAt?.slice(0, 10) ?? null,
 });
 
-async function* playableAssets(catalogue: Catalogue): AsyncGenerator<readonly Asset[]> {
+export async function* playableAssets(catalogue: Catalogue): AsyncGenerator<readonly Asset[]> {
   let after: string | null = null;
   do {
     const page: Awaited<ReturnType<Catalogue['list']>> = await catalogue.list({

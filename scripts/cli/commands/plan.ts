@@ -3,7 +3,7 @@ import type { PlanReason } from '../../../shared/domain/fill.ts';
 import type { Explanation } from '../../../shared/domain/planning/explain.ts';
 import { type Cli, openCli } from '../cli.ts';
 import type { PlanAnswer } from '../client.ts';
-import { formatBitRate, formatBytes, formatCount, formatNumberOf, formatPercent } from '../format.ts';
+import { formatBitRate, formatBytes, formatCount, formatNumberOf, formatPercent, printable } from '../format.ts';
 import { withExamples } from '../help.ts';
 import { dateOption } from '../parse.ts';
 
@@ -53,6 +53,7 @@ function showPlan(cli: Cli, plan: PlanAnswer): void {
       'covers',
       `${formatPercent(plan.plannedCoverage)} of ${formatBytes(plan.expectedBytes)} expected (${plan.forecastModel})`,
     ],
+    ['left to pulls', roomText(plan)],
   ]);
   if (plan.appliances.length > 0) {
     cli.say();
@@ -155,10 +156,10 @@ function explain(cli: Cli, plan: PlanAnswer, assetId: string): void {
     ],
     [...rows, ...left],
   );
-  if (plan.explanation) showReasons(cli, plan.explanation);
+  if (plan.explanation) showReasons(cli, plan, plan.explanation);
 }
 
-function showReasons(cli: Cli, of: Explanation): void {
+function showReasons(cli: Cli, plan: PlanAnswer, of: Explanation): void {
   cli.say();
   const { expectedBytes, lowBytes, highBytes, sizeBytes, value } = of;
   cli.facts([
@@ -181,6 +182,7 @@ function showReasons(cli: Cli, of: Explanation): void {
         : `${value.toPrecision(3)} bytes served per byte stored, ${of.rank === null ? '' : `place ${formatCount(of.rank)} of ${formatCount(of.ranked)}`}`,
     ],
     ['left', `${formatBytes(of.unspentBytes)} of the night unspent`],
+    ['left to pulls', roomText(plan)],
   ]);
   for (const words of of.words) cli.say(words);
   if (of.margins.length === 0) return;
@@ -204,6 +206,9 @@ function showReasons(cli: Cli, of: Explanation): void {
     ]),
   );
 }
+
+const roomText = ({ pulledRoom }: PlanAnswer): string | null =>
+  pulledRoom ? `${formatPercent(pulledRoom.share)} of each disk. ${printable(pulledRoom.reason)}` : null;
 
 const sizeOf = (files: readonly { readonly sizeBytes: number }[]): number =>
   files.reduce((sum, file) => sum + file.sizeBytes, 0);

@@ -3,9 +3,18 @@ import type { FillWindow, GeoPoint, Tariff } from '../../../shared/domain/fleet.
 import { type Cli, openCli } from '../cli.ts';
 import type { RegionDetail, RegionPatch } from '../client.ts';
 import { usageError } from '../exit.ts';
-import { formatBitRate, formatBytes, formatTime, printable } from '../format.ts';
+import { formatBitRate, formatBytes, formatPercent, formatTime, printable } from '../format.ts';
 import { withExamples } from '../help.ts';
-import { idOption, listOption, locationOption, rateOption, sizeOption, tariffOption, windowOption } from '../parse.ts';
+import {
+  idOption,
+  listOption,
+  locationOption,
+  pulledShareOption,
+  rateOption,
+  sizeOption,
+  tariffOption,
+  windowOption,
+} from '../parse.ts';
 import { take } from '../take.ts';
 
 interface RegionFlags {
@@ -21,6 +30,8 @@ interface RegionFlags {
   /** Bytes a day; false: none. */
   readonly topUp?: number | false;
   readonly topUpRate?: number;
+  /** Null: decided from the log. */
+  readonly pulledShare?: number | null;
 }
 
 export function addRegions(program: Command): void {
@@ -94,6 +105,7 @@ export function addRegions(program: Command): void {
     'regions set eu-berlin --window 00:30-06:00 --rate 1Gbit/s',
     'regions set eu-berlin --no-fill',
     'regions set eu-berlin --top-up 20GB --top-up-rate 50Mbit/s',
+    'regions set eu-berlin --pulled-share auto',
   );
 
   const rm = regions
@@ -142,7 +154,13 @@ const withRegionOptions = (command: Command): Command =>
     .addOption(
       new Option('--top-up-rate <rate>', "rate that top-ups share; the region's own by default").argParser(rateOption),
     )
-    .option('--no-top-up', 'bring nothing outside of the nightly fill (default for a new region)');
+    .option('--no-top-up', 'bring nothing outside of the nightly fill (default for a new region)')
+    .addOption(
+      new Option(
+        '--pulled-share <share>',
+        'share of each disk that plans leave to what viewers pull, e.g. 0.2; auto (the default) decides each week by the log',
+      ).argParser(pulledShareOption),
+    );
 
 function changeOf({
   name,
@@ -154,6 +172,7 @@ function changeOf({
   location,
   tariff,
   fill,
+  pulledShare,
 }: RegionFlags): RegionPatch {
   return {
     ...(name === undefined ? {} : { name }),
@@ -177,6 +196,7 @@ function changeOf({
         }),
     ...(tariff === undefined ? {} : { tariff }),
     ...(fill === undefined ? {} : { fillEnabled: fill }),
+    ...(pulledShare === undefined ? {} : { pulledShare }),
   };
 }
 
@@ -217,6 +237,12 @@ function answer(cli: Cli, region: RegionDetail): void {
       region.topUp
         ? `up to ${formatBytes(region.topUp.bytesPerDay)} a day at ${formatBitRate(region.topUp.rateBps)}`
         : 'off',
+    ],
+    [
+      'left to pulls',
+      typeof region.pulledShare === 'number'
+        ? `${formatPercent(region.pulledShare)} of each disk`
+        : 'decided each week by the log; nightfill plan tells how much',
     ],
     [
       'next window',

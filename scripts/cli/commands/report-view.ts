@@ -1,8 +1,9 @@
 /** How one report is shown to people: the night first, then the day that it was for. */
+import { topUpOutcome } from '../../../shared/domain/demand.ts';
 import { type FillReport, fillSources } from '../../../shared/domain/fill.ts';
 import { resample } from '../../../shared/domain/rate-curve.ts';
 import { heldBefore } from '../../../shared/domain/reporting/fill-report.ts';
-import { type FillScore, missClasses } from '../../../shared/domain/score.ts';
+import { type AnswerSum, type FillScore, missClasses } from '../../../shared/domain/score.ts';
 import type { Cli } from '../cli.ts';
 import type { ReportDetail } from '../client.ts';
 import {
@@ -137,8 +138,13 @@ const missWords = {
   other: 'damaged on a disk',
 } as const;
 
+/** What appliances fetched that day before anybody asked; undefined where they fetched nothing so. */
+export const topUpsOf = ({ answers = [] }: FillScore): AnswerSum | undefined =>
+  answers.find(({ outcome }) => outcome === topUpOutcome);
+
 function showScore(cli: Cli, score: FillScore): void {
   const { use, misses, regret, accuracy = [], calibration = [], savings } = score;
+  const topUps = topUpsOf(score);
   cli.say();
   cli.facts([
     ['the day', `scored ${formatTime(score.scoredAt)}`],
@@ -148,6 +154,7 @@ function showScore(cli: Cli, score: FillScore): void {
         ? `${share(use.filledShare)} of the bytes served; ${use.servedPerPushedByte === null ? 'nothing was pushed' : `${use.servedPerPushedByte.toFixed(2)} bytes served for each pushed`}`
         : 'not told apart by these appliances',
     ],
+    ['topped up', topUps ? `${formatBytes(topUps.bytes)} in ${formatNumberOf(topUps.requests, 'slice')}` : null],
     ['planned bytes', use ? `${share(use.plannedShare)} of the bytes served, filled or kept` : null],
     ['refused', misses ? `${formatNumberOf(misses.refusedRequests, 'request')} for their token` : null],
     ['failed', misses ? `${formatNumberOf(misses.failedRequests, 'request')} that no source could answer` : null],

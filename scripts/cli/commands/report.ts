@@ -17,7 +17,7 @@ import {
 import { withExamples } from '../help.ts';
 import { countOption, dateOption } from '../parse.ts';
 import { take } from '../take.ts';
-import { showReport } from './report-view.ts';
+import { showReport, topUpsOf } from './report-view.ts';
 
 const csvTables = ['appliances', 'curve', 'numbers'] as const;
 type CsvTable = (typeof csvTables)[number];
@@ -154,6 +154,7 @@ function showList(cli: Cli, reports: readonly FillReport[]): void {
       { head: 'RATE', align: 'right' },
       { head: 'COVERS', align: 'right' },
       { head: 'HITS', align: 'right' },
+      { head: 'TOPPED UP', align: 'right' },
     ],
     reports.map((report) => [
       report.regionId,
@@ -166,6 +167,7 @@ function showList(cli: Cli, reports: readonly FillReport[]): void {
       formatBitRate(report.meanRateBps),
       formatPercent(report.forecastCoverage),
       report.score ? formatPercent(report.score.byteHitRatio) : '',
+      report.score?.answers ? formatBytes(topUpsOf(report.score)?.bytes ?? 0) : '',
     ]),
   );
 }

@@ -1,5 +1,6 @@
 /** What a region must be, in words that name the mend. */
 import type { FillWindow, Region } from '../../../shared/domain/fleet.ts';
+import { mostPulledShare } from '../../../shared/domain/planning/limits.ts';
 import { parseNetwork } from '../../../shared/domain/routing/network.ts';
 import { comingWindow } from '../../../shared/domain/time/fill-window.ts';
 import { isTimeZone } from '../../../shared/domain/time/local-time.ts';
@@ -9,7 +10,7 @@ const timePattern = /^([01]\d|2[0-3]):[0-5]\d$/;
 
 /** All mistakes at once, so that one round is enough to mend them. */
 export function regionMistakes(region: Region, nowMs: number): Mistake[] {
-  const { window, timeZone, budget, coverage, topUp } = region;
+  const { window, timeZone, budget, coverage, topUp, pulledShare } = region;
   const zoneKnown = isTimeZone(timeZone);
   const formal = [
     ...idMistakes(region.id),
@@ -26,6 +27,11 @@ export function regionMistakes(region: Region, nowMs: number): Mistake[] {
     ...tariffMistakes(region),
     ...(topUp ? positive(topUp.bytesPerDay, 'topUp.bytesPerDay', 'bytes; set topUp to null to stop top-ups') : []),
     ...(topUp ? positive(topUp.rateBps, 'topUp.rateBps', 'bits a second') : []),
+    ...unless(
+      typeof pulledShare !== 'number' || (pulledShare >= 0 && pulledShare <= mostPulledShare),
+      'pulledShare',
+      `must be a share of each disk, 0 to ${mostPulledShare}, or null to have it decided from the region's log`,
+    ),
     ...coverage.networks.flatMap((network, index) => networkMistakes(network, `coverage.networks[${index}]`)),
   ];
   return formal.length > 0 || !zoneKnown ? formal : windowMistakes(window, timeZone, nowMs);

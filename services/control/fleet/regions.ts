@@ -60,6 +60,7 @@ export function makeRegions({ fleet, clock, alone }: FleetDeps) {
           ...(input.tariff ? { tariff: input.tariff } : {}),
           fillEnabled: input.fillEnabled ?? true,
           topUp: input.topUp ?? null,
+          pulledShare: input.pulledShare ?? null,
           createdAt: now,
           updatedAt: now,
         });

@@ -165,6 +165,18 @@ const PlanFields = {
   budget: BudgetSchema,
   forecastKey: Type.String({ description: 'Object store key of the forecast that it was made from.' }),
   forecastModel: Type.String(),
+  pulledRoom: Type.Optional(
+    Type.Object(
+      {
+        share: Type.Number({ description: 'Of each disk.' }),
+        key: nullable(
+          Type.String({ description: 'Object store key of the decision; null for the default and a setting.' }),
+        ),
+        reason: Type.String({ description: 'In words.' }),
+      },
+      { description: 'What the plan leaves to what viewers pull; absent in older plans: a tenth.' },
+    ),
+  ),
   expectedBytes: bytes,
   plannedCoverage: Type.Number({ description: 'Share of the expected bytes that the region then holds.' }),
   fetchBytes: bytes,

@@ -55,6 +55,14 @@ const CoverageSchema = Type.Object(
   { additionalProperties: false, description: 'Where the region’s viewers are.' },
 );
 
+const PulledShare = nullable(
+  Type.Number({
+    description:
+      'Share of each disk that plans leave to what viewers pull, 0 to 0.95; null: decided each week from the region’s own log.',
+    examples: [0.2],
+  }),
+);
+
 const regionFields = {
   name: Type.String({ minLength: 1, maxLength: 200 }),
   timeZone: Type.String({ description: 'IANA name.', examples: ['Europe/Berlin'] }),
@@ -69,6 +77,7 @@ const RegionFields = Type.Object({
   coverage: CoverageSchema,
   tariff: Type.Optional(nullable(TariffSchema)),
   topUp: Type.Optional(nullable(TopUpSchema)),
+  pulledShare: Type.Optional(PulledShare),
   createdAt: Timestamp,
   updatedAt: Timestamp,
 });
@@ -100,6 +109,7 @@ export const NewRegion = Type.Object(
     tariff: Type.Optional(nullable(TariffSchema)),
     fillEnabled: Type.Optional(regionFields.fillEnabled),
     topUp: Type.Optional(nullable(TopUpSchema)),
+    pulledShare: Type.Optional(PulledShare),
   },
   { additionalProperties: false },
 );
@@ -115,6 +125,7 @@ export const RegionPatch = Type.Object(
     tariff: Type.Optional(nullable(TariffSchema)),
     fillEnabled: Type.Optional(regionFields.fillEnabled),
     topUp: Type.Optional(nullable(TopUpSchema)),
+    pulledShare: Type.Optional(PulledShare),
   },
   { additionalProperties: false, minProperties: 1 },
 );

@@ -2,6 +2,7 @@ import pLimit from 'p-limit';
 import type { Fill, FillPlan, FillReport, Forecast } from '../../domain/fill.ts';
 import { storeKeys } from '../../domain/keys.ts';
 import type { Manifest } from '../../domain/manifest.ts';
+import type { PulledRoom } from '../../domain/pulled-room/pulled-room.ts';
 import type { Documents } from '../../ports/documents.ts';
 import type { ObjectStore } from '../../ports/object-store.ts';
 import { type DatedName, newestFirst, parseDatedKey } from './dated-key.ts';
@@ -41,6 +42,13 @@ export function makeStoreDocuments(store: ObjectStore): Documents {
 
     getPlan: (regionId, date, run) => readDocument<FillPlan>(store, storeKeys.plan(regionId, date, run), schema),
     putPlan: (plan) => createDocument(store, storeKeys.plan(plan.regionId, plan.date, plan.run), plan),
+
+    async getPulledRoom(regionId) {
+      const prefix = storeKeys.roomsPrefix(regionId);
+      const [last] = await listDated(store, prefix, prefix);
+      return last ? readDocument<PulledRoom>(store, last.key, schema) : null;
+    },
+    putPulledRoom: (room) => createDocument(store, storeKeys.room(room.regionId, room.date), room),
 
     getFill,
     createFill: (fill) => createDocument(store, storeKeys.fill(fill.id), asStored(fill)),

@@ -2,7 +2,7 @@
 import type { Region } from '../fleet.ts';
 import { demandTableOf } from '../forecasting/demand-table.ts';
 import { forecastRegion } from '../forecasting/forecast-region.ts';
-import { addDays, dayBounds, dayNumber, localDateOfHour } from '../time/local-time.ts';
+import { addDays, dateOfDayNumber, dayBounds, dayNumber, localDateOfHour } from '../time/local-time.ts';
 import { type AskBounds, asksOf } from './asks.ts';
 import { chooseShare, type PulledRoom, sharesToReplay } from './pulled-room.ts';
 import { type DayServed, type ReplayDay, replayShare } from './replay-share.ts';
@@ -47,7 +47,8 @@ export function* decideRoom(input: DecideRoomInput): Generator<void, PulledRoom 
       return date <= until ? [{ assetId, date, views, bytes }] : [];
     }),
   );
-  const first = rows.reduce((least, { date }) => (date < least ? date : least), until);
+  const firstNumber = rows.reduce((least, { date }) => Math.min(least, dayNumber(date)), dayNumber(until));
+  const first = dateOfDayNumber(firstNumber);
   if (capacityBytes <= 0 || daysBetween(first, until) < leastDays) return null;
 
   const start = daysBetween(first, until) > replayedDays ? addDays(until, 1 - replayedDays) : first;
