@@ -27,6 +27,7 @@ import { makeMedia } from './media.ts';
 import { openOrders, parseOrders } from './orders.ts';
 import { openProvenance, parsePlanMemory } from './provenance.ts';
 import { makePuller } from './pull.ts';
+import { makePullReport } from './pulling/report.ts';
 import { registerFill } from './routes/fill.ts';
 import { registerInventory } from './routes/inventory.ts';
 import { makeServeRange } from './serve-range.ts';
@@ -84,7 +85,8 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
   const stopping = new AbortController();
 
   const spool = await openTelemetrySpool(join(stateDir, 'telemetry'));
-  const traffic = makeTraffic(metrics, cache, spool, (key, why) => logger.warn({ key, why }, 'pulled but not kept'));
+  const traffic = makeTraffic(metrics, cache, spool);
+  const pullReport = makePullReport(metrics, (key, why) => logger.warn({ key, why }, 'pulled but not kept'));
   const tombstones = await openTombstones(makeStateFile(join(stateDir, 'deleted.json'), parseMarks));
   // A pull that was on its way when its version was deleted, or a process that died while deleting, left these.
   for (const prefix of tombstones.prefixes()) await cache.remove(prefix);
@@ -148,7 +150,7 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
     inventory: cache.inventory(),
     has: (key, index) => cache.has(key, index),
   });
-  const puller = makePuller({ cache, clock, sourcesFor, report: traffic, onStored: provenance.stored });
+  const puller = makePuller({ cache, clock, sourcesFor, report: pullReport, onStored: provenance.stored });
   const versions = makeVersions({ cache, puller, clock });
   const telemetry = makeTelemetry({ applianceId, clock, control, spool, logger });
   const ordersFile = makeStateFile(join(stateDir, 'orders.json'), parseOrders);

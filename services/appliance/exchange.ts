@@ -12,6 +12,8 @@ export interface Exchange {
   readonly remoteAddress: string;
   /** Value of a header (name in lower case); several of one name joined as RFC 9110 §5.3 allows. */
   header(name: string): string | undefined;
+  /** The client has closed its side before the answer: as good as gone, though it may still read. */
+  onLeaving: () => void;
   /** `sentBytes` bounds what of the body can have left; infinite where all of it did. */
   onDone: (sentBytes: number) => void;
   /** False where bytes may be needed longer than until `onDone`: borrowed ones must be copied first. */

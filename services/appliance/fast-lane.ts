@@ -88,7 +88,8 @@ export function makeFastLane({ media, isClosing, giveUp }: FastLaneDeps): FastLa
     /** The client sends no more, but may still read. */
     const onEnd = (): void => {
       ended = true;
-      if (!current) socket.end();
+      if (current) current.onLeaving();
+      else socket.end();
     };
 
     function leave(chunk: Buffer): void {

@@ -4,18 +4,25 @@ import { etagOf } from '../../shared/domain/http/conditional.ts';
 import { parseDigest } from '../../shared/domain/http/digest.ts';
 import { parseContentRange } from '../../shared/domain/http/range.ts';
 import { formatObjectKey, growingName } from '../../shared/domain/keys.ts';
-import { PullError, type PullErrorCode, type PullSource, type ReadWhole } from './upstream.ts';
+import { collectExactly, collectUpTo } from './pulling/collect.ts';
+import { beginPatience, type Patience } from './pulling/patience.ts';
+import { type Attempt, PullError, type PullErrorCode, type PullSource, type ReadWhole } from './upstream.ts';
 
 export interface HttpSourceOptions {
   readonly upstream: Upstream;
   /** This appliance, for `CDN-Loop` (RFC 8586). */
   readonly applianceId: string;
   readonly dispatcher: Dispatcher;
-  /** Longest silence. */
+  /** Longest silence, before the answer and within it. */
   readonly timeoutMs: number;
 }
 
-const codes: Readonly<Record<number, PullErrorCode>> = { 404: 'not-found', 410: 'gone', 504: 'not-held' };
+/** `504`: of a peer that it does not hold it, of a shield that its own upstreams were silent. */
+const codes: Readonly<Record<Upstream['kind'], Readonly<Record<number, PullErrorCode>>>> = {
+  // A peer's word on what exists is no more than what it holds.
+  peer: { 404: 'not-held', 410: 'gone', 504: 'not-held' },
+  shield: { 404: 'not-found', 410: 'gone', 504: 'timed-out' },
+};
 
 export const loopToken = (applianceId: string): string => `nightfill;id=${applianceId}`;
 
@@ -27,93 +34,103 @@ export function makeHttpSource(options: HttpSourceOptions): PullSource {
   async function open(
     key: string,
     loop: string | undefined,
+    { signal }: Patience,
     fields: Readonly<Record<string, string>> = {},
   ): Promise<Dispatcher.ResponseData> {
     const response = await request(`${upstream.url}/v/${key}`, {
       dispatcher,
-      headersTimeout: timeoutMs,
-      bodyTimeout: timeoutMs,
+      signal,
+      // Patience has its own, finer clock.
+      headersTimeout: 0,
+      bodyTimeout: 0,
       headers: {
         authorization: `Bearer ${upstream.credential}`,
+        'accept-encoding': 'identity',
         'cdn-loop': loop ? `${loop}, ${loopToken(applianceId)}` : loopToken(applianceId),
         ...(isPeer ? { 'cache-control': 'only-if-cached' } : {}),
         ...fields,
       },
     });
-    if (response.statusCode === 200 || response.statusCode === 206 || response.statusCode === 304) return response;
-    await response.body.dump();
-    const code = codes[response.statusCode] ?? 'failed';
-    // A peer's word on what exists is no more than what it holds.
-    throw new PullError(isPeer && code === 'not-found' ? 'not-held' : code, `answered ${response.statusCode}`);
+    const { statusCode, headers } = response;
+    if (statusCode !== 200 && statusCode !== 206 && statusCode !== 304) {
+      letGo(response);
+      throw new PullError(codes[upstream.kind][statusCode] ?? 'failed', `answered ${statusCode}`);
+    }
+    const encoding = String(headers['content-encoding'] ?? 'identity');
+    if (encoding.toLowerCase() !== 'identity') refuse(response, `answered in the encoding ${encoding}`);
+    return response;
   }
 
-  async function collect(response: Dispatcher.ResponseData, maxBytes: number): Promise<ReadWhole> {
+  /** Everything between the beginning and the end of one request, by its patience; errors name the source. */
+  async function during<T>(attempt: Attempt | undefined, action: (patience: Patience) => Promise<T>): Promise<T> {
+    const patience = beginPatience(timeoutMs, attempt);
+    try {
+      return await action(patience);
+    } catch (thrown) {
+      if (attempt?.signal.aborted) throw attempt.signal.reason;
+      const error: unknown = patience.signal.aborted ? patience.signal.reason : thrown;
+      if (error instanceof PullError) throw new PullError(error.code, `${upstream.applianceId} ${error.message}`);
+      const code = error instanceof errors.ConnectTimeoutError ? 'timed-out' : 'failed';
+      const why = error instanceof errors.UndiciError ? error.code : (error as Error).message;
+      throw new PullError(code, `${upstream.applianceId} could not be read: ${why}`, { cause: error });
+    } finally {
+      patience.end();
+    }
+  }
+
+  async function collect(response: Dispatcher.ResponseData, maxBytes: number, patience: Patience): Promise<ReadWhole> {
+    if (response.statusCode !== 200) refuse(response, `answered ${response.statusCode} for a whole document`);
     const sha256 = parseDigest(String(response.headers['repr-digest'] ?? ''));
-    return { bytes: await collectUpTo(response.body, maxBytes), sha256 };
+    patience.headArrived();
+    return { bytes: await collectUpTo(response.body, maxBytes, patience), sha256 };
   }
 
   return {
     id: upstream.applianceId,
     outcome: isPeer ? 'pull-peer' : 'pull-shield',
 
-    readPart: ({ key, offset, sizeBytes, whole, loop }) =>
-      naming(upstream.applianceId, async () => {
+    readPart: ({ key, offset, sizeBytes, whole, loop, attempt }) =>
+      during(attempt, async (patience) => {
         const end = offset + sizeBytes - 1;
-        const response = await open(key, loop, whole ? {} : { range: `bytes=${offset}-${end}` });
-        const range = parseContentRange(String(response.headers['content-range'] ?? ''));
-        const right = whole ? response.statusCode === 200 : range?.start === offset && range.end === end;
-        if (!right) {
-          response.body.destroy();
-          throw new PullError('mismatch', 'answered with another range');
-        }
-        return collectExactly(response.body, sizeBytes);
+        const response = await open(key, loop, patience, whole ? {} : { range: `bytes=${offset}-${end}` });
+        const { statusCode, headers } = response;
+        const range = parseContentRange(String(headers['content-range'] ?? ''));
+        const isRight = whole ? statusCode === 200 : range?.start === offset && range.end === end;
+        if (!isRight) refuse(response, 'answered with another range');
+        const announced = headers['content-length'];
+        if (announced !== undefined && Number(announced) !== sizeBytes)
+          refuse(response, `announced ${String(announced)} bytes instead of ${sizeBytes}`);
+        patience.headArrived();
+        return collectExactly(response.body, sizeBytes, patience);
       }),
 
-    readWhole: ({ key, maxBytes, loop }) =>
-      naming(upstream.applianceId, async () => collect(await open(key, loop), maxBytes)),
+    readWhole: ({ key, maxBytes, loop, attempt }) =>
+      during(attempt, async (patience) => collect(await open(key, loop, patience), maxBytes, patience)),
 
-    readGrowing: ({ id, known, maxBytes, loop }) =>
-      naming(upstream.applianceId, async () => {
+    readGrowing: ({ id, known, maxBytes, loop, attempt }) =>
+      during(attempt, async (patience) => {
         const key = formatObjectKey({ ...id, path: growingName });
-        const response = await open(key, loop, known ? { 'if-none-match': etagOf(known.sha256) } : {});
-        if (response.statusCode !== 304) return collect(response, maxBytes);
-        await response.body.dump();
+        const fields = known ? { 'if-none-match': etagOf(known.sha256) } : {};
+        const response = await open(key, loop, patience, fields);
+        if (response.statusCode !== 304 || !known) return collect(response, maxBytes, patience);
+        patience.headArrived();
+        letGo(response);
         return 'unchanged';
       }),
   };
 }
 
-/** Says which source failed, and makes every network error a `failed`. */
-async function naming<T>(id: string, action: () => Promise<T>): Promise<T> {
-  try {
-    return await action();
-  } catch (error) {
-    if (error instanceof PullError) throw new PullError(error.code, `${id} ${error.message}`);
-    const why = error instanceof errors.UndiciError ? error.code : (error as Error).message;
-    throw new PullError('failed', `${id} could not be read: ${why}`, { cause: error });
-  }
+/** What cannot be used is not read, however long it is. */
+function refuse({ body }: Dispatcher.ResponseData, why: string): never {
+  body.on('error', () => {}).destroy();
+  throw new PullError('mismatch', why);
 }
 
-/** Fills one buffer of the size that was asked for. */
-export async function collectExactly(body: AsyncIterable<Uint8Array>, sizeBytes: number): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafeSlow(sizeBytes);
-  let length = 0;
-  for await (const chunk of body) {
-    if (length + chunk.length > sizeBytes) throw new PullError('mismatch', 'sent more than was asked for');
-    buffer.set(chunk, length);
-    length += chunk.length;
-  }
-  if (length < sizeBytes) throw new PullError('failed', `ended after ${length} of ${sizeBytes} bytes`);
-  return buffer;
-}
+const smallBytes = 16 * 1024;
+const soonMs = 1_000;
 
-export async function collectUpTo(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of body) {
-    length += chunk.length;
-    if (length > maxBytes) throw new PullError('mismatch', `sent more than ${maxBytes} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
+/** Reads a refusal's few bytes, so that the connection can be used again; cuts it off where they are many or slow. */
+function letGo({ body }: Dispatcher.ResponseData): void {
+  body.on('error', () => {});
+  body.dump({ limit: smallBytes, signal: AbortSignal.timeout(soonMs) }).catch(() => body.destroy());
 }

@@ -15,6 +15,7 @@ export class LaneExchange implements Exchange {
   readonly isSecure = false;
   readonly mayBorrow = true;
   readonly remoteAddress: string;
+  onLeaving: () => void = () => {};
   onDone: (sentBytes: number) => void = () => {};
   readonly #socket: Socket;
   readonly #fields: ReadonlyMap<string, string>;

@@ -135,14 +135,15 @@ export function makeMediaAnswer(deps: MediaAnswerDeps): (asked: Asked, version: 
   }
 
   function serve(
-    { url, onlyIfCached, loop }: Asked,
+    { url, visit, onlyIfCached, loop }: Asked,
     { growing }: Version,
     { slices }: FileView,
     ranges: readonly ByteRange[],
   ) {
     const text = growing?.texts.get(url.key.path);
     if (text) return serveText(text, ranges);
-    return deps.serveRange({ assetId: url.key.assetId, key: url.name, slices, ranges, onlyIfCached, loop });
+    const { assetId } = url.key;
+    return deps.serveRange({ assetId, key: url.name, slices, ranges, onlyIfCached, loop, waiter: visit });
   }
 
   /** The gzip form of a playlist, made when it is first asked for; null where it would not be smaller. */

@@ -62,9 +62,11 @@ export function makeMedia(deps: MediaDeps): (exchange: Exchange) => void {
     }
     const visit = openVisit();
     traffic.opened();
+    exchange.onLeaving = () => visit.leave?.();
     exchange.onDone = (sentBytes) => {
       traffic.closed();
       visit.isOver = true;
+      visit.leave?.();
       if (visit.held) guard.drop(visit.held);
       visit.release?.();
       countVisit(deps, visit, sentBytes);

@@ -35,6 +35,7 @@ export function makeNodeExchange(
       if (value === undefined && name === 'host') return request.headers[':authority'] as string | undefined;
       return Array.isArray(value) ? value.join(', ') : value;
     },
+    onLeaving: () => {},
     onDone: () => {},
     readBody: (maxBytes) => collect(request, maxBytes),
     send(status, head, body) {

@@ -1,23 +1,23 @@
 /**
  * Pulling what is not held: one flight a slice, however many wait for it.
  *
- * A flight asks one source after another, compares digests before it lets anybody see a byte, hands the bytes to all who
- * wait and stores them meanwhile. It stays known until they are stored, so that whoever comes in between takes its bytes
- * as well. It goes on when its waiters leave: a slice is bounded, and the next viewer wants it.
+ * A flight asks the upstreams (`pulling/ask.ts`), compares digests before it lets anybody see a byte, hands the bytes to
+ * all who wait and stores them meanwhile. It stays known until they are stored, so that whoever comes in between takes
+ * its bytes as well. When all who waited have left, it goes on or is given up by the rule of `pulling/abandonment.ts`.
  */
 import { hash } from 'node:crypto';
 import pLimit from 'p-limit';
+import { formatObjectKey, growingName } from '../../shared/domain/keys.ts';
 import type { SliceSpec } from '../../shared/domain/manifest.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
 import type { SegmentCache } from '../../shared/ports/segment-cache.ts';
 import type { PullOutcome } from './pull-outcome.ts';
+import { isWorthFinishing } from './pulling/abandonment.ts';
+import { type Answered, makeAsker, type Question } from './pulling/ask.ts';
+import { makeHealthTable } from './pulling/health.ts';
+import { makeNegatives } from './pulling/negatives.ts';
+import type { PullReport } from './pulling/report.ts';
 import { type GrowingRequest, PullError, type PullSource, type ReadWhole } from './upstream.ts';
-
-export interface PullReport {
-  /** One question to one source. `result` is `ok` or a PullError's code. */
-  asked(source: PullSource, result: string, bytes: number): void;
-  notKept(key: string, why: string): void;
-}
 
 export interface PullerDeps {
   readonly cache: SegmentCache;
@@ -36,18 +36,31 @@ export interface Pulled<T> {
    * `hit-memory` for those that came when the bytes were here and on their way to the disk.
    */
   readonly outcome: PullOutcome | 'coalesced' | 'hit-memory';
+  readonly how: Answered<T>['how'];
+  /** Resolves when it was stored, or will not be. */
+  readonly settled: Promise<void>;
+}
+
+/** Somebody who may leave before the bytes come. */
+export interface Waiter {
+  /** Gone already. */
+  readonly isOver: boolean;
+  /** Set while a pull is waited for; to be called when they leave. */
+  leave: (() => void) | undefined;
 }
 
 export interface Puller {
-  /** @throws PullError when no source could deliver the right bytes. */
+  /** @throws PullError when no source could deliver the right bytes, or all who waited have left. */
   pullSlice(request: SliceRequest): Promise<Pulled<Buffer>>;
   /** Pulls an object whose digest no manifest names; `accept` says what its bytes are, or null when they are wrong. */
   pullWhole<T>(request: WholePullRequest<T>): Promise<Pulled<T>>;
   /** Pulls what a version that is being made is by now; null: what is known. Peers are not asked: they may be behind. */
   pullGrowing<T>(request: GrowingPullRequest<T>): Promise<T | null>;
+  /** Upstreams that failed too often and are not asked now. */
+  resting(): readonly string[];
 }
 
-export interface GrowingPullRequest<T> extends Omit<GrowingRequest, 'maxBytes'> {
+export interface GrowingPullRequest<T> extends Omit<GrowingRequest, 'maxBytes' | 'attempt'> {
   readonly accept: (bytes: Buffer, sha256: string) => T | null;
 }
 
@@ -58,6 +71,8 @@ export interface SliceRequest {
   /** True when the object is this one slice. */
   readonly whole: boolean;
   readonly loop: string | undefined;
+  /** Absent: it is wanted to its end. */
+  readonly waiter?: Waiter | undefined;
 }
 
 export interface WholePullRequest<T> {
@@ -71,20 +86,36 @@ export interface WholePullRequest<T> {
 }
 
 interface Flight {
-  readonly landing: Promise<{ readonly value: unknown; readonly outcome: PullOutcome }>;
+  readonly landing: Promise<Omit<Pulled<unknown>, 'settled'> & { readonly outcome: PullOutcome }>;
+  readonly settled: Promise<void>;
+  readonly abort: AbortController;
+  readonly sizeBytes: number;
   landed: boolean;
+  arrivedBytes: number;
+  firstByteMs: number;
+  waiting: number;
+  askers: number;
 }
+
+type FlightRequest = Pick<WholePullRequest<unknown>, 'assetId' | 'key' | 'withoutPeers'>;
+
+/** What a flight asks, and where it may be heard. */
+type Ask<T> = (question: Pick<Question<T>, 'ask'>) => Promise<Answered<T>>;
 
 const maxFlights = 64;
 const maxWholeBytes = 64 * 1024 * 1024;
-const restAfterFailureMs = 5_000;
+/** About what manifests have; it is only to tell slow from quick. */
+const usualWholeBytes = 256 * 1024;
 /** Peers beyond the likeliest are asked in vain more often than not. */
 const maxPeers = 2;
 
 export function makePuller({ cache, clock, sourcesFor, report, onStored }: PullerDeps): Puller {
+  const now = () => clock.now();
   const limit = pLimit(maxFlights);
   const flights = new Map<string, Flight>();
-  const restingUntilMs = new Map<string, number>();
+  const health = makeHealthTable(now, report.breaker);
+  const asker = makeAsker({ clock, health, report });
+  const negatives = makeNegatives(now);
 
   /** Those that failed lately come last: a dead peer must not cost every viewer a time-out. */
   function inOrder(assetId: string, withoutPeers: boolean): readonly PullSource[] {
@@ -93,103 +124,171 @@ export function makePuller({ cache, clock, sourcesFor, report, onStored }: Pulle
     const sources = knowing.length > 0 ? knowing : all;
     const peers = sources.filter(({ outcome }) => outcome === 'pull-peer').slice(0, maxPeers);
     const asked = [...peers, ...sources.filter(({ outcome }) => outcome !== 'pull-peer')];
-    const rests = ({ id }: PullSource) => (restingUntilMs.get(id) ?? 0) > clock.now();
-    return [...asked.filter((source) => !rests(source)), ...asked.filter(rests)];
+    const isTired = (source: PullSource) => health.of(source).isTired();
+    return [...asked.filter((source) => !isTired(source)), ...asked.filter(isTired)];
   }
 
-  async function askAll<T>(
-    assetId: string,
-    ask: (source: PullSource) => Promise<{ value: T; bytes: number }>,
-    withoutPeers = false,
-  ) {
-    let worst = new PullError('failed', 'there is no upstream to ask');
-    for (const source of inOrder(assetId, withoutPeers)) {
-      try {
-        const { value, bytes } = await ask(source);
-        restingUntilMs.delete(source.id);
-        report.asked(source, 'ok', bytes);
-        return { value, outcome: source.outcome };
-      } catch (error) {
-        const failure = error instanceof PullError ? error : new PullError('failed', String(error), { cause: error });
-        report.asked(source, failure.code, 0);
-        if (failure.code === 'not-found' || failure.code === 'gone') throw failure;
-        if (failure.code === 'failed') restingUntilMs.set(source.id, clock.now() + restAfterFailureMs);
-        if (failure.code !== 'not-held') worst = failure;
-      }
-    }
-    throw worst;
-  }
-
-  /** Joins the flight of this name, or begins it. `fly` calls `land` with what the waiters get, then stores it. */
-  async function join<T>(
+  function begin<T>(
     name: string,
-    fly: (land: (value: T, outcome: PullOutcome) => void) => Promise<void>,
-  ): Promise<Pulled<T>> {
-    const known = flights.get(name);
-    if (known) {
-      const outcome = known.landed ? 'hit-memory' : 'coalesced';
-      return { value: (await known.landing).value as T, outcome };
-    }
-    const { promise: landing, resolve, reject } = Promise.withResolvers<{ value: T; outcome: PullOutcome }>();
-    const flight: Flight = { landing, landed: false };
+    { assetId, key, withoutPeers = false }: FlightRequest,
+    sizeBytes: number,
+    fly: (ask: Ask<T>, land: (answered: Answered<T>) => void) => Promise<void>,
+  ): Flight {
+    const { promise: landing, resolve, reject } = Promise.withResolvers<Awaited<Flight['landing']>>();
+    const { promise: settled, resolve: settle } = Promise.withResolvers<void>();
+    const abort = new AbortController();
+    const flight: Flight = {
+      landing,
+      settled,
+      abort,
+      sizeBytes,
+      landed: false,
+      arrivedBytes: 0,
+      firstByteMs: 0,
+      waiting: 0,
+      askers: 0,
+    };
     flights.set(name, flight);
-    const flown = limit(() =>
-      fly((value, outcome) => {
-        flight.landed = true;
-        resolve({ value, outcome });
-      }),
-    );
-    flown.catch(reject).finally(() => flights.delete(name));
-    return landing;
+    const onProgress = (bytes: number): void => {
+      if (flight.arrivedBytes === 0) flight.firstByteMs = now();
+      flight.arrivedBytes = Math.max(flight.arrivedBytes, bytes);
+    };
+    const flown = limit(async () => {
+      abort.signal.throwIfAborted();
+      const sources = inOrder(assetId, withoutPeers);
+      await fly(
+        (question) => asker.answer({ ...question, key, sources, sizeBytes, signal: abort.signal, onProgress }),
+        ({ value, source, how }) => {
+          flight.landed = true;
+          resolve({ value, outcome: source.outcome, how });
+        },
+      );
+    });
+    flown
+      .catch((error: unknown) => {
+        reject(error);
+      })
+      .finally(() => {
+        if (flights.get(name) === flight) flights.delete(name);
+        settle();
+      });
+    // Whoever waited may have left.
+    landing.catch(() => {});
+    return flight;
+  }
+
+  /** Joins the flight of this name, or begins it. */
+  async function join<T>(name: string, waiter: Waiter | undefined, start: () => Flight): Promise<Pulled<T>> {
+    if (waiter?.isOver) throw new PullError('abandoned', 'nobody waits for it');
+    const known = flights.get(name);
+    const isLate = known?.landed === true;
+    const flight = known ?? start();
+    flight.waiting += 1;
+    flight.askers += 1;
+    if (waiter)
+      waiter.leave = () => {
+        waiter.leave = undefined;
+        left(name, flight);
+      };
+    try {
+      const { value, outcome, how } = await flight.landing;
+      const mine = known ? (isLate ? 'hit-memory' : 'coalesced') : outcome;
+      return { value: value as T, outcome: mine, how, settled: flight.settled };
+    } finally {
+      if (waiter) waiter.leave = undefined;
+    }
+  }
+
+  function left(name: string, flight: Flight): void {
+    flight.waiting -= 1;
+    if (flight.waiting > 0 || flight.landed || flight.abort.signal.aborted) return;
+    const { sizeBytes, arrivedBytes, askers } = flight;
+    const goesOn = isWorthFinishing({ sizeBytes, arrivedBytes, arrivingMs: now() - flight.firstByteMs, askers });
+    report.abandoned(goesOn ? 'finished' : 'cancelled', arrivedBytes);
+    if (goesOn) return;
+    if (flights.get(name) === flight) flights.delete(name);
+    flight.abort.abort(new PullError('abandoned', 'nobody waits for it any more'));
   }
 
   return {
-    pullSlice: ({ assetId, key, slice, whole, loop }) =>
-      join<Buffer>(`${key}#${slice.index}`, async (land) => {
-        const { value, outcome } = await askAll(assetId, async (source) => {
-          const { offset, sizeBytes } = slice;
-          const bytes = await source.readPart({ key, offset, sizeBytes, whole, loop });
-          if (hash('sha256', bytes, 'hex') !== slice.sha256)
-            throw new PullError('mismatch', `${source.id} sent bytes of another digest`);
-          return { value: bytes, bytes: bytes.length };
-        });
-        land(value, outcome);
-        const written = await cache.write(key, slice, value, { pinned: false });
-        if (written === 'stored') onStored(key, slice.index);
-        else if (written !== 'already-held') report.notKept(key, written);
-      }),
+    resting: health.resting,
 
-    pullWhole: <T>({ assetId, key, loop, accept, keep, withoutPeers }: WholePullRequest<T>) =>
-      join<T>(key, async (land) => {
-        let bytes: Buffer = Buffer.alloc(0);
-        const { value, outcome } = await askAll(
-          assetId,
-          async (source) => {
-            const read = await source.readWhole({ key, maxBytes: maxWholeBytes, loop });
-            const accepted = acceptedOf(source, read, accept);
-            bytes = read.bytes;
-            return { value: accepted, bytes: bytes.length };
-          },
-          withoutPeers,
-        );
-        land(value, outcome);
-        await keep(bytes);
-      }),
+    async pullSlice(request) {
+      const { key, slice, whole, loop, waiter } = request;
+      const { index, offset, sizeBytes } = slice;
+      const name = `${key}#${index}`;
+      const refused = flights.has(name) ? null : negatives.find(name);
+      if (refused) {
+        report.refusedFromMemory(refused.code);
+        throw refused;
+      }
+      const pulling = join<Buffer>(name, waiter, () =>
+        begin<Buffer>(name, request, sizeBytes, async (ask, land) => {
+          const answered = await ask({
+            async ask(source, attempt) {
+              const bytes = await source.readPart({ key, offset, sizeBytes, whole, loop, attempt });
+              if (hash('sha256', bytes, 'hex') !== slice.sha256)
+                throw new PullError('mismatch', `${source.id} sent bytes of another digest`);
+              return { value: bytes, bytes: bytes.length };
+            },
+          });
+          land(answered);
+          const written = await cache.write(key, slice, answered.value, { pinned: false });
+          if (written === 'stored') onStored(key, index);
+          else if (written !== 'already-held') report.notKept(key, written);
+        }),
+      );
+      try {
+        return await pulling;
+      } catch (error) {
+        if (error instanceof PullError) negatives.note(name, error);
+        throw error;
+      }
+    },
 
-    pullGrowing: async <T>({ accept, ...request }: GrowingPullRequest<T>) => {
-      const { value } = await askAll<T | null>(
-        request.id.assetId,
-        async (source) => {
-          const read = await source.readGrowing({ ...request, maxBytes: maxWholeBytes });
+    async pullWhole<T>(request: WholePullRequest<T>) {
+      const { key, loop, accept, keep } = request;
+      interface Whole {
+        readonly accepted: T;
+        readonly bytes: Buffer;
+      }
+      const pulled = await join<Whole>(key, undefined, () =>
+        begin<Whole>(key, request, usualWholeBytes, async (ask, land) => {
+          const answered = await ask({
+            async ask(source, attempt) {
+              const read = await source.readWhole({ key, maxBytes: maxWholeBytes, loop, attempt });
+              const accepted = acceptedOf(source, read, accept);
+              const { bytes } = read;
+              return { value: { accepted, bytes }, bytes: bytes.length };
+            },
+          });
+          land(answered);
+          await keep(answered.value.bytes);
+        }),
+      );
+      return { ...pulled, value: pulled.value.accepted };
+    },
+
+    async pullGrowing<T>({ accept, ...request }: GrowingPullRequest<T>) {
+      const { assetId } = request.id;
+      const { value } = await asker.answer<T | null>({
+        key: formatObjectKey({ ...request.id, path: growingName }),
+        sources: inOrder(assetId, true),
+        sizeBytes: usualWholeBytes,
+        signal: never,
+        onProgress: () => {},
+        async ask(source, attempt) {
+          const read = await source.readGrowing({ ...request, maxBytes: maxWholeBytes, attempt });
           if (read === 'unchanged') return { value: null, bytes: 0 };
           return { value: acceptedOf(source, read, accept), bytes: read.bytes.length };
         },
-        true,
-      );
+      });
       return value;
     },
   };
 }
+
+const never = new AbortController().signal;
 
 /** @throws PullError `mismatch` */
 function acceptedOf<T>(

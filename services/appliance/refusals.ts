@@ -38,13 +38,17 @@ const pullRefusals: Readonly<Record<PullErrorCode, readonly [Outcome, ProblemCod
   'not-held': ['not-found', 'not-held', 'Only held content was asked for, and this is not held.'],
   mismatch: ['upstream-mismatch', 'upstream-failed', 'The upstreams sent other bytes than were published.'],
   failed: ['upstream-failed', 'upstream-failed', 'No upstream could deliver this now; it is worth trying again.'],
+  'timed-out': ['upstream-failed', 'upstream-timed-out', 'The upstreams are too slow now; it is worth trying again.'],
+  abandoned: ['upstream-failed', 'upstream-failed', 'Whoever asked for this had left.'],
 };
 
 /** A pull that failed, as the caller sees it. Which upstream failed and why is for the log alone. */
 export function refusePull(error: unknown): unknown {
   if (!(error instanceof PullError)) return error;
   const [outcome, code, detail] = pullRefusals[error.code];
-  const refusal = new Refusal(outcome, code, detail, code === 'upstream-failed' ? { 'retry-after': '2' } : {});
+  const isWorthAnother = code === 'upstream-failed' || code === 'upstream-timed-out';
+  const headers = isWorthAnother ? { 'retry-after': String(error.retryAfterS ?? 2) } : {};
+  const refusal = new Refusal(outcome, code, detail, headers);
   refusal.cause = error;
   return refusal;
 }

@@ -4,6 +4,7 @@ import { Problem } from '../../shared/platform/problem.ts';
 import { type Exchange, headerBlock } from './exchange.ts';
 import { cacheStatus, corsHeaders } from './media-headers.ts';
 import { Refusal, refusePull } from './refusals.ts';
+import { PullError } from './upstream.ts';
 import type { Visit } from './visit.ts';
 
 export interface RefusalDeps {
@@ -32,7 +33,8 @@ export function sendRefusal(
   const given = exchange.header('x-request-id');
   const requestId = given !== undefined && requestIdForm.test(given) ? given : randomUUID();
   if (problem.statusCode >= 500) {
-    const level = expected.has(problem.code) ? 'debug' : 'error';
+    const isExpected = expected.has(problem.code) || (error instanceof PullError && error.code === 'abandoned');
+    const level = isExpected ? 'debug' : 'error';
     logger[level]({ err: error, code: problem.code, reqId: requestId }, problem.message);
   }
   const body = Buffer.from(JSON.stringify(problem.toDocument(requestId)));

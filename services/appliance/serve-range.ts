@@ -4,7 +4,7 @@ import { type SliceSpec, sliceSizeBytes } from '../../shared/domain/manifest.ts'
 import type { CachedPart, SegmentCache } from '../../shared/ports/segment-cache.ts';
 import { andThen } from './and-then.ts';
 import type { Provenance } from './provenance.ts';
-import type { Puller } from './pull.ts';
+import type { Puller, Waiter } from './pull.ts';
 import { PullError } from './upstream.ts';
 
 /** A part of an answer: bytes of one slice, and how they came here. */
@@ -29,6 +29,8 @@ export interface ServeRequest {
   /** RFC 9111 §5.2.1.7: answer from what is held, or not at all. */
   readonly onlyIfCached: boolean;
   readonly loop: string | undefined;
+  /** Who waits for the bytes. */
+  readonly waiter: Waiter;
 }
 
 /**
@@ -70,10 +72,11 @@ export function makeServeRange({ cache, puller, provenance }: ServeRangeDeps): S
     const held = await cache.readPart(request.key, slice.index, from, to);
     if (held) return servedFrom(held, slice);
     if (request.onlyIfCached) throw new PullError('not-held', `${request.key} is not held`);
-    const { assetId, key, slices, loop } = request;
+    const { assetId, key, slices, loop, waiter } = request;
     const cause = provenance.miss(key, slice.index);
     cache.demand.missed(key, slice, to - from);
-    const { value, outcome } = await puller.pullSlice({ assetId, key, slice, whole: slices.length === 1, loop });
+    const whole = slices.length === 1;
+    const { value, outcome } = await puller.pullSlice({ assetId, key, slice, whole, loop, waiter });
     return { bytes: cut(value, piece), outcome, slice, cause };
   }
 

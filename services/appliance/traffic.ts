@@ -1,13 +1,12 @@
 import type { Outcome } from '../../shared/domain/demand.ts';
 import type { Metrics } from '../../shared/platform/metrics.ts';
 import type { SegmentCache } from '../../shared/ports/segment-cache.ts';
-import type { PullReport } from './pull.ts';
 import type { TelemetrySpool } from './telemetry-spool.ts';
 
 export type ClientKind = 'viewer' | 'appliance';
 
 /** Numbers of what goes through: for Prometheus, and for the appliance's own status. */
-export interface Traffic extends PullReport {
+export interface Traffic {
   opened(): void;
   closed(): void;
   readonly openRequests: number;
@@ -26,12 +25,7 @@ interface Sum {
   bytes: number;
 }
 
-export function makeTraffic(
-  metrics: Metrics,
-  cache: SegmentCache,
-  spool: TelemetrySpool,
-  onNotKept: (key: string, why: string) => void,
-): Traffic {
+export function makeTraffic(metrics: Metrics, cache: SegmentCache, spool: TelemetrySpool): Traffic {
   /** Summed here and handed over when somebody asks: the client library takes longer for one than an answer may. */
   const sums = new Map<string, Sum>();
   let openRequests = 0;
@@ -50,9 +44,6 @@ export function makeTraffic(
     [0.0005, 0.002, 0.005, 0.02, 0.1, 0.5, 2, 10],
     ['outcome'],
   );
-  const asked = metrics.counter('nightfill_upstream_requests_total', 'Pull requests sent.', ['kind', 'result']);
-  const pulled = metrics.counter('nightfill_upstream_bytes_total', 'Bytes pulled and verified.', ['kind']);
-  const notKept = metrics.counter('nightfill_pulled_not_kept_total', 'Pulled slices that were not stored.', ['why']);
   const gauge = (name: string, help: string, read: () => number) => metrics.gauge(name, help, [], read);
   gauge('nightfill_cache_capacity_bytes', 'Disk budget.', () => cache.stats().capacityBytes);
   gauge('nightfill_cache_stored_bytes', 'Bytes on disk.', () => cache.stats().storedBytes);
@@ -116,16 +107,6 @@ export function makeTraffic(
       servedBytes = 0;
       takenAtMs = nowMs;
       return bps;
-    },
-    asked(source, result, byteCount) {
-      const kind = source.outcome.replace('pull-', '');
-      asked.inc({ kind, result });
-      if (byteCount > 0) pulled.inc({ kind }, byteCount);
-    },
-    notKept(key, why) {
-      notKept.inc({ why });
-      // That something is not worth its place is no trouble.
-      if (why !== 'worth-less') onNotKept(key, why);
     },
   };
 }

@@ -39,13 +39,24 @@ export interface GrowingRequest {
   readonly id: Pick<ObjectKey, 'assetId' | 'version'>;
   readonly known: { readonly revision: number; readonly sha256: string } | null;
   readonly maxBytes: number;
+  readonly attempt?: Attempt;
   readonly loop: string | undefined;
+}
+
+/** One request to a source, as the one who asks watches it. */
+export interface Attempt {
+  /** Ends it; the source lets go of everything. */
+  readonly signal: AbortSignal;
+  /** The answer begins, and is one that can be used. */
+  headArrived(): void;
+  arrived(bytes: number): void;
 }
 
 export interface WholeRequest {
   /** `<assetId>/<version>/<path>` */
   readonly key: string;
   readonly maxBytes: number;
+  readonly attempt?: Attempt;
   /** `CDN-Loop` of the request that made this one necessary. */
   readonly loop: string | undefined;
 }
@@ -55,26 +66,32 @@ export interface PartRequest {
   readonly offset: number;
   readonly sizeBytes: number;
   readonly whole: boolean;
+  readonly attempt?: Attempt;
   readonly loop: string | undefined;
 }
 
 /**
  * | code        | meaning | what the puller does |
  * |-------------|---------|----------------------|
+ * | `abandoned` | nobody waits for it any more | lets it be |
  * | `not-held`  | a peer does not have it | asks the next |
  * | `not-found` | there is no such object, says one that must know | gives up |
  * | `gone`      | it was deleted | gives up |
  * | `mismatch`  | other bytes came than were promised | asks the next, counts it |
  * | `failed`    | no answer, a broken one, or a refusal | lets it rest, asks the next |
+ * | `timed-out` | silent for too long, or hopelessly slow | lets it rest, asks the next |
  */
-export type PullErrorCode = 'not-held' | 'not-found' | 'gone' | 'mismatch' | 'failed';
+export type PullErrorCode = 'not-held' | 'not-found' | 'gone' | 'mismatch' | 'failed' | 'timed-out' | 'abandoned';
 
 export class PullError extends Error {
   readonly code: PullErrorCode;
+  /** When it is worth trying again, where that is known. */
+  readonly retryAfterS: number | null;
 
-  constructor(code: PullErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: PullErrorCode, message: string, options: ErrorOptions & { readonly retryAfterS?: number } = {}) {
     super(message, options);
     this.name = 'PullError';
     this.code = code;
+    this.retryAfterS = options.retryAfterS ?? null;
   }
 }

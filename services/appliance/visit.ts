@@ -32,6 +32,8 @@ export interface Visit {
   /** What the answer holds in memory now. */
   held: Buffer | null;
   isOver: boolean;
+  /** Set while it waits for a pull; called when it leaves. */
+  leave: (() => void) | undefined;
   /** Called when it is over. */
   release: (() => void) | undefined;
 }
@@ -46,6 +48,7 @@ export const openVisit = (): Visit => ({
   parts: [],
   held: null,
   isOver: false,
+  leave: undefined,
   release: undefined,
 });
 

@@ -32,6 +32,7 @@ export const problemTypes = {
   'too-many-requests': [429, 'Too many requests; try again later.'],
   internal: [500, 'Something went wrong on our side.'],
   'upstream-failed': [502, 'No upstream could deliver the bytes.'],
+  'upstream-timed-out': [504, 'No upstream answered in time.'],
   'not-ready': [503, 'The service is starting or misses something that it needs.'],
   overloaded: [503, 'The service is at its limit; try again later.'],
   'not-held': [504, 'Asked for held content only, and it is not held.'],
