@@ -1,11 +1,21 @@
+import type { ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { openSliceCache } from '../../shared/adapters/slice-cache/slice-cache.ts';
+import { httpSource } from '../../shared/conformance/http-source.ts';
+import { readStream } from '../../shared/conformance/read-stream.ts';
+import { checkConformance } from '../../shared/domain/conformance/check.ts';
 import type { EarlyPlayback } from '../../shared/domain/growing.ts';
 import { storeKeys } from '../../shared/domain/keys.ts';
+import { hasBrowser, launchBrowser } from '../../shared/testing/browser.ts';
 import { makeClip, makeClipFolder } from '../../shared/testing/clips.ts';
 import { makeWorkerKit, type WorkerKit } from '../../shared/testing/transcode-workers.ts';
 import type { SigningKey } from '../../shared/tokens/keys.ts';
@@ -19,6 +29,7 @@ import {
   startControl,
 } from './testing/fleet.ts';
 
+const root = fileURLToPath(new URL('../../', import.meta.url));
 const clips = await makeClipFolder();
 let dir: string;
 let kit: WorkerKit;
@@ -59,6 +70,14 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
+let worker: ChildProcess | null = null;
+/** One worker at a time, so that stopping it stops all. */
+async function onlyWorker(): Promise<ChildProcess> {
+  worker?.kill('SIGKILL');
+  worker = (await kit.startWorker()).worker;
+  return worker;
+}
+
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 const segmentsIn = (playlist: string): string[] => playlist.match(/^seg-\d+\.m4s$/gm) ?? [];
 
@@ -75,6 +94,29 @@ function viewerOf(assetId: string, version: string) {
   return async (path: string) => send(edge.port, await signedPath(key, { assetId, version }, path));
 }
 
+/** The page, and the files of the project that it names. */
+async function serveSite(page: string): Promise<{ readonly url: string; close(): void }> {
+  const server = createServer((request, response) => {
+    const isPage = request.url === '/';
+    response.writeHead(200, { 'content-type': isPage ? 'text/html' : 'text/javascript' });
+    if (isPage) response.end(page);
+    else pipeline(createReadStream(join(root, request.url ?? '')), response).catch(() => response.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const close = (): void => {
+    server.closeAllConnections();
+    server.close();
+  };
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, close };
+}
+
+/** As the console writes it, as far as its script needs. */
+const watchPage = (source: string): string => `<video id="player" muted autoplay data-hls="${source}"
+ data-library="/node_modules/hls.js/dist/hls.min.mjs" data-worker="/node_modules/hls.js/dist/hls.worker.js"></video>
+<p id="growing" role="status">It is still being prepared.</p><p id="captions" hidden><select id="caption"></select></p>
+<p id="rendition"></p><p id="totals"></p><p id="trouble" hidden></p><table><tbody id="log"></tbody></table>
+<script type="module" src="/services/console/public/watch.js"></script>`;
+
 async function keysBelow(prefix: string): Promise<readonly string[]> {
   const keys: string[] = [];
   for await (const { key } of kit.store.list(prefix)) keys.push(key);
@@ -83,7 +125,7 @@ async function keysBelow(prefix: string): Promise<readonly string[]> {
 
 describe('a film that plays while it is encoded', () => {
   it('begins with its first chunk, grows, and ends as what is published, although a worker is killed', async () => {
-    const { worker } = await kit.startWorker();
+    const worker = await onlyWorker();
     await kit.upload('film', clip);
     const { version, hls } = await early('film');
     worker.kill('SIGSTOP');
@@ -114,8 +156,12 @@ describe('a film that plays while it is encoded', () => {
     for (const hidden of ['asset.json', 'growing.json', variant.replace('index.m3u8', 'seg-00007.m4s')])
       expect([hidden, (await get(hidden)).status]).toEqual([hidden, 404]);
 
-    worker.kill('SIGKILL');
-    await kit.startWorker();
+    const url = `${edge.url}${await signedPath(key, { assetId: 'film', version }, hls)}`;
+    const report = checkConformance(await readStream(httpSource(url, { timeoutMs: 10_000 })));
+    expect(report.findings.filter(({ severity }) => severity === 'error')).toEqual([]);
+    expect(report.unfinished.length).toBeGreaterThan(1);
+
+    await onlyWorker();
     const seen = [first];
     await expect
       .poll(
@@ -133,7 +179,8 @@ describe('a film that plays while it is encoded', () => {
     for (const [index, text] of seen.slice(0, -2).entries()) expect(seen[index + 1]?.startsWith(text)).toBe(true);
     const last = seen.at(-1) ?? '';
     expect(segmentsIn(last)).toHaveLength(8);
-    expect(last.replace('TYPE:VOD', 'TYPE:EVENT').startsWith(seen.at(-2) ?? '?')).toBe(true);
+    const grown = (seen.at(-2) ?? '?').replace('TYPE:EVENT', 'TYPE:VOD').replace(/^#EXT-X-START:.*\n/m, '');
+    expect(last.startsWith(grown)).toBe(true);
 
     await expect.poll(async () => (await kit.catalogue.get('film'))?.state).toBe('published');
     const asset = await kit.catalogue.get('film');
@@ -156,6 +203,40 @@ describe('a film that plays while it is encoded', () => {
     await expect.poll(async () => (await get(hls)).status, { timeout: 20_000 }).toBe(410);
     await expect.poll(async () => (await get(hls)).status, { timeout: 20_000 }).toBe(404);
   }, 120_000);
+
+  it.skipIf(!hasBrowser)(
+    'is played by the watch page from its beginning to its end',
+    async () => {
+      const worker = await onlyWorker();
+      await kit.upload('watched', clip);
+      const { version, hls } = await early('watched');
+      worker.kill('SIGSTOP');
+      const source = `${edge.url}${await signedPath(key, { assetId: 'watched', version }, hls)}`;
+      const site = await serveSite(watchPage(source));
+      const browser = await launchBrowser();
+      try {
+        const page = await browser.newPage();
+        await page.goto(site.url);
+        const at = () => page.evaluate<number>(`document.getElementById('player').currentTime`);
+        await expect.poll(at, { timeout: 20_000 }).toBeGreaterThan(0.3);
+        expect(await at()).toBeLessThan(5);
+        expect(await page.locator('#growing').textContent()).toContain('still being prepared');
+        worker.kill('SIGCONT');
+        await page.evaluate(`document.getElementById('player').playbackRate = 2`);
+        await expect
+          .poll(() => page.evaluate<boolean>(`document.getElementById('player').ended`), { timeout: 60_000 })
+          .toBe(true);
+        expect(await at()).toBeGreaterThan(15.5);
+        expect(await page.evaluate<number>(`document.getElementById('player').duration`)).toBeCloseTo(16, 0);
+        expect(await page.locator('#trouble').isHidden()).toBe(true);
+      } finally {
+        await browser.close();
+        site.close();
+        worker.kill('SIGCONT');
+      }
+    },
+    120_000,
+  );
 
   it('waits for its end where the upload says so, or where it is encrypted or a single file', async () => {
     const watched: boolean[] = [];

@@ -177,6 +177,8 @@ export function buildMediaPlaylist({
       targetDuration: targetDurationS,
       isIFrame: iframesOnly,
       endlist: !isGrowing,
+      // Players would take it for live and begin at its end (§4.3.5.2).
+      ...(isGrowing ? { start: { offset: 0, precise: false } } : {}),
       segments: segments.map(
         ({ uri, durationS, byteRange }, index) =>
           new types.Segment({

@@ -7,6 +7,7 @@ import { findEntry, folderSource, type StreamSource } from '../../../shared/conf
 import { checkConformance, type Finding, type Report } from '../../../shared/domain/conformance/check.ts';
 import { type Cli, openCli } from '../cli.ts';
 import { exitCodes, failure, usageError } from '../exit.ts';
+import { formatNumberOf } from '../format.ts';
 import { withExamples } from '../help.ts';
 import { interruptible } from '../interrupt.ts';
 import { countOption, durationOption } from '../parse.ts';
@@ -73,7 +74,7 @@ async function read(source: StreamSource, name: string, segmentsEach: number, si
   }
 }
 
-function show(cli: Cli, { findings, counts, rules }: Report): void {
+function show(cli: Cli, { findings, counts, rules, unfinished }: Report): void {
   for (const [rule, places] of Map.groupBy(findings, (finding) => finding.rule)) {
     const [first] = places;
     if (!first) continue;
@@ -81,6 +82,10 @@ function show(cli: Cli, { findings, counts, rules }: Report): void {
     for (const place of places.slice(0, placesEach)) cli.say(`          ${lineOf(place)}`);
     if (places.length > placesEach) cli.say(`          … and ${places.length - placesEach} more`);
   }
+  if (unfinished.length > 0)
+    cli.say(
+      `${formatNumberOf(unfinished.length, 'playlist')} without an end (live, or still being made): judged by what is there, and not by rules for finished works (NF203, NF204, NF207, NF410 to NF412)`,
+    );
   const judged = rules.filter(({ looked }) => looked > 0).length;
   const numbers = `${counts.error} errors, ${counts.warning} warnings, ${counts.note} notes`;
   cli.say(`${judged} of ${rules.length} rules could be judged: ${numbers}`);

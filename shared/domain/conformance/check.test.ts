@@ -399,6 +399,31 @@ describe('conformance', () => {
     expect(unjudged).toEqual(expect.arrayContaining(['NF301', 'NF302', 'NF402', 'NF409', 'NF504']));
   });
 
+  it('judges what is still being made by what is there', () => {
+    const unfinished: Stream = {
+      master: good.master && {
+        ...good.master,
+        variants: good.master.variants.map((variant) => ({
+          ...variant,
+          bandwidthBps: (variant.bandwidthBps ?? 0) * 2,
+        })),
+      },
+      playlists: good.playlists.map((playlist, index) => ({
+        ...playlist,
+        playlistType: 'EVENT',
+        ended: false,
+        // The first was read before the others grew.
+        segments: playlist.segments.slice(0, index === 0 ? 1 : 2),
+      })),
+    };
+    const report = checkConformance(unfinished);
+    expect(report.findings).toEqual([]);
+    expect(report.unfinished).toEqual(good.playlists.map(({ uri }) => uri));
+    const unjudged = report.rules.filter(({ looked }) => looked === 0).map(({ id }) => id);
+    expect(unjudged).toEqual(expect.arrayContaining(['NF203', 'NF204', 'NF207', 'NF410', 'NF411', 'NF412']));
+    expect(checkConformance(good).unfinished).toEqual([]);
+  });
+
   it('puts errors first and is not ok with one', () => {
     const report = checkConformance(withVariant({ frameRate: 120, codecs: null }));
     expect(report.ok).toBe(false);

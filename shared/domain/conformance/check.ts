@@ -35,6 +35,11 @@ export interface Report {
   /** True without findings of level `error`. */
   readonly ok: boolean;
   readonly counts: Readonly<Record<Severity, number>>;
+  /**
+   * Playlists without an end: live streams, and works that are still being made. They are judged by what they hold so far, and
+   * not by what only a finished work can fulfil (NF203, NF204, NF207, NF410–NF412).
+   */
+  readonly unfinished: readonly string[];
   /** Worst first, then by rule. */
   readonly findings: readonly Finding[];
   /** Every rule with the number of places that it could judge; 0: nothing to judge it by. */
@@ -58,6 +63,9 @@ export function checkConformance(stream: Stream): Report {
   return {
     ok: count('error') === 0,
     counts: { error: count('error'), warning: count('warning'), note: count('note') },
+    unfinished: stream.playlists.flatMap(({ uri, ended, failure, playlistType }) =>
+      failure === null && !ended && playlistType !== 'VOD' ? [uri] : [],
+    ),
     findings: findings.toSorted((a, b) => order[a.severity] - order[b.severity] || a.rule.localeCompare(b.rule)),
     rules: checked.map(({ rule: { id, severity }, looked, violations }) => ({
       id,

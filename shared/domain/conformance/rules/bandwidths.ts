@@ -29,6 +29,15 @@ const perVariant = (test: (variant: Variant, real: Bandwidth) => Violation | nul
     return real ? test(variant, real) : undefined;
   });
 
+/** For rates of the whole work: nobody has measured what is yet to come. */
+const perFinishedVariant = (test: (variant: Variant, real: Bandwidth) => Violation | null | undefined) => {
+  const check = perVariant(test);
+  return (stream: Stream) =>
+    check(
+      stream.playlists.some(({ ended, failure }) => failure === null && !ended) ? { ...stream, master: null } : stream,
+    );
+};
+
 export const bandwidthRules: readonly Rule[] = [
   {
     id: 'NF409',
@@ -46,7 +55,7 @@ export const bandwidthRules: readonly Rule[] = [
     severity: 'error',
     requirement: 'AVERAGE-BANDWIDTH is not more than 10% below the measured average.',
     sources: ['RFC 8216 §4.3.4.2', 'Apple 1.26'],
-    check: perVariant(({ uri, averageBandwidthBps: said }, { averageBps }) =>
+    check: perFinishedVariant(({ uri, averageBandwidthBps: said }, { averageBps }) =>
       said === null
         ? undefined
         : verdict(averageBps <= said * 1.1, uri, `stated ${rate(said)}`, `measured ${rate(averageBps)}`),
@@ -57,7 +66,7 @@ export const bandwidthRules: readonly Rule[] = [
     severity: 'warning',
     requirement: 'BANDWIDTH and AVERAGE-BANDWIDTH are not more than 10% above what was measured.',
     sources: ['Apple 1.26', 'Apple 1.27'],
-    check: perVariant(({ uri, bandwidthBps, averageBandwidthBps }, { peakBps, averageBps }) => {
+    check: perFinishedVariant(({ uri, bandwidthBps, averageBandwidthBps }, { peakBps, averageBps }) => {
       if (bandwidthBps !== null && bandwidthBps * 0.9 > peakBps)
         return verdict(false, uri, `stated BANDWIDTH ${rate(bandwidthBps)}`, `measured ${rate(peakBps)}`);
       if (averageBandwidthBps === null) return bandwidthBps === null ? undefined : null;
@@ -70,7 +79,7 @@ export const bandwidthRules: readonly Rule[] = [
     severity: 'warning',
     requirement: 'The peak is at most twice the average.',
     sources: ['Apple 1.30'],
-    check: perVariant(({ uri }, { peakBps, averageBps }) =>
+    check: perFinishedVariant(({ uri }, { peakBps, averageBps }) =>
       verdict(
         peakBps <= averageBps * 2,
         uri,

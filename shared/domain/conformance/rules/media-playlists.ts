@@ -23,6 +23,17 @@ function againstFirst(
   return judge(others, (playlist) => (first ? test(playlist, first) : undefined));
 }
 
+/** Playlists that still grow are read one after the other: what all of them have is compared. */
+function boundariesOfBoth(
+  playlist: MediaPlaylist,
+  first: MediaPlaylist,
+): readonly [readonly number[], readonly number[]] {
+  const [a, b] = [boundaries(playlist), boundaries(first)];
+  if (playlist.ended && first.ended) return [a, b];
+  const count = Math.min(a.length, b.length);
+  return [a.slice(0, count), b.slice(0, count)];
+}
+
 /** The first boundary that differs by more than `toleranceS`. */
 function firstDifference(a: readonly number[], b: readonly number[], toleranceS: number): string | null {
   if (a.length !== b.length) return `${a.length + 1} segments where the other has ${b.length + 1}`;
@@ -75,7 +86,7 @@ export const mediaPlaylistRules: readonly Rule[] = [
   {
     id: 'NF204',
     severity: 'error',
-    requirement: 'A VOD playlist ends with EXT-X-ENDLIST.',
+    requirement: 'A playlist that says EXT-X-PLAYLIST-TYPE:VOD, which is finished by that, ends with EXT-X-ENDLIST.',
     sources: ['RFC 8216 §4.3.3.5', 'RFC 8216 §4.3.3.4'],
     check: (stream) =>
       judge(stream.playlists, ({ uri, ended, playlistType }) =>
@@ -133,7 +144,7 @@ export const mediaPlaylistRules: readonly Rule[] = [
     sources: ['RFC 8216 §6.2.4', 'Apple 8.22'],
     check: (stream) =>
       againstFirst(videos(stream), (playlist, first) => {
-        const difference = firstDifference(boundaries(playlist), boundaries(first), frameS(first) / 2);
+        const difference = firstDifference(...boundariesOfBoth(playlist, first), frameS(first) / 2);
         return verdict(difference === null, playlist.uri, difference ?? '', `boundaries of ${first.uri}`);
       }),
   },
@@ -148,7 +159,7 @@ export const mediaPlaylistRules: readonly Rule[] = [
         playable(stream).filter(({ use }) => use === 'audio'),
         (playlist) => {
           if (!video) return undefined;
-          const difference = firstDifference(boundaries(playlist), boundaries(video), 0.5);
+          const difference = firstDifference(...boundariesOfBoth(playlist, video), 0.5);
           return verdict(difference === null, playlist.uri, difference ?? '', `boundaries of ${video.uri} to 0.5 s`);
         },
       );
