@@ -151,6 +151,7 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
     has: (key, index) => cache.has(key, index),
   });
   const puller = makePuller({ cache, clock, sourcesFor, report: pullReport, onStored: provenance.stored });
+  metrics.gauge('nightfill_pull_arriving_bytes', 'Here of slices on their way.', [], puller.arrivingBytes);
   const versions = makeVersions({ cache, puller, clock });
   const telemetry = makeTelemetry({ applianceId, clock, control, spool, logger });
   const ordersFile = makeStateFile(join(stateDir, 'orders.json'), parseOrders);

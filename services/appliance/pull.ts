@@ -58,6 +58,8 @@ export interface Puller {
   pullGrowing<T>(request: GrowingPullRequest<T>): Promise<T | null>;
   /** Upstreams that failed too often and are not asked now. */
   resting(): readonly string[];
+  /** Bytes of slices that are on their way. */
+  arrivingBytes(): number;
 }
 
 export interface GrowingPullRequest<T> extends Omit<GrowingRequest, 'maxBytes' | 'attempt'> {
@@ -212,6 +214,9 @@ export function makePuller({ cache, clock, sourcesFor, report, onStored }: Pulle
 
   return {
     resting: health.resting,
+
+    arrivingBytes: () =>
+      [...flights.values()].reduce((sum, { landed, arrivedBytes }) => sum + (landed ? 0 : arrivedBytes), 0),
 
     async pullSlice(request) {
       const { key, slice, whole, loop, waiter } = request;
