@@ -62,6 +62,7 @@ for (const churn of [0, 0.5]) {
     until: addDays(from, readDays - 1),
     log,
     sizeOf: () => titleBytes,
+    audience: null,
     capacityBytes: (titles / 10) * titleBytes,
     present: 0.1,
   });

@@ -1,9 +1,9 @@
 /**
  * From hours to single requests for parts of titles, in the order of time, as the caching rules take them.
  *
- * A part is 4 MiB, or as much more as keeps the work within its bounds. The hour's views of a title begin at places that a
- * hash gives, and each goes through as many parts on end as its share of the hour's bytes: all parts of a title are equally
- * likely, as the plan has it too. Deterministic.
+ * A part is 4 MiB, or as much more as keeps the work within its bounds. Each of the hour's views of a title asks for as many
+ * parts as its share of the hour's bytes, each part as likely as the curve of how far viewers get says: the plan goes by the same
+ * curve. Without one all are equally likely. Deterministic.
  */
 import { sliceSizeBytes } from '../manifest.ts';
 import { hashUnit } from '../routing/hash.ts';
@@ -29,8 +29,15 @@ export interface Asks {
 /** Of an hour's views so many are told apart. */
 const mostRuns = 4;
 
-/** @param sizeOf bytes of an asset, > 0. */
-export function asksOf(log: SampledLog, sizeOf: (assetId: string) => number, bounds: AskBounds): Asks {
+export interface AskOptions {
+  /** Bytes of an asset, > 0. */
+  readonly sizeOf: (assetId: string) => number;
+  /** How much is watched of each of as many equal parts of the title, relative to each other. */
+  readonly curveOf: (assetId: string) => readonly number[];
+  readonly bounds: AskBounds;
+}
+
+export function asksOf(log: SampledLog, { sizeOf, curveOf, bounds }: AskOptions): Asks {
   const sizes = log.assets.map(({ assetId }) => Math.max(1, sizeOf(assetId)));
   let partBytes = sliceSizeBytes;
   while (!fits(log, sizes, partBytes, bounds)) partBytes *= 2;
@@ -44,16 +51,19 @@ export function asksOf(log: SampledLog, sizeOf: (assetId: string) => number, bou
     const parts = partsOf(sizes[at] ?? 1, partBytes);
     const sizeBytes = (sizes[at] ?? 1) / parts;
     partSizes.fill(sizeBytes, first, first + parts);
+    const placeAt = quantilesOf(curveOf(assetId));
     for (const { hour, views, bytes } of cells) {
       const runs = runsOf(views, parts);
       for (let run = 0; run < runs; run += 1) {
         const unit = hashUnit(`${assetId} ${hour} ${run}`);
-        const start = Math.floor(unit * parts);
         const timeS = hour * 3_600 + Math.floor(((unit * 4_099) % 1) * 3_600);
         const length = bytes / runs / sizeBytes;
         const steps = Math.min(parts, Math.ceil(length));
-        for (let step = 0; step < steps; step += 1)
-          asks.push({ timeS, part: first + ((start + step) % parts), count: length / steps });
+        // Evenly through the curve's area, from a chance place on: each part by its height, none twice where it is low.
+        for (let step = 0; step < steps; step += 1) {
+          const place = placeAt((unit + step) / steps);
+          asks.push({ timeS, part: first + Math.min(parts - 1, Math.floor(place * parts)), count: length / steps });
+        }
       }
     }
   }
@@ -64,6 +74,21 @@ export function asksOf(log: SampledLog, sizeOf: (assetId: string) => number, bou
     counts: Float64Array.from(asks, ({ count }) => count),
     sizes: partSizes,
     firstPart,
+  };
+}
+
+/** The place in the title, 0 … 1, before which a given share of all that is watched of it lies. */
+function quantilesOf(curve: readonly number[]): (share: number) => number {
+  const sums = [0];
+  for (const height of curve) sums.push((sums.at(-1) ?? 0) + Math.max(0, height));
+  const all = sums.at(-1) ?? 0;
+  if (all <= 0) return (share) => share;
+  return (share) => {
+    const wanted = share * all;
+    let bin = 0;
+    while (bin < curve.length - 1 && (sums[bin + 1] ?? 0) <= wanted) bin += 1;
+    const height = curve[bin] ?? 0;
+    return (bin + (height > 0 ? (wanted - (sums[bin] ?? 0)) / height : 0)) / curve.length;
   };
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { DemandRow } from '../demand.ts';
+import { type DemandRow, positionBins } from '../demand.ts';
 import type { Region } from '../fleet.ts';
 import { makeRandom } from '../forecasting/popularity/random.ts';
 import { addDays } from '../time/local-time.ts';
@@ -59,6 +59,7 @@ function decide(rows: readonly DemandRow[], over: Partial<DecideRoomInput> = {})
     until: rows.at(-1)?.day ?? from,
     log: sampler.read(),
     sizeOf: () => titleBytes,
+    audience: null,
     capacityBytes: 30 * titleBytes,
     present: 0.1,
     ...over,
@@ -86,11 +87,13 @@ describe('the room for pulled slices', () => {
     const room = decide(churning(14));
     expect(room?.share).toBeGreaterThanOrEqual(0.35);
     expect(room?.reason).toMatch(/^The last 8 counted days, replayed, had .*% of the bytes with 10% left, and .*%\.$/);
-    const again = decide(anyOrder(churning(14)), { present: room?.share ?? 0, until: addDays(from, 13) });
-    expect(again?.share).toBe(room?.share);
-    expect(again?.results.map(({ byteHitRatio }) => byteHitRatio)).toEqual(
-      room?.results.map(({ byteHitRatio }) => byteHitRatio),
-    );
+  });
+
+  it('is the same from the same log in any order, also by how far viewers get', () => {
+    const rows = churning(8);
+    const curve = Array.from({ length: positionBins }, (_, bin) => 1 + positionBins - bin);
+    const over = { until: addDays(from, 7), audience: { hours: 100, days: 7, curve, mix: {}, assets: [] } };
+    expect(decide(anyOrder(rows), over)).toEqual(decide(rows, over));
   });
 
   it('is not decided from less than a week, or without a disk', () => {
@@ -152,12 +155,31 @@ describe('the sampled log', () => {
 
   it('becomes no more requests than are allowed, of as many bytes', () => {
     const sample = sampleOf(large);
-    const { times, parts, counts, sizes } = asksOf(sample, () => 2_000_000_000, askBounds);
+    const { times, parts, counts, sizes } = asksOf(sample, {
+      sizeOf: () => 2_000_000_000,
+      curveOf: () => [],
+      bounds: askBounds,
+    });
     expect(times.length).toBeLessThanOrEqual(askBounds.mostAsks);
     expect(sizes.length).toBeLessThanOrEqual(askBounds.mostParts);
     expect(times.every((timeS, at) => timeS >= (times[at - 1] ?? 0))).toBe(true);
     const bytes = parts.reduce((sum, part, at) => sum + (sizes[part] ?? 0) * (counts[at] ?? 0), 0);
     expect(bytes / (sample.assets.length * 12 * 30_000_000)).toBeCloseTo(1, 6);
+  });
+
+  it('asks for the parts of a title as often as viewers get to them', () => {
+    const sample = sampleOf(large.slice(0, 12 * 200));
+    const { parts, counts, firstPart } = asksOf(sample, {
+      sizeOf: () => 8 * 4_194_304,
+      curveOf: () => [4, 2, 1, 1],
+      bounds: { mostParts: 1e6, mostAsks: 1e6 },
+    });
+    expect(firstPart[1]).toBe(8);
+    const asked = new Float64Array(8);
+    for (const [at, part] of parts.entries()) asked[part % 8] = (asked[part % 8] ?? 0) + (counts[at] ?? 0);
+    const all = asked.reduce((sum, each) => sum + each, 0);
+    for (const [part, share] of [0.25, 0.25, 0.125, 0.125, 0.0625, 0.0625, 0.0625, 0.0625].entries())
+      expect((asked[part] ?? 0) / all).toBeCloseTo(share, 1);
   });
 
   it('takes a day without hours as one hour of it', () => {

@@ -2,6 +2,8 @@
 import type { Region } from '../fleet.ts';
 import { demandTableOf } from '../forecasting/demand-table.ts';
 import { forecastRegion } from '../forecasting/forecast-region.ts';
+import type { Audience } from '../planning/audience.ts';
+import { curveFor } from '../planning/file-values.ts';
 import { addDays, dateOfDayNumber, dayBounds, dayNumber, localDateOfHour } from '../time/local-time.ts';
 import { type AskBounds, asksOf } from './asks.ts';
 import { chooseShare, type PulledRoom, sharesToReplay } from './pulled-room.ts';
@@ -30,6 +32,8 @@ export interface DecideRoomInput {
   readonly log: SampledLog;
   /** Bytes of an asset; undefined for one that is no longer published. */
   readonly sizeOf: (assetId: string) => number | undefined;
+  /** How far viewers get into titles; null where nothing is known of it. */
+  readonly audience: Audience | null;
   /** Of all the region's disks. */
   readonly capacityBytes: number;
   /** The share that holds now. */
@@ -38,7 +42,7 @@ export interface DecideRoomInput {
 
 /** Null when the log is too short, or there is no disk. Each step takes some milliseconds, those of a midnight more. */
 export function* decideRoom(input: DecideRoomInput): Generator<void, PulledRoom | null> {
-  const { region, log, until, capacityBytes, present } = input;
+  const { region, log, until, audience, capacityBytes, present } = input;
   const { timeZone } = region;
   const dateOf = localDateOfHour(timeZone);
   const rows = log.assets.flatMap(({ assetId, cells }) =>
@@ -58,12 +62,17 @@ export function* decideRoom(input: DecideRoomInput): Generator<void, PulledRoom 
   const days: ReplayDay[] = [];
   for (let at = 0; at < number; at += 1) {
     const date = addDays(start, at);
-    const forecast = forecastRegion({ regionId: region.id, date, history, madeAt: input.decidedAt });
+    const made = forecastRegion({ regionId: region.id, date, history, madeAt: input.decidedAt });
+    const forecast = audience ? { ...made, audience } : made;
     days.push({ date, startS: dayBounds(date, timeZone).startMs / 1_000, forecast, counts: at >= warmUp });
     yield;
   }
   const span = { startS: dayBounds(start, timeZone).startMs / 1_000, endS: dayBounds(until, timeZone).endMs / 1_000 };
-  const asks = asksOf(within(log, span), sizesOf(input), askBounds);
+  const asks = asksOf(within(log, span), {
+    sizeOf: sizesOf(input),
+    curveOf: (assetId) => curveFor(assetId, audience).curve,
+    bounds: askBounds,
+  });
   yield;
   const replays = new Map<number, DayServed[]>();
   for (const share of sharesToReplay(present)) {

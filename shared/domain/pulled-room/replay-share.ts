@@ -6,10 +6,9 @@
 import { makeForecastCache } from '../caching/forecast-cache.ts';
 import type { Forecast } from '../fill.ts';
 import type { Appliance, Region } from '../fleet.ts';
-import type { Manifest, ManifestFile } from '../manifest.ts';
 import { nightBudgetBytes } from '../planning/limits.ts';
 import { planFill } from '../planning/plan-fill.ts';
-import type { PlannableVersion } from '../planning/version-files.ts';
+import type { PlannableFile, PlannableVersion } from '../planning/version-files.ts';
 import { windowFor } from '../time/fill-window.ts';
 import type { Asks } from './asks.ts';
 import type { SampledLog } from './sampled-log.ts';
@@ -129,13 +128,14 @@ function makePartPlanner({ region, log, asks, capacityBytes }: ReplayWorld, shar
   const keys: string[] = [];
   const versions = log.assets.map(({ assetId }, at): PlannableVersion => {
     const first = firstPart[at] ?? 0;
-    const files = Array.from({ length: (firstPart[at + 1] ?? first) - first }, (_, index): ManifestFile => {
+    const files = Array.from({ length: (firstPart[at + 1] ?? first) - first }, (_, index): PlannableFile => {
       const key = `${assetId}/${versionName}/${index}`;
       partOf.set(key, first + index);
       keys[first + index] = key;
       return fileOf(index, sizes[first + index] ?? 0);
     });
-    return { manifest: manifestOf(assetId, files), manifestFile: { sizeBytes: 0, sha256: '' } };
+    const manifest = { assetId, version: versionName, durationS: files.length, renditions: [], files };
+    return { manifest, manifestFile: { sizeBytes: 0, sha256: '' } };
   });
   const appliance: Appliance = {
     id: region.id,
@@ -176,31 +176,14 @@ function makePartPlanner({ region, log, asks, capacityBytes }: ReplayWorld, shar
 
 const versionName = 'parts';
 
-const fileOf = (index: number, sizeBytes: number): ManifestFile => ({
+/** Parts lie in the title one after the other, a second each. */
+const fileOf = (index: number, sizeBytes: number): PlannableFile => ({
   path: String(index),
   role: 'segment',
   sizeBytes,
   sha256: '',
-  contentType: '',
   rendition: null,
   index,
-  startS: null,
-  durationS: null,
-});
-
-const manifestOf = (assetId: string, files: readonly ManifestFile[]): Manifest => ({
-  schema: 1,
-  assetId,
-  version: versionName,
-  title: assetId,
-  createdAt: '',
-  durationS: 0,
-  packaging: 'segments',
-  sliceSizeBytes: 0,
-  sizeBytes: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
-  source: { sha256: '', sizeBytes: 0 },
-  recipe: { profile: '', packager: '', encoder: '' },
-  playlists: { hls: '', dash: null },
-  renditions: [],
-  files,
+  startS: index,
+  durationS: 1,
 });
