@@ -30,6 +30,7 @@ import { Refusal } from './refusals.ts';
 import { type ServeRange, serveText } from './serve-range.ts';
 import type { Telemetry } from './telemetry.ts';
 import { notePart, type Visit } from './visit.ts';
+import { playPlaceOf } from './watched.ts';
 
 export interface MediaAnswerDeps extends MediaBodyDeps {
   readonly applianceId: string;
@@ -117,6 +118,8 @@ export function makeMediaAnswer(deps: MediaAnswerDeps): (asked: Asked, version: 
         throw error;
       }
       visit.view = beginsPlayback(telemetry, asked.session, file, version);
+      visit.place = playPlaceOf(file, version);
+      visit.offset = ranges[0]?.start ?? 0;
       if (verdict.kind === 'several') {
         const { headers, parts } = inMultipart(visit, file, ranges, serving);
         return finish(asked, 206, serving.first.outcome, view, [headers], parts);

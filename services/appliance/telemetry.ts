@@ -17,6 +17,7 @@ import type { Logger } from '../../shared/platform/logger.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
 import { type ControlClient, ControlRefusal } from './control-client.ts';
 import type { TelemetrySpool } from './telemetry-spool.ts';
+import { makeWatched, type Watched } from './watched.ts';
 
 export interface TelemetryCount {
   readonly assetId: string;
@@ -30,6 +31,8 @@ export interface TelemetryCount {
 
 export interface Telemetry {
   count(count: TelemetryCount): void;
+  /** Media that a viewer got, by their place in time. */
+  readonly played: Watched['played'];
   /** A slice was fetched before anybody asked. */
   toppedUp(bytes: number): void;
   /** True the first time that this session plays this asset here. */
@@ -60,6 +63,7 @@ export function makeTelemetry(deps: TelemetryDeps): Telemetry {
   const rows = new Map<string, Sum>();
   const sessions = new LRUCache<string, true>({ max: maxSessions });
   const topUps = new Map<string, TopUpRow>();
+  const watched = makeWatched(clock);
   let flushing: Promise<void> | null = null;
 
   /** The row that the last count went to: requests for one asset come in rows. */
@@ -101,8 +105,14 @@ export function makeTelemetry(deps: TelemetryDeps): Telemetry {
     const brought = [...topUps.values()];
     topUps.clear();
     if (brought.length > 0) await spool.add({ batchId: randomUUID(), applianceId, rows: [], topUps: brought });
+    const days = watched.take();
     for (let at = 0; at < taken.length; at += maxRowsInBatch) {
-      await spool.add({ batchId: randomUUID(), applianceId, rows: taken.slice(at, at + maxRowsInBatch) });
+      await spool.add({
+        batchId: randomUUID(),
+        applianceId,
+        rows: taken.slice(at, at + maxRowsInBatch),
+        ...(at === 0 && days.length > 0 ? { watched: days } : {}),
+      });
     }
   }
 
@@ -142,6 +152,7 @@ export function makeTelemetry(deps: TelemetryDeps): Telemetry {
       row.bytes += bytes;
       if (origin && origin.firstUseBytes > 0) row.firstUseBytes = (row.firstUseBytes ?? 0) + origin.firstUseBytes;
     },
+    played: watched.played,
     toppedUp(bytes) {
       const at = new Date(clock.now()).toISOString();
       const hour = at.slice(0, 13);

@@ -4,6 +4,7 @@ import type { Provenance } from './provenance.ts';
 import type { ServedPart } from './serve-range.ts';
 import type { Telemetry } from './telemetry.ts';
 import type { ClientKind, Traffic } from './traffic.ts';
+import type { PlayPlace } from './watched.ts';
 
 export interface VisitDeps {
   readonly traffic: Traffic;
@@ -28,6 +29,9 @@ export interface Visit {
   /** Counted for demand only when the asset is known to exist: addresses are the caller's to invent. */
   counts: boolean;
   view: boolean;
+  /** Of media: where they are played, and the offset in the file that the answer begins at. */
+  place: PlayPlace | null;
+  offset: number;
   readonly parts: VisitPart[];
   /** What the answer holds in memory now. */
   held: Buffer | null;
@@ -45,6 +49,8 @@ export const openVisit = (): Visit => ({
   outcome: null,
   counts: false,
   view: false,
+  place: null,
+  offset: 0,
   parts: [],
   held: null,
   isOver: false,
@@ -71,6 +77,8 @@ export function countVisit({ traffic, telemetry, provenance }: VisitDeps, visit:
       // Bytes that came while others pulled them are a hit by then, whatever was noted when they were asked for.
       const origin = slice && (isHit(outcome) || !part.cause ? provenance.hit(visit.key, slice) : missed(part.cause));
       telemetry.count({ assetId: visit.assetId, outcome, requests, views, bytes, origin });
+      if (visit.place && slice)
+        telemetry.played(visit.assetId, visit.place, visit.offset + sentBytes - left - bytes, bytes);
     }
     requests = 0;
   }

@@ -1,4 +1,4 @@
-import type { DemandRow, OutcomeTotal, ServiceDay, TelemetryBatch } from '../domain/demand.ts';
+import type { DemandRow, OutcomeTotal, ServiceDay, TelemetryBatch, WatchedDay } from '../domain/demand.ts';
 
 /**
  * What was watched, by region, asset and hour.
@@ -36,6 +36,9 @@ export interface DemandLog {
    * before this was reported has neither.
    */
   service(query: Omit<DemandQuery, 'assetId'>): AsyncIterable<ServiceDay>;
+
+  /** What was played on the days `from … to` (UTC, inclusive), day after day; days on which nothing was counted are left out. */
+  watched(query: Omit<DemandQuery, 'assetId'>): AsyncIterable<WatchedDay>;
 
   /** Writes changed days to durable storage; returns how many. */
   flush(): Promise<number>;

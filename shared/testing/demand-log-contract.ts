@@ -107,6 +107,33 @@ export function describeDemandLog(name: string, setUp: () => Promise<DemandLogSe
       expect(await read()).toEqual([cell('a', null, 6, 60), cell('a', 9, 3, 30)]);
     });
 
+    it('sums what was played by place and rendition, and keeps it in the store', async () => {
+      const binsMs = (...first: number[]) => Array.from({ length: 20 }, (_, bin) => first[bin] ?? 0);
+      const played = (ms: number, name: string) => ({
+        day,
+        binsMs: binsMs(ms, 1),
+        mixMs: { [name]: ms },
+        assets: [{ assetId: 'a', binsMs: binsMs(ms) }],
+      });
+      await log.add('berlin', { ...makeBatch('b1', served('a', 9, 1, 1)), watched: [played(10, 'v720-avc1')] });
+      await other.add('berlin', { ...makeBatch('b2'), watched: [played(5, 'a2-en')] });
+      const expected = [
+        {
+          day,
+          binsMs: binsMs(15, 2),
+          mixMs: { 'a2-en': 5, 'v720-avc1': 10 },
+          assets: [{ assetId: 'a', binsMs: binsMs(15) }],
+        },
+      ];
+      const query = { regionId: 'berlin', from: day, to: day };
+      expect(await collect(log.watched(query))).toEqual(expected);
+      await log.flush();
+      expect((await storedDay())?.watched).toEqual(expected[0]);
+      await setup.loseLiveData();
+      expect(await collect(other.watched(query))).toEqual(expected);
+      expect(await collect(log.watched({ ...query, regionId: 'tokyo' }))).toEqual([]);
+    });
+
     it('refuses counts that are not whole numbers and changes nothing then', async () => {
       await expect(log.set([cell('a', 9, 1, 1), cell('b', 9, 0.5, 1)])).rejects.toThrow(RangeError);
       await expect(log.set([cell('a', 9, 1, -1)])).rejects.toThrow(RangeError);

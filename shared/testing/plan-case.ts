@@ -4,8 +4,7 @@ import type { Appliance, Region } from '../domain/fleet.ts';
 import type { FileRole, Manifest, ManifestFile } from '../domain/manifest.ts';
 import type { Audience } from '../domain/planning/audience.ts';
 import type { HeldObject } from '../domain/planning/candidates.ts';
-import { type Decision, decideFill } from '../domain/planning/plan-fill.ts';
-import type { TitleOutline } from '../domain/planning/shortlist.ts';
+import { type PlanFillInput, planFill } from '../domain/planning/plan-fill.ts';
 import type { PlannableVersion } from '../domain/planning/version-files.ts';
 
 const stamp = '2026-11-20T12:00:00.000Z';
@@ -130,27 +129,24 @@ export interface Case {
   readonly start?: 'now' | 'window';
   readonly frozenAt?: string;
   readonly audience?: Audience;
-  readonly unread?: readonly TitleOutline[];
 }
 
-export const plan = (c: Case): FillPlan => decide(c).plan;
+export const plan = (c: Case): FillPlan => planFill(inputOf(c));
 
-export const decide = (c: Case): Decision =>
-  decideFill({
-    region: region(c.budget),
-    date,
-    run: 1,
-    fillId: `r-${date}`,
-    frozenAt: c.frozenAt ?? stamp,
-    start: c.start ?? 'window',
-    forecast: { ...forecastOf(c.demand), ...(c.audience ? { audience: c.audience } : {}) },
-    forecastKey: `forecasts/r/${date}.json`,
-    versions: c.versions,
-    appliances: c.appliances,
-    spentBytes: c.spentBytes ?? 0,
-    ...(c.mustHave ? { mustHave: c.mustHave } : {}),
-    ...(c.unread ? { unread: c.unread } : {}),
-  });
+export const inputOf = (c: Case): PlanFillInput => ({
+  region: region(c.budget),
+  date,
+  run: 1,
+  fillId: `r-${date}`,
+  frozenAt: c.frozenAt ?? stamp,
+  start: c.start ?? 'window',
+  forecast: { ...forecastOf(c.demand), ...(c.audience ? { audience: c.audience } : {}) },
+  forecastKey: `forecasts/r/${date}.json`,
+  versions: c.versions,
+  appliances: c.appliances,
+  spentBytes: c.spentBytes ?? 0,
+  ...(c.mustHave ? { mustHave: c.mustHave } : {}),
+});
 
 export const empty = (a: Appliance) => ({ appliance: a, inventory: [] });
 export const ladder = (assetId: string, scale = 1) =>

@@ -1,9 +1,12 @@
 /** From everything that is known now to a forecast and a plan. Reads much, writes nothing. */
 import type { FillPlan, Forecast } from '../../shared/domain/fill.ts';
 import type { Region } from '../../shared/domain/fleet.ts';
+import type { Title } from '../../shared/domain/forecasting/cold-start.ts';
 import { forecastRegion } from '../../shared/domain/forecasting/forecast-region.ts';
 import { storeKeys } from '../../shared/domain/keys.ts';
-import { planFill } from '../../shared/domain/planning/plan-fill.ts';
+import { planFillOf } from '../../shared/domain/planning/plan-fill.ts';
+import { makeShortlist } from '../../shared/domain/planning/shortlist.ts';
+import type { PlannableVersion } from '../../shared/domain/planning/version-files.ts';
 import type { ApplianceApi } from '../../shared/ports/appliance-api.ts';
 import type { Catalogue } from '../../shared/ports/catalogue.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
@@ -12,9 +15,10 @@ import type { Documents } from '../../shared/ports/documents.ts';
 import type { Fleet } from '../../shared/ports/fleet.ts';
 import type { ObjectStore } from '../../shared/ports/object-store.ts';
 import { roomNow } from './pulled-room.ts';
+import { readAudience } from './read-audience.ts';
 import { readElsewhere, readHistory } from './read-history.ts';
 import { type Inventories, readInventories } from './read-inventories.ts';
-import { readVersions } from './read-versions.ts';
+import { readTitles, readVersions } from './read-versions.ts';
 
 export interface PlanSources {
   readonly fleet: Fleet;
@@ -53,40 +57,66 @@ export function makeMakePlan(sources: PlanSources) {
     signal?: AbortSignal,
   ): Promise<MadePlan> => {
     const nowMs = clock.now();
-    const [history, elsewhere, { versions, titles, mustHave: marked }, inventories, fills, pulledRoom] =
-      await Promise.all([
-        readHistory(demandLog, { region, nowMs, days: historyDays }),
-        fleet.listRegions().then((regions) =>
-          readElsewhere(
-            demandLog,
-            { region, nowMs },
-            regions.map(({ id }) => id),
-          ),
-        ),
-        readVersions({ catalogue, store }, signal),
-        fleet.listAppliances({ regionId: region.id }).then((views) => readInventories(api, views, signal)),
-        documents.listFills({ regionId: region.id, date, limit: runsOfOneDate }),
-        roomNow(documents, region),
-      ]);
     const madeAt = new Date(nowMs).toISOString();
-    const forecast = forecastRegion({ regionId: region.id, date, history, elsewhere, titles, madeAt });
-    const plan = planFill({
-      region,
-      date,
-      run,
-      fillId,
-      start,
-      frozenAt: madeAt,
-      forecast,
-      forecastKey: storeKeys.forecast(region.id, date, run),
-      versions,
-      mustHave: new Set([...marked, ...mustHave]),
-      appliances: inventories.answered,
-      pulledRoom,
-      spentBytes: fills
-        .filter(({ id }) => id !== fillId)
-        .reduce((sum, fill) => sum + (fill.sentBytes ?? fill.pushed.bytes), 0),
-    });
+    const { titles, known, mustHave: marked } = await readTitles(catalogue, signal);
+    const [forecast, inventories, fills, pulledRoom] = await Promise.all([
+      forecastDay({ region, date, nowMs, madeAt, known }),
+      fleet.listAppliances({ regionId: region.id }).then((views) => readInventories(api, views, signal)),
+      documents.listFills({ regionId: region.id, date, limit: runsOfOneDate }),
+      roomNow(documents, region),
+    ]);
+    const wanted = new Set([...marked, ...mustHave]);
+    const shortlist = makeShortlist({ titles, forecast, appliances: inventories.answered, mustHave: wanted });
+    const versions: PlannableVersion[] = [];
+    let plan: FillPlan | null = null;
+    while (!plan) {
+      for (const version of await readVersions(store, shortlist.next(), signal)) versions.push(version);
+      plan = planFillOf(
+        {
+          region,
+          date,
+          run,
+          fillId,
+          start,
+          frozenAt: madeAt,
+          forecast,
+          forecastKey: storeKeys.forecast(region.id, date, run),
+          versions,
+          mustHave: wanted,
+          appliances: inventories.answered,
+          pulledRoom,
+          spentBytes: fills
+            .filter(({ id }) => id !== fillId)
+            .reduce((sum, fill) => sum + (fill.sentBytes ?? fill.pushed.bytes), 0),
+        },
+        shortlist.rest,
+      );
+    }
     return { forecast, plan, silent: inventories.silent };
   };
+
+  /** On its own, so that a region's past is no longer in memory when its plan is made. */
+  async function forecastDay({ region, date, nowMs, madeAt, known }: ForecastRequest): Promise<Forecast> {
+    const [history, elsewhere, audience] = await Promise.all([
+      readHistory(demandLog, { region, nowMs, days: historyDays }),
+      fleet.listRegions().then((regions) =>
+        readElsewhere(
+          demandLog,
+          { region, nowMs },
+          regions.map(({ id }) => id),
+        ),
+      ),
+      readAudience(demandLog, region.id, nowMs),
+    ]);
+    const forecast = forecastRegion({ regionId: region.id, date, history, elsewhere, titles: known, madeAt });
+    return audience ? { ...forecast, audience } : forecast;
+  }
+}
+
+interface ForecastRequest {
+  readonly region: Region;
+  readonly date: string;
+  readonly nowMs: number;
+  readonly madeAt: string;
+  readonly known: readonly Title[];
 }

@@ -1,10 +1,11 @@
-/** The versions that viewers get now, with their manifests, as the planner needs them. */
+/** What viewers get now: all titles as the catalogue tells them, and the manifests of those that a plan asks for. */
 import { createHash } from 'node:crypto';
 import pLimit from 'p-limit';
 import type { Asset } from '../../shared/domain/asset.ts';
 import type { Title } from '../../shared/domain/forecasting/cold-start.ts';
 import { storeKeys } from '../../shared/domain/keys.ts';
 import type { Manifest } from '../../shared/domain/manifest.ts';
+import type { TitleOutline } from '../../shared/domain/planning/shortlist.ts';
 import type { PlannableVersion } from '../../shared/domain/planning/version-files.ts';
 import type { Catalogue } from '../../shared/ports/catalogue.ts';
 import type { ObjectStore } from '../../shared/ports/object-store.ts';
@@ -12,35 +13,33 @@ import type { ObjectStore } from '../../shared/ports/object-store.ts';
 const parallelReads = 8;
 const pageSize = 500;
 
+/** A published title. */
+export interface PublishedTitle extends TitleOutline {
+  /** The one that plays: an asset that is being transcoded anew still plays its former version. */
+  readonly version: string;
+}
+
 export interface Published {
-  readonly versions: readonly PlannableVersion[];
+  readonly titles: readonly PublishedTitle[];
   /** What the forecaster knows of them besides their demand. */
-  readonly titles: readonly Title[];
+  readonly known: readonly Title[];
   readonly mustHave: ReadonlySet<string>;
 }
 
-/**
- * An asset that is being transcoded anew still plays its former version. A version whose manifest is gone is left out:
- * it is being deleted.
- */
-export async function readVersions(
-  { catalogue, store }: { readonly catalogue: Catalogue; readonly store: ObjectStore },
-  signal?: AbortSignal,
-): Promise<Published> {
-  const atOnce = pLimit(parallelReads);
-  const versions: PlannableVersion[] = [];
-  const titles: Title[] = [];
+export async function readTitles(catalogue: Catalogue, signal?: AbortSignal): Promise<Published> {
+  const titles: PublishedTitle[] = [];
+  const known: Title[] = [];
   const mustHave = new Set<string>();
   for await (const page of playableAssets(catalogue)) {
-    const read = await atOnce.map(page, async ({ id, version }) => {
-      signal?.throwIfAborted();
-      return version === null ? null : readVersion(store, id, version, signal);
-    });
-    versions.push(...read.filter((version) => version !== null));
-    titles.push(...page.map(titleOf));
-    for (const asset of page) if (asset.mustHave) mustHave.add(asset.id);
+    signal?.throwIfAborted();
+    for (const asset of page) {
+      if (asset.version === null) continue;
+      titles.push({ assetId: asset.id, version: asset.version, sizeBytes: asset.sizeBytes });
+      known.push(titleOf(asset));
+      if (asset.mustHave) mustHave.add(asset.id);
+    }
   }
-  return { versions, titles, mustHave };
+  return { titles, known, mustHave };
 }
 
 const titleOf = ({ id, series, premiereDate, publishedAt }: Asset): Title => ({
@@ -61,6 +60,19 @@ export async function* playableAssets(catalogue: Catalogue): AsyncGenerator<read
   } while (after !== null);
 }
 
+/** A version whose manifest is gone is left out: it is being deleted. */
+export async function readVersions(
+  store: ObjectStore,
+  titles: readonly PublishedTitle[],
+  signal?: AbortSignal,
+): Promise<PlannableVersion[]> {
+  const read = await pLimit(parallelReads).map(titles, ({ assetId, version }) => {
+    signal?.throwIfAborted();
+    return readVersion(store, assetId, version, signal);
+  });
+  return read.filter((version) => version !== null);
+}
+
 /** The manifest is read as bytes, because its own digest is nowhere written down. */
 async function readVersion(
   store: ObjectStore,
@@ -74,7 +86,25 @@ async function readVersion(
   for await (const chunk of object.body) chunks.push(Buffer.from(chunk));
   const bytes = Buffer.concat(chunks);
   return {
-    manifest: JSON.parse(bytes.toString('utf8')) as Manifest,
+    manifest: planned(JSON.parse(bytes.toString('utf8')) as Manifest),
     manifestFile: { sizeBytes: bytes.byteLength, sha256: createHash('sha256').update(bytes).digest('hex') },
   };
 }
+
+/** Without what no plan needs: digests of slices are as large as all the rest. */
+const planned = ({ assetId, version, durationS, renditions, files }: Manifest): PlannableVersion['manifest'] => ({
+  assetId,
+  version,
+  durationS,
+  renditions,
+  files: files.map(({ path, role, sizeBytes, sha256, rendition, index, startS, durationS: lengthS }) => ({
+    path,
+    role,
+    sizeBytes,
+    sha256,
+    rendition,
+    index,
+    startS,
+    durationS: lengthS,
+  })),
+});

@@ -25,7 +25,7 @@ export const makeTakeTelemetry =
       );
     }
     // A day that no calendar has would be stored for ever, and no forecast of the region could read past it.
-    const wrong = [...batch.rows, ...(batch.topUps ?? [])].find(({ day }) => !isDay(day));
+    const wrong = [...batch.rows, ...(batch.topUps ?? []), ...(batch.watched ?? [])].find(({ day }) => !isDay(day));
     if (wrong) throw new Problem('invalid-request', `rows: ${wrong.day} is not a day of the calendar.`);
     const isNew = await demandLog.add(appliance.regionId, batch);
     if (isNew) recent.add(appliance.regionId, batch.rows);

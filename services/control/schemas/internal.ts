@@ -4,8 +4,10 @@ import {
   byteCauses,
   type Outcome,
   outcomes,
+  positionBins,
   type TelemetryBatch,
 } from '../../../shared/domain/demand.ts';
+import { renditionClassPattern } from '../../../shared/domain/rendition-class.ts';
 import { documentSchema } from './document-schema.ts';
 import { StatusSchema } from './fleet.ts';
 
@@ -21,6 +23,7 @@ export const DemandElsewhereRequest = Type.Object({
 });
 
 const total = Type.Integer({ minimum: 0 });
+const binsMs = Type.Array(total, { minItems: positionBins, maxItems: positionBins });
 
 export const TelemetrySchema = documentSchema<TelemetryBatch>()(
   Type.Object({
@@ -39,6 +42,20 @@ export const TelemetrySchema = documentSchema<TelemetryBatch>()(
         firstUseBytes: Type.Optional(total),
       }),
       { maxItems: 50_000 },
+    ),
+    watched: Type.Optional(
+      Type.Array(
+        Type.Object({
+          day: Type.String({ pattern: '^\\d{4}-\\d{2}-\\d{2}$' }),
+          binsMs,
+          mixMs: Type.Record(Type.String({ pattern: renditionClassPattern }), total, {
+            additionalProperties: false,
+            maxProperties: 64,
+          }),
+          assets: Type.Array(Type.Object({ assetId: idText, binsMs }), { maxItems: 1_000 }),
+        }),
+        { maxItems: 8 },
+      ),
     ),
     topUps: Type.Optional(
       Type.Array(

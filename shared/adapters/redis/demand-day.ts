@@ -1,12 +1,14 @@
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
-import type {
-  AnswerTotal,
-  ByteCause,
-  DemandDayDocument,
-  DemandRow,
-  OutcomeTotal,
-  ServiceRow,
+import {
+  type AnswerTotal,
+  type ByteCause,
+  type DemandDayDocument,
+  type DemandRow,
+  type OutcomeTotal,
+  positionBins,
+  type ServiceRow,
+  type WatchedDay,
 } from '../../domain/demand.ts';
 import { parseJson } from './store-json.ts';
 
@@ -15,7 +17,8 @@ import { parseJson } from './store-json.ts';
  *
  * Fields: `v:<hour>:<asset>` views and `b:<hour>:<asset>` bytes, where the hour is `-` when it is not known;
  * `q:<outcome>:<asset>` requests and `z:<outcome>:<asset>` bytes of an outcome; `s:<hour>:<asset>:<appliance>:<cause>` bytes
- * and `f:…` first used ones; `r:<hour>:<appliance>:<outcome>` requests and `a:…` bytes; `revision`; `runId`.
+ * and `f:…` first used ones; `r:<hour>:<appliance>:<outcome>` requests and `a:…` bytes; `w:<bin>:<asset>`
+ * milliseconds played (without an asset: of all) and `m:<class>:` those of a class of renditions; `revision`; `runId`.
  */
 export interface DemandDay {
   readonly regionId: string;
@@ -57,6 +60,8 @@ export function documentOf(day: DemandDay, fields: Iterable<readonly [string, st
   const totals = new Map<string, { assetId: string; outcome: string; requests: number; bytes: number }>();
   const service = new Map<string, Growing<ServiceRow>>();
   const answers = new Map<string, Growing<AnswerTotal>>();
+  const bins = new Map<string, number[]>();
+  const mixMs: Record<string, number> = {};
   let revision = 0;
   for (const [field, text] of fields) {
     const [kind = '', middle = '', assetId = ''] = field.split(':');
@@ -81,6 +86,10 @@ export function documentOf(day: DemandDay, fields: Iterable<readonly [string, st
       const row = getOrAdd(service, name, () => emptyService(day.day, name));
       if (kind === 's') row.bytes = value;
       else row.firstUseBytes = value;
+    } else if (kind === 'w') {
+      getOrAdd(bins, assetId, () => new Array<number>(positionBins).fill(0))[Number(middle)] = value;
+    } else if (kind === 'm') {
+      mixMs[middle] = value;
     } else if (kind === 'r' || kind === 'a') {
       const name = field.slice(2);
       const row = getOrAdd(answers, name, () => emptyAnswer(day.day, name));
@@ -101,6 +110,7 @@ export function documentOf(day: DemandDay, fields: Iterable<readonly [string, st
     ),
     service: sorted(service),
     answers: sorted(answers),
+    ...(bins.size > 0 ? { watched: watchedOf(day.day, bins, mixMs) } : {}),
   };
 }
 
@@ -127,6 +137,7 @@ export function fieldsOfDocument(document: DemandDayDocument): readonly (readonl
     ...document.outcomes.flatMap(fieldsOfOutcome),
     ...(document.service ?? []).flatMap(fieldsOfService),
     ...(document.answers ?? []).flatMap(fieldsOfAnswer),
+    ...(document.watched ? fieldsOfWatched(document.watched) : []),
     ['revision', document.revision] as const,
   ];
 }
@@ -154,6 +165,36 @@ const fieldsOfAnswer = (row: AnswerTotal): [string, number][] =>
     [fieldsOf.answerRequests(row), row.requests],
     [fieldsOf.answerBytes(row), row.bytes],
   ]);
+
+/** Titles whose curves a day's document keeps. */
+const mostWatched = 500;
+
+function watchedOf(day: string, bins: ReadonlyMap<string, number[]>, mixMs: Record<string, number>): WatchedDay {
+  const sum = (values: readonly number[]): number => values.reduce((all, value) => all + value, 0);
+  return {
+    day,
+    binsMs: bins.get(everyAsset) ?? new Array<number>(positionBins).fill(0),
+    mixMs: Object.fromEntries(Object.entries(mixMs).sort(([a], [b]) => compareText(a, b))),
+    assets: [...bins]
+      .filter(([assetId]) => assetId !== everyAsset)
+      .map(([assetId, binsMs]) => ({ assetId, binsMs, ms: sum(binsMs) }))
+      .sort((a, b) => b.ms - a.ms || compareText(a.assetId, b.assetId))
+      .slice(0, mostWatched)
+      .map(({ assetId, binsMs }) => ({ assetId, binsMs })),
+  };
+}
+
+const everyAsset = '';
+
+export function fieldsOfWatched({ binsMs, mixMs, assets }: WatchedDay): [string, number][] {
+  const ofBins = (assetId: string, values: readonly number[]): [string, number][] =>
+    values.map((value, bin) => [`w:${bin}:${assetId}`, value]);
+  return positive([
+    ...ofBins(everyAsset, binsMs),
+    ...Object.entries(mixMs).map(([name, value]): [string, number] => [`m:${name}:`, value]),
+    ...assets.flatMap(({ assetId, binsMs: values }) => ofBins(assetId, values)),
+  ]);
+}
 
 export const encodeDay = (document: DemandDayDocument): Promise<Buffer> =>
   promisify(gzip)(Buffer.from(JSON.stringify(document)));

@@ -6,7 +6,16 @@ import type { DemandLog } from '../../ports/demand-log.ts';
 import type { ObjectStore } from '../../ports/object-store.ts';
 import type { RedisConnection } from './connection.ts';
 import { type CountedBatch, makeDemandCounters } from './demand-counters.ts';
-import { type DemandDay, decodeDay, encodeDay, fieldsOf, fieldsOfRow, formatDay, parseDay } from './demand-day.ts';
+import {
+  type DemandDay,
+  decodeDay,
+  encodeDay,
+  fieldsOf,
+  fieldsOfRow,
+  fieldsOfWatched,
+  formatDay,
+  parseDay,
+} from './demand-day.ts';
 import { withLock } from './lock.ts';
 import { readObject } from './store-json.ts';
 
@@ -107,6 +116,13 @@ export function makeRedisDemandLog({ redis, store, clock, liveDays = 8 }: RedisD
       }
     },
 
+    async *watched({ regionId, from, to }) {
+      for (const day of await knownDays(regionId, from, to)) {
+        const document = (await counters.read({ regionId, day })) ?? (await loadReconciled({ regionId, day }));
+        if (document?.watched) yield document.watched;
+      }
+    },
+
     async outcomes(regionId, day) {
       const document = (await counters.read({ regionId, day })) ?? (await loadReconciled({ regionId, day }));
       return document?.outcomes ?? [];
@@ -197,6 +213,14 @@ function countBatch(regionId: string, batch: TelemetryBatch, nowMs: number): Cou
     const [requestField, byteField] = [fieldsOf.answerRequests(answer), fieldsOf.answerBytes(answer)];
     fields.set(requestField, (fields.get(requestField) ?? 0) + slices);
     fields.set(byteField, (fields.get(byteField) ?? 0) + bytes);
+  }
+  for (const watched of batch.watched ?? []) {
+    const fields = days.get(watched.day) ?? new Map<string, number>();
+    days.set(watched.day, fields);
+    for (const [field, value] of fieldsOfWatched(watched)) {
+      requireCount(field, value);
+      fields.set(field, (fields.get(field) ?? 0) + value);
+    }
   }
   return {
     applianceId: batch.applianceId,

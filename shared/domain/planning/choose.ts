@@ -8,7 +8,7 @@
  */
 import type { PlanReason } from '../fill.ts';
 import { budgetPrice, type Room } from './budget-price.ts';
-import { type Block, byRank } from './candidates.ts';
+import { type Block, byRank, worthOf } from './candidates.ts';
 import { searchMargin } from './search.ts';
 
 export type { Room } from './budget-price.ts';
@@ -51,11 +51,14 @@ export function chooseFiles(blocks: Block[], rooms: readonly Room[], budgetBytes
   );
   const reasons: (PlanReason | null)[] = [];
   const night = { leftBytes: budgetBytes, budgetBytes, refused: false };
-  let lookedDownTo = Number.POSITIVE_INFINITY;
+  const openShelves = new Set(shelves.values());
+  /** Worth of the block that closed the last shelf: what is worth less finds all of them closed. */
+  let openDownTo = Number.POSITIVE_INFINITY;
   let largestBytes = 0;
 
   for (const block of order) {
     const shelf = shelves.get(block.spot.applianceId);
+    if (openShelves.size > 0) openDownTo = worthOf(block, price);
     if (!shelf) reasons.push('no-appliance');
     else if (block.held) {
       const reason = keepBlock(block, shelf);
@@ -63,10 +66,11 @@ export function chooseFiles(blocks: Block[], rooms: readonly Room[], budgetBytes
       reasons.push(reason);
     } else if (isClosed(shelf, night)) reasons.push(closedReason(shelf, night));
     else {
-      lookedDownTo = Math.min(lookedDownTo, block.rank);
       largestBytes = Math.max(largestBytes, ...sizesOf(block));
       reasons.push(fetchBlock(block, shelf, night));
     }
+    for (const open of isSpent(night) ? openShelves : shelf ? [shelf] : [])
+      if (openShelves.has(open) && isClosed(open, night)) openShelves.delete(open);
   }
   const limits = [...shelves.values()].map(({ usableBytes }) => usableBytes);
   const leastLimit = Math.min(...limits, price > 0 || night.refused ? budgetBytes : Number.POSITIVE_INFINITY);
@@ -74,11 +78,10 @@ export function chooseFiles(blocks: Block[], rooms: readonly Room[], budgetBytes
   const searchedDownTo = isCoarse
     ? searchMargin({ order, shelves: [...shelves.values()], night, price })
     : Number.POSITIVE_INFINITY;
-  const allClosed = [...shelves.values()].every((shelf) => isClosed(shelf, night));
   return {
     order,
     reasons,
-    settledAbove: allClosed ? Math.min(settledAbove, lookedDownTo, searchedDownTo) : 0,
+    settledAbove: openShelves.size === 0 ? Math.min(settledAbove, openDownTo + price, searchedDownTo) : 0,
     closedBy: new Map([...shelves].map(([id, shelf]) => [id, closedReason(shelf, night)])),
   };
 }
@@ -90,10 +93,12 @@ export interface Night {
   refused: boolean;
 }
 
+const isSpent = (night: Night): boolean => night.refused && night.leftBytes <= night.budgetBytes * negligibleShare;
+
 const isClosed = (shelf: Shelf, night: Night): boolean =>
   shelf.squeezed ||
   (shelf.refused && shelf.usableBytes - shelf.usedBytes <= shelf.usableBytes * negligibleShare) ||
-  (night.refused && night.leftBytes <= night.budgetBytes * negligibleShare);
+  isSpent(night);
 
 function closedReason(shelf: Shelf, night: Night): PlanReason {
   if (shelf.squeezed) return 'worth-less-than-held';

@@ -32,22 +32,27 @@ export interface PlanFillInput {
   readonly appliances: readonly PlannableAppliance[];
   /** What earlier runs of the same date brought into the region. */
   readonly spentBytes: number;
-  /** Published titles whose manifests were not read, because no file of them can be planned (`shortlist.ts`). */
-  readonly unread?: readonly TitleOutline[];
   /** What stays free for pulled slices; the default share without it. */
   readonly pulledRoom?: PlanRoom;
 }
 
-export interface Decision {
-  readonly plan: FillPlan;
-  /** No title whose best file is worth less can change the plan, whatever its files are; 0 where any could. */
-  readonly settledAbove: number;
+export function planFill(input: PlanFillInput): FillPlan {
+  const plan = planFillOf(input, () => []);
+  if (!plan) throw new Error('a plan from all versions is always settled');
+  return plan;
 }
 
-export const planFill = (input: PlanFillInput): FillPlan => decideFill(input).plan;
-
-export function decideFill(input: PlanFillInput): Decision {
-  const { region, date, forecast, versions, frozenAt, unread = [] } = input;
+/**
+ * A plan from a part of the published titles.
+ *
+ * @param rest given the value below which no file can change the plan (0: any could), the titles that were left unread, or
+ * null when one of them could matter. There is no plan then.
+ */
+export function planFillOf(
+  input: PlanFillInput,
+  rest: (settledAbove: number) => readonly TitleOutline[] | null,
+): FillPlan | null {
+  const { region, date, forecast, versions, frozenAt } = input;
   const appliances = [...input.appliances].sort((a, b) => (a.appliance.id < b.appliance.id ? -1 : 1));
   const forecasts = new Map(forecast.assets.map((asset) => [asset.assetId, asset]));
   const heldBytes = new Map(
@@ -94,6 +99,8 @@ export function decideFill(input: PlanFillInput): Decision {
     })),
     nightBudgetBytes(region.budget, input.spentBytes, span, Date.parse(frozenAt)),
   );
+  const unread = rest(choice.settledAbove);
+  if (!unread) return null;
   const shelves = collect(choice, rejections);
   rejectUnread({ unread, forecasts, forecast, appliances, closedBy: choice.closedBy }, rejections);
   const present = new Set([
@@ -128,7 +135,7 @@ export function decideFill(input: PlanFillInput): Decision {
     }
     fetchFiles += fetch.length;
   }
-  const plan: FillPlan = {
+  return {
     schema: 1,
     id: input.fillId,
     regionId: region.id,
@@ -148,7 +155,6 @@ export function decideFill(input: PlanFillInput): Decision {
     appliances: plans,
     rejected: rejections.list(),
   };
-  return { plan, settledAbove: choice.settledAbove };
 }
 
 interface ChosenHere {

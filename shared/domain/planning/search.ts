@@ -39,11 +39,9 @@ const goodEnough = 1.002;
 /** Returns the rank below which no missing file was looked at; 0 where there were no more. */
 export function searchMargin({ order, shelves, night, price }: SearchInput): number {
   const items = itemsOf(order, shelves, price);
-  const { core, isAll } = coreOf(items, shelves.length);
+  const { core, leastWorth } = coreOf(items, shelves.length);
   for (const item of core) if (!item.wasIn) dropParts(item, shelves[item.shelf]);
-  const settledAbove = isAll
-    ? 0
-    : core.reduce((least, { worth }) => Math.min(least, worth + price), Number.POSITIVE_INFINITY);
+  const settledAbove = leastWorth === null ? 0 : leastWorth + price;
   const chosen = search(core, items, shelves, night, price);
   if (!chosen) return settledAbove;
   for (const [at, item] of core.entries()) {
@@ -95,8 +93,11 @@ function itemsOf(order: readonly Block[], shelves: readonly Shelf[], price: numb
 const heldBaseOf = ({ files, held }: Spot): number[] =>
   [...files.keys()].filter((at) => files[at]?.base === true && held[at] === 1);
 
-/** The items around each shelf's first one that was left out, in order; whether they go to the end of a shelf's list. */
-function coreOf(items: readonly Item[], shelves: number): { readonly core: Item[]; readonly isAll: boolean } {
+/** The items around each shelf's first one that was left out, in order; and their least worth, null where they go to the end of a shelf's list. */
+function coreOf(
+  items: readonly Item[],
+  shelves: number,
+): { readonly core: Item[]; readonly leastWorth: number | null } {
   const near = Array.from({ length: shelves }, (_, shelf) => {
     // What must be there is decided: beside its rank nothing else would count.
     const here = items.filter((item) => item.shelf === shelf && !item.spot.mustHave);
@@ -118,7 +119,9 @@ function coreOf(items: readonly Item[], shelves: number): { readonly core: Item[
   const lasts = new Map(items.map((item) => [item.shelf, item]));
   return {
     core: items.filter((item) => picked.has(item) && !(item.isBase && outside.has(item.spot))),
-    isAll: [...lasts.values()].some((item) => picked.has(item)),
+    leastWorth: [...lasts.values()].some((item) => picked.has(item))
+      ? null
+      : [...picked].reduce((least, { worth }) => Math.min(least, worth), Number.POSITIVE_INFINITY),
   };
 }
 

@@ -21,22 +21,23 @@ export interface ShortlistInput<T extends TitleOutline> {
   readonly titles: readonly T[];
   readonly forecast: Forecast;
   readonly appliances: readonly PlannableAppliance[];
+  readonly mustHave?: ReadonlySet<string>;
+  /** Titles that are read at least, if there are so many. */
+  readonly fewest?: number;
 }
 
 export interface Shortlist<T extends TitleOutline> {
   /**
-   * The next titles to read: at first those that some appliance holds and the most valuable ones that could fill the disks, with a
+   * The next titles to read: at first those that some appliance holds or an operator wants, and the most valuable ones that could fill the disks, with a
    * margin; then twice as many. Empty when there are no more.
    */
   next(): readonly T[];
-  /** True when no title that was not given out could have a file of that value. */
-  isComplete(settledAbove: number): boolean;
-  /** What was not given out. */
-  rest(): readonly T[];
+  /** What was not given out, if none of it could have a file of that value; else null: more have to be read. */
+  rest(settledAbove: number): readonly T[] | null;
 }
 
-/** Titles that are read at least, if there are so many: few are cheaper read than judged. */
-const fewest = 200;
+/** Few are cheaper read than judged. */
+const usuallyFewest = 200;
 /** The first part would fill the disks so many times. */
 const margin = 1.5;
 
@@ -44,6 +45,8 @@ export function makeShortlist<T extends TitleOutline>({
   titles,
   forecast,
   appliances,
+  mustHave,
+  fewest = usuallyFewest,
 }: ShortlistInput<T>): Shortlist<T> {
   const forecasts = new Map(forecast.assets.map((asset) => [asset.assetId, asset]));
   const audience = forecast.audience ?? null;
@@ -61,7 +64,8 @@ export function makeShortlist<T extends TitleOutline>({
   const ranked: { readonly title: T; readonly value: number }[] = [];
   for (const title of titles) {
     const asset = forecasts.get(title.assetId);
-    if (!asset || asset.expectedBytes <= 0 || appliances.length === 0) unwanted.push(title);
+    if (mustHave?.has(title.assetId)) here.push(title);
+    else if (!asset || asset.expectedBytes <= 0 || appliances.length === 0) unwanted.push(title);
     else if (held.has(title.assetId)) here.push(title);
     else ranked.push({ title, value: best(title, asset) });
   }
@@ -90,7 +94,10 @@ export function makeShortlist<T extends TitleOutline>({
       first = false;
       return parts;
     },
-    isComplete: (settledAbove) => (ranked[given]?.value ?? 0) < settledAbove || given >= ranked.length,
-    rest: () => [...unwanted, ...ranked.slice(given).map(({ title }) => title)],
+    rest(settledAbove) {
+      const best = ranked[given];
+      if (best && best.value >= settledAbove) return null;
+      return [...unwanted, ...ranked.slice(given).map(({ title }) => title)];
+    },
   };
 }
