@@ -45,7 +45,12 @@ const isReady = (appliance: RunningAppliance) =>
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'nightfill-growing-'));
-  kit = await makeWorkerKit({ NIGHTFILL_CHUNK: '4s', NIGHTFILL_SEGMENT: '2s', NIGHTFILL_ENCODE_RUNS: '1' });
+  kit = await makeWorkerKit({
+    NIGHTFILL_CHUNK: '4s',
+    NIGHTFILL_SEGMENT: '2s',
+    NIGHTFILL_ENCODE_RUNS: '1',
+    NIGHTFILL_WEBHOOK_URL: 'http://127.0.0.1:9/',
+  });
   clip = await makeClip(clips.dir, 'clip.mp4', { size: '640x360', seconds: 16, output: ['-g', '45'] });
   control = await startControl();
   key = await makeKey();
@@ -127,9 +132,13 @@ describe('a film that plays while it is encoded', () => {
   it('begins with its first chunk, grows, and ends as what is published, although a worker is killed', async () => {
     const worker = await onlyWorker();
     await kit.upload('film', clip);
-    const { version, hls } = await early('film');
-    worker.kill('SIGSTOP');
+    const { version, hls, since } = await early('film');
     const get = viewerOf('film', version);
+    const webhook = () => kit.jobs.get('deliver-webhook', `webhook-film-playable-${Date.parse(since)}`);
+    await vi.waitFor(async () => expect((await webhook())?.payload.event.type).toBe('asset.playable'), {
+      interval: 10,
+    });
+    worker.kill('SIGSTOP');
 
     const master = await get(hls);
     expect(master.status).toBe(200);

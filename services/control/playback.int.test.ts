@@ -258,6 +258,23 @@ describe('heartbeats, orders and playback', () => {
     expect((await call('POST', '/v1/playback', { assetId: 'on' })).body.code).not.toBe('embargoed');
   });
 
+  it('plays the beginning of what is still being encoded, not before its premiere, and says so', async () => {
+    const early = { version: 'v7', hls: 'master.m3u8', since: new Date(nowMs).toISOString() };
+    await ports.catalogue.create(publishedAsset('growing', { state: 'transcoding', version: null, early }));
+    await heartbeat('b1');
+    const answer = await call('POST', '/v1/playback', { assetId: 'growing' });
+    expect(answer).toMatchObject({ status: 200, body: { state: 'growing', version: 'v7', dash: null } });
+    expect(answer.body.hls).toMatch(/\/v\/growing\/v7\/master\.m3u8$/);
+    await ports.catalogue.update('growing', (asset) => ({
+      ...asset,
+      premieresAt: new Date(nowMs + 60_000).toISOString(),
+    }));
+    expect(await call('POST', '/v1/playback', { assetId: 'growing' })).toMatchObject({ body: { code: 'embargoed' } });
+    await ports.catalogue.update('growing', (asset) => ({ ...asset, state: 'failed', early: null }));
+    const failed = await call('POST', '/v1/playback', { assetId: 'growing' });
+    expect(failed).toMatchObject({ status: 409, body: { code: 'asset-not-published' } });
+  });
+
   it('refuses what cannot be played, each for its reason', async () => {
     await ports.catalogue.create(publishedAsset('raw', { state: 'uploaded', version: null }));
     await ports.catalogue.create(publishedAsset('trash', { state: 'deleted' }));

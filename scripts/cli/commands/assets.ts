@@ -88,7 +88,7 @@ function showAsset(cli: Pick<ReturnType<typeof openCli>, 'facts' | 'table' | 'sa
     ['premiere', asset.premieresAt ? formatTime(asset.premieresAt) : (asset.premiereDate ?? null)],
     ['priority', asset.mustHave ? 'fills bring it first' : null],
     ['tags', asset.tags.length > 0 ? printable(asset.tags.join(', ')) : null],
-    ['state', asset.state],
+    ['state', asset.early ? `${asset.state}; its beginning plays already` : asset.state],
     ['restorable', asset.deletion ? `until ${formatTime(asset.deletion.purgeAt)}` : null],
     ['failure', asset.failure ? `${asset.failure.code}: ${printable(asset.failure.reason)}` : null],
     [
