@@ -14,15 +14,17 @@ export function makeStoreSource(store: ObjectStore, timeoutMs: number): PullSour
   ): Promise<T> {
     const { signal } = patience;
     const opening = store.get(key, { signal, ...(range ? { range } : {}) });
-    // What comes after all is nobody's any more.
     opening.then(
-      (late) => signal.aborted && late?.body.destroy(),
+      (found) => {
+        found?.body.on('error', () => {});
+        // What comes after all is nobody's any more.
+        if (signal.aborted) found?.body.destroy();
+      },
       () => {},
     );
     const found = await patience.race(opening);
     if (!found) throw new PullError('not-found', 'it does not have it');
     patience.headArrived();
-    found.body.on('error', () => {});
     try {
       return await patience.race(collect(found.body));
     } finally {

@@ -557,6 +557,14 @@ export function objectStoreContract(name: string, makeStore: () => Promise<Store
         expect(await keysOf(store.list('signal/'))).toEqual(['signal/old']);
       });
 
+      it('abort a read that is being opened, and no body is left that would fail unheard', async () => {
+        await store.put('signal/opened', randomBytes(MiB));
+        const controller = new AbortController();
+        const opening = store.get('signal/opened', { signal: controller.signal });
+        controller.abort(reason);
+        await expect(opening).rejects.toBe(reason);
+      });
+
       it.each([
         ['in the first part', 1000],
         ['behind some parts', 17 * MiB],

@@ -120,6 +120,9 @@ async function get(objects: string, key: string, options: GetOptions): Promise<O
     const info = infoOf(key, stat);
     const range = resolveSpan(key, options.range, info.sizeBytes);
     const body = await openBody(handle, info.sizeBytes, range);
+    // Nobody who left hears how a body ends, and an error that nobody hears ends the process.
+    if (options.signal?.aborted) body.destroy();
+    options.signal?.throwIfAborted();
     return { info, range, body: options.signal ? addAbortSignal(options.signal, body) : body };
   } catch (error) {
     await handle.close();

@@ -158,6 +158,7 @@ async function get(
     const sizeBytes = sizeOf(found);
     const span = resolveSpan(key, range, sizeBytes);
     assertLength(key, span, found.ContentLength);
+    signal?.throwIfAborted();
     return { info: infoOf(key, sizeBytes, found), range: span, body: signal ? addAbortSignal(signal, body) : body };
   } catch (error) {
     body.destroy();
