@@ -2,7 +2,7 @@
 # Brings a machine to the point where Nightfill runs (`run`) or its tests run (`test`), and does nothing that is done.
 #
 # Debian packages:  ffmpeg, redis-server        (both; needs root or passwordless sudo, only when they are missing)
-#                   chromium, radosgw …         (test: a real browser and a real S3 server; left out where apt cannot)
+#                   chromium, gstreamer1.0-…, radosgw …   (test: real players and a real S3 server; left out where apt cannot)
 # Node:             a current one from the npm registry into .tools/node, only where the machine's is too old
 # npm packages:     as package-lock.json says
 #
@@ -84,6 +84,14 @@ ensure_programs() {
   apt_install $missing || fail "could not install$missing: run as root 'apt-get install$missing' and start again"
 }
 
+gstreamer='gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-libav'
+has_gstreamer() {
+  has gst-inspect-1.0 || return 1
+  for element in souphttpsrc hlsdemux dashdemux qtdemux avdec_h264 avdec_aac; do
+    gst-inspect-1.0 --exists "$element" || return 1
+  done
+}
+
 # What some tests need beyond that. A suite that misses its server says so in one line and is left out.
 ensure_test_programs() {
   if [ -z "${NIGHTFILL_TEST_S3_URL:-}" ] && ! { has radosgw && has ceph-mon && has ceph-osd && has ceph; }; then
@@ -93,6 +101,11 @@ ensure_test_programs() {
   if ! has chromium; then
     say 'installing a browser for the tests (Chromium from Debian)'
     apt_install chromium || say 'no browser can be installed here: its tests will be left out'
+  fi
+  if ! has_gstreamer; then
+    say 'installing another player for the tests (GStreamer from Debian)'
+    # shellcheck disable=SC2086 # a list of words
+    apt_install $gstreamer || say 'GStreamer cannot be installed here: its tests will be left out'
   fi
 }
 

@@ -21,6 +21,8 @@ import { makeScratch } from '../../../workers/transcode/scratch.ts';
 
 export const filmS = 10;
 export const framesPerSecond = 25;
+export const samplesPerSecond = 48_000;
+/** Of the rungs of H.264. */
 export const heights = [180, 120, 90] as const;
 export const toneHz = { de: 440, en: 880 } as const;
 export type FilmLanguage = keyof typeof toneHz;
@@ -37,10 +39,13 @@ export const said: Readonly<Record<FilmLanguage, readonly SaidText[]>> = {
     { startS: 7.5, endS: 9, text: 'three' },
   ],
 };
-/** Of the grey field's luma, 16 at the start. */
-const lumaPerSecond = 20;
-/** How much lighter a canvas sees the field with every second, of 255. */
-export const levelPerSecond = (lumaPerSecond * 255) / 219;
+/** Of the grey field's luma, which has 219 steps from black to white. */
+const [black, lumaPerSecond] = [16, 20];
+/** How far an encoder may leave the field from its time: steps of a level or two are not worth bits to it. */
+export const fieldToleranceS = 0.6;
+export const timeOfLuma = (luma = 0): number => (luma - black) / lumaPerSecond;
+/** Of the field as a canvas has it, in 255 steps. */
+export const timeOfLevel = (level: number): number => (level * 219) / 255 / lumaPerSecond;
 
 const profile: Profile = {
   rungs: heights.map((heightPx) => ({ heightPx, maxRateBps: heightPx * 1_200 })),
@@ -48,13 +53,13 @@ const profile: Profile = {
   preset: 'ultrafast',
   audioRateBps: 64_000,
 };
-export const av1Beside: CodecLadder = {
-  codec: 'av1',
-  rungs: [{ heightPx: 120, maxRateBps: 100_000 }],
-  crf: 35,
-  preset: '12',
-};
-export const hevcBeside: CodecLadder = { ...av1Beside, codec: 'hevc', crf: 26, preset: 'ultrafast' };
+/** Of a height that no rung of H.264 has, so that a picture says which codec it comes from. */
+export const besideHeight = 100;
+const besideRungs = [{ heightPx: besideHeight, maxRateBps: 100_000 }];
+export const beside = {
+  av1: { codec: 'av1', rungs: besideRungs, crf: 35, preset: '12' },
+  hevc: { codec: 'hevc', rungs: besideRungs, crf: 26, preset: 'ultrafast' },
+} as const satisfies Readonly<Record<string, CodecLadder>>;
 
 export async function makeFilm(dir: string): Promise<string> {
   const texts: string[] = [];
@@ -67,10 +72,20 @@ export async function makeFilm(dir: string): Promise<string> {
   const path = join(dir, 'film.mkv');
   await ffmpeg([
     ...['-f', 'lavfi', '-i', `testsrc2=size=320x180:${rate}`, '-f', 'lavfi', '-i', `color=black:size=120x80:${rate}`],
-    ...['-f', 'lavfi', '-i', `sine=${toneHz.de}:r=48000`, '-f', 'lavfi', '-i', `sine=${toneHz.en}:r=48000`, ...texts],
+    ...[
+      '-f',
+      'lavfi',
+      '-i',
+      `sine=${toneHz.de}:r=${samplesPerSecond}`,
+      '-f',
+      'lavfi',
+      '-i',
+      `sine=${toneHz.en}:r=${samplesPerSecond}`,
+      ...texts,
+    ],
     ...['-filter_complex', `[1]eq=brightness='t*${lumaPerSecond / 255}':eval=frame[field];[0][field]overlay[v]`],
     ...['-map', '[v]', '-map', '2', '-map', '3', '-map', '4', '-map', '5', '-t', `${filmS}`],
-    ...['-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p', '-c:a', 'aac', '-c:s', 'subrip'],
+    ...['-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p', '-c:a', 'flac', '-c:s', 'subrip'],
     ...['-metadata:s:a:0', 'language=deu', '-metadata:s:a:1', 'language=eng'],
     ...['-metadata:s:s:0', 'language=deu', '-metadata:s:s:1', 'language=eng', path],
   ]);

@@ -3,6 +3,7 @@ window.open = async (url) => {
   const player = dashjs.MediaPlayer().create();
   player.on('error', ({ error }) => faults.push(`dash.js: ${error?.message ?? error}`));
   const ready = new Promise((resolve) => player.on('streamInitialized', resolve));
+  player.updateSettings({ streaming: { trackSwitchMode: { video: 'alwaysReplace' } } });
   player.initialize(document.querySelector('video'), url, false);
   await ready;
   const languages = (type) => player.getTracksFor(type).map(({ lang }) => lang);

@@ -1,9 +1,10 @@
 /* global Hls, faults */
 window.open = async (url) => {
   const hls = new Hls();
-  hls.on(Hls.Events.ERROR, (_event, { details, error }) => {
-    // What it was loading when it was told to switch.
-    if (details !== Hls.ErrorDetails.INTERNAL_ABORTED) faults.push(`hls.js: ${details} ${error?.message ?? ''}`);
+  // What it was loading when it was told to switch, and a pause until the sound of another language is there, are no faults.
+  const usual = [Hls.ErrorDetails.INTERNAL_ABORTED, Hls.ErrorDetails.BUFFER_STALLED_ERROR];
+  hls.on(Hls.Events.ERROR, (_event, { fatal, details, error }) => {
+    if (fatal || !usual.includes(details)) faults.push(`hls.js: ${details} ${error?.message ?? ''}`);
   });
   const ready = new Promise((resolve) => hls.once(Hls.Events.MANIFEST_PARSED, resolve));
   hls.loadSource(url);

@@ -42,6 +42,9 @@
       video.currentTime = atS;
     },
     play: () => video.play(),
-    pause: () => video.pause(),
+    restart() {
+      video.currentTime = 0;
+      video.play();
+    },
   };
 })();
