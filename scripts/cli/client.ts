@@ -12,6 +12,7 @@ import type {
 } from '../../shared/domain/fleet.ts';
 import type { Rendition } from '../../shared/domain/manifest.ts';
 import type { Explanation } from '../../shared/domain/planning/explain.ts';
+import type { RoomNow } from '../../shared/domain/pulled-room/pulled-room.ts';
 import type { FillAction } from '../../shared/domain/reporting/failures.ts';
 import type { Verification } from '../../shared/domain/reporting/verify-report.ts';
 import type { TextKind } from '../../shared/domain/text-track.ts';
@@ -258,6 +259,7 @@ export function makeClient(transport: Transport) {
       json<Forecast>(at('regions', region, '/forecast'), { query: { date } }),
     plan: (region: string, date?: string, asset?: string) =>
       json<PlanAnswer>(at('regions', region, '/plan'), { query: { date, asset } }),
+    pulledRoom: (region: string) => json<RoomNow>(at('regions', region, '/pulled-room')),
     startFill: (body: { regionId: string; start: 'now' | 'window'; date?: string; mustHave?: readonly string[] }) =>
       post<Fill>('/v1/fills', body),
     fills: (region?: string, limit?: number) => pages<Fill>('/v1/fills', { region, limit }),

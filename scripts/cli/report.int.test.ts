@@ -149,10 +149,29 @@ const full = {
   },
 };
 
+const room = {
+  share: 0.35,
+  key: 'rooms/eu/2026-11-20.json',
+  reason: 'It serves more.',
+  decision: {
+    share: 0.35,
+    decidedAt: '2026-11-20T00:00:00.000Z',
+    days: 21,
+    countedDays: 14,
+    requests: 1_000,
+    sampledShare: 0.5,
+    results: [
+      { share: 0.1, byteHitRatio: 0.6, gain: 0, gainError: 0 },
+      { share: 0.35, byteHitRatio: 0.65, gain: 0.05, gainError: 0.002 },
+    ],
+  },
+};
+
 let api: TestApi;
 let answer: unknown = verification;
 beforeAll(async () => {
   api = await startApi((server) => {
+    server.get('/v1/regions/eu/pulled-room', async () => room);
     server.get('/v1/regions/eu/forecast', async () => forecast);
     server.get('/v1/regions/eu/fill-reports', async () => ({ items: [report, full], next: null }));
     server.get('/v1/regions/eu/fill-reports/2026-11-21', async () => report);
@@ -199,6 +218,15 @@ it('forecast names the model of each class with every candidate’s score, best 
   expect(code).toBe(0);
   expect(stdout).toMatch(/head +1 +seasonal-mean\/1 +seasonal-mean 20.*, persistence 40/);
   expect(stdout).toMatch(/film .* seasonal-mean\/1$/m);
+});
+
+it('regions room tells what each share would have served, and which was chosen', async () => {
+  const { code, stdout } = await run(['regions', 'room', 'eu'], { env: api.env });
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/left to pulls +35% of each disk\. It serves more\.$/m);
+  expect(stdout).toMatch(/replayed +1,000 requests of 21 days, 14 counted; 50% of the titles$/m);
+  expect(stdout).toMatch(/10% +60% +0\.00 +0\.00$/m);
+  expect(stdout).toMatch(/35% +65% +5\.00 +0\.20 +chosen$/m);
 });
 
 describe('report of one night', () => {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { FillPlan } from '../../shared/domain/fill.ts';
+import type { PulledRoom } from '../../shared/domain/pulled-room/pulled-room.ts';
 import type { Verification } from '../../shared/domain/reporting/verify-report.ts';
 import { systemClock } from '../../shared/platform/clock.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
@@ -118,11 +119,46 @@ describe('fills, forecasts and reports', () => {
     await ports.documents.putForecast(wanted);
     expect((await call('GET', '/v1/regions/paris/forecast?date=2026-11-21')).body).toEqual(wanted);
 
-    const frozen = plan('paris', '2026-11-21', [plannedFile('film'), plannedFile('other')]);
+    const frozen: FillPlan = {
+      ...plan('paris', '2026-11-21', [plannedFile('film'), plannedFile('other')]),
+      pulledRoom: { share: 0.2, key: null, reason: 'An operator set it.' },
+    };
     await ports.documents.putPlan(frozen);
     expect((await call('GET', '/v1/regions/paris/plan?date=2026-11-21')).body).toEqual({ frozen: true, ...frozen });
     const narrowed = await call<FillPlan>('GET', '/v1/regions/paris/plan?date=2026-11-21&asset=film');
     expect(narrowed.body.appliances[0]?.fetch.map(({ assetId }) => assetId)).toEqual(['film']);
+  });
+
+  it('tells the room that plans leave to pulls, with the last decision, and what an operator set instead', async () => {
+    const path = '/v1/regions/paris/pulled-room';
+    expect((await call('GET', path)).body).toMatchObject({ share: 0.1, key: null, decision: null });
+    const decision: PulledRoom = {
+      schema: 1,
+      regionId: 'paris',
+      date: '2026-11-20',
+      decidedAt: '2026-11-20T00:00:00.000Z',
+      share: 0.35,
+      before: 0.1,
+      reason: 'It serves more.',
+      results: [{ share: 0.35, byteHitRatio: 0.7, gain: 0.1, gainError: 0.01 }],
+      days: 21,
+      countedDays: 14,
+      requests: 1_000,
+      sampledShare: 0.5,
+      capacityBytes: 1_000,
+    };
+    await ports.documents.putPulledRoom(decision);
+    expect((await call('GET', path)).body).toEqual({
+      share: 0.35,
+      key: 'rooms/paris/2026-11-20.json',
+      reason: 'It serves more.',
+      decision,
+    });
+    expect((await call('PATCH', '/v1/regions/paris', { pulledShare: 0.97 })).status).toBe(400);
+    expect((await call('PATCH', '/v1/regions/paris', { pulledShare: 0.2 })).body).toMatchObject({ pulledShare: 0.2 });
+    expect((await call('GET', path)).body).toMatchObject({ share: 0.2, key: null, decision });
+    expect((await call('PATCH', '/v1/regions/paris', { pulledShare: null })).body).toMatchObject({ pulledShare: null });
+    expect((await call('GET', '/v1/regions/atlantis/pulled-room')).body).toMatchObject({ code: 'region-not-found' });
   });
 
   it('asks the forecast worker for what is not frozen', async () => {

@@ -1,9 +1,10 @@
 import { type Command, Option } from 'commander';
 import type { FillWindow, GeoPoint, Tariff } from '../../../shared/domain/fleet.ts';
+import type { RoomNow } from '../../../shared/domain/pulled-room/pulled-room.ts';
 import { type Cli, openCli } from '../cli.ts';
 import type { RegionDetail, RegionPatch } from '../client.ts';
 import { usageError } from '../exit.ts';
-import { formatBitRate, formatBytes, formatPercent, formatTime, printable } from '../format.ts';
+import { formatBitRate, formatBytes, formatNumberOf, formatPercent, formatTime, printable } from '../format.ts';
 import { withExamples } from '../help.ts';
 import {
   idOption,
@@ -107,6 +108,19 @@ export function addRegions(program: Command): void {
     'regions set eu-berlin --top-up 20GB --top-up-rate 50Mbit/s',
     'regions set eu-berlin --pulled-share auto',
   );
+
+  const room = regions
+    .command('room')
+    .description('tell how much of each disk plans leave to what viewers pull, and what other shares would have served')
+    .argument('<id>', 'id of a region')
+    .action(async (id: string, _flags: object, self: Command) => {
+      const cli = openCli(self);
+      const client = await cli.client();
+      const now = await client.pulledRoom(id);
+      if (cli.json) return cli.document(now);
+      showRoom(cli, now);
+    });
+  withExamples(room, 'regions room eu-berlin');
 
   const rm = regions
     .command('rm')
@@ -216,6 +230,40 @@ function topUpOf(
   return { topUp: { bytesPerDay, rateBps: topUpRate ?? region.topUp?.rateBps ?? region.budget.rateBps } };
 }
 
+function showRoom(cli: Cli, { share, reason, decision }: RoomNow): void {
+  cli.facts([
+    ['left to pulls', `${formatPercent(share)} of each disk. ${printable(reason)}`],
+    ['decided', decision ? formatTime(decision.decidedAt) : 'not yet'],
+    [
+      'replayed',
+      decision
+        ? `${formatNumberOf(decision.requests, 'request')} of ${decision.days} days, ${decision.countedDays} counted${decision.sampledShare < 1 ? `; ${formatPercent(decision.sampledShare)} of the titles` : ''}`
+        : null,
+    ],
+  ]);
+  if (!decision) return;
+  cli.say();
+  cli.table(
+    [
+      { head: 'LEFT', align: 'right' },
+      { head: 'BYTE HITS', align: 'right' },
+      { head: 'GAIN', align: 'right' },
+      { head: 'ERROR', align: 'right' },
+      { head: '' },
+    ],
+    decision.results.map((one) => [
+      formatPercent(one.share),
+      formatPercent(one.byteHitRatio),
+      points(one.gain),
+      points(one.gainError),
+      one.share === decision.share ? 'chosen' : '',
+    ]),
+  );
+}
+
+/** Hundredths of a ratio. */
+const points = (value: number): string => (value * 100).toFixed(2);
+
 const windowText = (window: FillWindow): string => `${window.start}-${window.end}`;
 
 function answer(cli: Cli, region: RegionDetail): void {
@@ -242,7 +290,7 @@ function answer(cli: Cli, region: RegionDetail): void {
       'left to pulls',
       typeof region.pulledShare === 'number'
         ? `${formatPercent(region.pulledShare)} of each disk`
-        : 'decided each week by the log; nightfill plan tells how much',
+        : 'decided each week by the log; nightfill regions room tells how much',
     ],
     [
       'next window',

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { FillPlan, Forecast } from '../../../shared/domain/fill.ts';
+import type { Region } from '../../../shared/domain/fleet.ts';
 import { explainAsset } from '../../../shared/domain/planning/explain.ts';
+import { planRoomOf, type RoomNow } from '../../../shared/domain/pulled-room/pulled-room.ts';
 import { comingWindow } from '../../../shared/domain/time/fill-window.ts';
 import { Problem } from '../../../shared/platform/problem.ts';
 import type { Clock } from '../../../shared/ports/clock.ts';
@@ -22,9 +24,14 @@ export type Previews = ReturnType<typeof makePreviews>;
 
 /** Forecasts and plans to look at: the frozen ones where there are, else made for this answer by the forecast worker. */
 export function makePreviews({ fleet, documents, jobs, clock, waitMs = 30_000 }: PreviewDeps) {
-  async function dateOf(regionId: string, asked: string | undefined): Promise<string> {
+  async function regionOf(regionId: string): Promise<Region> {
     const region = await fleet.getRegion(regionId);
     if (!region) throw new Problem('region-not-found', `There is no region ${regionId}; GET /v1/regions lists them.`);
+    return region;
+  }
+
+  async function dateOf(regionId: string, asked: string | undefined): Promise<string> {
+    const region = await regionOf(regionId);
     if (asked !== undefined && !isDay(asked))
       throw new Problem('invalid-request', `date must be a date (got ${asked}).`);
     return asked ?? comingWindow(clock.now(), region.window, region.timeZone).date;
@@ -57,6 +64,12 @@ export function makePreviews({ fleet, documents, jobs, clock, waitMs = 30_000 }:
     async forecast(regionId: string, asked?: string): Promise<Forecast> {
       const date = await dateOf(regionId, asked);
       return (await documents.getForecast(regionId, date)) ?? (await dryRun(regionId, date)).forecast;
+    },
+
+    async room(regionId: string): Promise<RoomNow> {
+      const { pulledShare = null } = await regionOf(regionId);
+      const decision = await documents.getPulledRoom(regionId);
+      return { ...planRoomOf(pulledShare, decision), decision };
     },
 
     /** `assetId` keeps only the lines that say why that asset is, or is not, in the plan. */

@@ -3,7 +3,7 @@ import type { HttpServer } from '../../../shared/platform/http-server.ts';
 import type { Fills } from '../fills/fills.ts';
 import type { Previews } from '../fills/previews.ts';
 import { FillParams, Id, PageQuery, pageOf, problems, RegionParams } from '../schemas/common.ts';
-import { FillSchema, ForecastSchema, NewFill, PlanSchema } from '../schemas/fill.ts';
+import { FillSchema, ForecastSchema, NewFill, PlanSchema, RoomSchema } from '../schemas/fill.ts';
 import { pageBehind } from './paging.ts';
 
 /** Older ones are found through their reports. */
@@ -45,6 +45,21 @@ export function fillRoutes(server: HttpServer, fills: Fills, previews: Previews)
       },
     },
     async ({ params, query }) => previews.plan(params.id, query),
+  );
+
+  server.get(
+    '/v1/regions/:id/pulled-room',
+    {
+      schema: {
+        tags: ['fills'],
+        summary: 'How much of each disk plans leave to what viewers pull, and why',
+        description:
+          'Decided once a week by replays of the region’s own log; `PATCH` the region’s `pulledShare` to set it.',
+        params: RegionParams,
+        response: { 200: RoomSchema, ...problems('region-not-found') },
+      },
+    },
+    async ({ params }) => previews.room(params.id),
   );
 
   server.post(

@@ -9,6 +9,7 @@ import {
   seriesClasses,
 } from '../../../shared/domain/fill.ts';
 import type { Explanation } from '../../../shared/domain/planning/explain.ts';
+import type { RoomNow } from '../../../shared/domain/pulled-room/pulled-room.ts';
 import { DateText, Id, Timestamp } from './common.ts';
 import { documentSchema, nullable } from './document-schema.ts';
 import { BudgetSchema, WindowSchema } from './fleet.ts';
@@ -153,6 +154,45 @@ const PlannedFile = Type.Object({
   reason,
 });
 
+const RoomFields = {
+  share: Type.Number({ description: 'Of each disk.' }),
+  key: nullable(Type.String({ description: 'Object store key of the decision; null for the default and a setting.' })),
+  reason: Type.String({ description: 'In words.' }),
+};
+
+export const RoomSchema = documentSchema<RoomNow>()(
+  Type.Object({
+    ...RoomFields,
+    decision: nullable(
+      Type.Object(
+        {
+          schema: Type.Literal(1),
+          regionId: Type.String(),
+          date: DateText,
+          decidedAt: Timestamp,
+          share: Type.Number(),
+          before: Type.Number({ description: 'The share that held before.' }),
+          reason: Type.String(),
+          results: Type.Array(
+            Type.Object({
+              share: Type.Number(),
+              byteHitRatio: Type.Number({ description: 'Of the bytes of the counted days, had this share been left.' }),
+              gain: Type.Number({ description: 'Above that of the share that held before.' }),
+              gainError: Type.Number({ description: 'Its standard error, by the days’ differences.' }),
+            }),
+          ),
+          days: Type.Number({ description: 'Days replayed.' }),
+          countedDays: Type.Number({ description: 'Of them those after the caches were warm.' }),
+          requests: Type.Number({ description: 'In each replay.' }),
+          sampledShare: Type.Number({ description: 'Of the assets, 0 … 1.' }),
+          capacityBytes: bytes,
+        },
+        { description: 'The last one; null before there is a week of log.' },
+      ),
+    ),
+  }),
+);
+
 const PlanFields = {
   schema: Type.Literal(1),
   id: Type.String({ description: 'Id of the fill that carries it out.' }),
@@ -166,16 +206,9 @@ const PlanFields = {
   forecastKey: Type.String({ description: 'Object store key of the forecast that it was made from.' }),
   forecastModel: Type.String(),
   pulledRoom: Type.Optional(
-    Type.Object(
-      {
-        share: Type.Number({ description: 'Of each disk.' }),
-        key: nullable(
-          Type.String({ description: 'Object store key of the decision; null for the default and a setting.' }),
-        ),
-        reason: Type.String({ description: 'In words.' }),
-      },
-      { description: 'What the plan leaves to what viewers pull; absent in older plans: a tenth.' },
-    ),
+    Type.Object(RoomFields, {
+      description: 'What the plan leaves to what viewers pull; absent in older plans: a tenth.',
+    }),
   ),
   expectedBytes: bytes,
   plannedCoverage: Type.Number({ description: 'Share of the expected bytes that the region then holds.' }),

@@ -77,9 +77,9 @@ const anyOrder = <T>(list: readonly T[]): T[] => {
 
 describe('the room for pulled slices', () => {
   it('stays small where demand is steady', () => {
-    const room = decide(steady(21));
+    const room = decide(steady(14));
     expect(room?.share).toBeLessThanOrEqual(0.1);
-    expect(room).toMatchObject({ days: 21, countedDays: 14, before: 0.1, sampledShare: 1 });
+    expect(room).toMatchObject({ days: 14, countedDays: 8, before: 0.1, sampledShare: 1 });
     expect(room?.results.map(({ share }) => share)).toEqual([0.02, 0.05, 0.1, 0.2, 0.35, 0.6, 0.9]);
   });
 

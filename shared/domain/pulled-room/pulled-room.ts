@@ -88,12 +88,17 @@ export function chooseShare(
   return { ...before, share: present, reason: `${over}, replayed, had ${held}, ${other}.` };
 }
 
+/** What holds now, with the last decision even where an operator has set something else. */
+export interface RoomNow extends PlanRoom {
+  readonly decision: PulledRoom | null;
+}
+
 /** What a plan is to keep to. @param setting an operator's word; null leaves it to the log. */
 export function planRoomOf(setting: number | null, decided: PulledRoom | null): PlanRoom {
   if (setting !== null) return { share: setting, key: null, reason: 'An operator set it.' };
   if (decided)
     return { share: decided.share, key: storeKeys.room(decided.regionId, decided.date), reason: decided.reason };
-  return { share: pulledReserveShare, key: null, reason: 'The default: the log is too short to decide from.' };
+  return { share: pulledReserveShare, key: null, reason: 'The default, until there is a week of log to decide from.' };
 }
 
 const sum = (values: readonly number[]): number => values.reduce((total, each) => total + each, 0);
