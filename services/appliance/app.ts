@@ -27,6 +27,7 @@ import { makeMedia } from './media.ts';
 import { openOrders, parseOrders } from './orders.ts';
 import { openProvenance, parsePlanMemory } from './provenance.ts';
 import { makePuller } from './pull.ts';
+import { makeReadAhead } from './pulling/read-ahead.ts';
 import { makePullReport } from './pulling/report.ts';
 import { registerFill } from './routes/fill.ts';
 import { registerInventory } from './routes/inventory.ts';
@@ -158,6 +159,8 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
   const orders = await openOrders({ applianceId, control, clock, logger, file: ordersFile, status, apply });
 
   const guard = makeGuard(deps.limits, metrics);
+  const isBusy = () => deps.isStrained() || guard.isBusy || traffic.openRequests > maxOpenRequests / 2;
+  const readAhead = makeReadAhead({ cache, puller, clock, isBusy, metrics });
   const fetching = await openTopUps({
     applianceId,
     orders: orders.current,
@@ -167,7 +170,7 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
     tombstones,
     telemetry,
     file: makeStateFile(join(stateDir, 'top-up.json'), parseTopUpDay),
-    isBusy: () => deps.isStrained() || guard.isBusy || traffic.openRequests > maxOpenRequests / 2,
+    isBusy,
     clock,
     logger,
     metrics,
@@ -182,7 +185,8 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
     callerOf: makeCallerOf(deps.trustProxy),
     versions,
     tombstones,
-    serveRange: makeServeRange({ cache, puller, provenance }),
+    serveRange: makeServeRange({ cache, puller, provenance, readAhead }),
+    readAhead,
     provenance,
     gzip: makeGzipTable(),
     contentKeys: makeContentKeys({ control, clock }),

@@ -27,7 +27,7 @@ import { type MediaBodyDeps, makeMediaBody } from './media-body.ts';
 import { corsHeaders, makeOutcomeHeaders } from './media-headers.ts';
 import type { MediaUrl } from './media-url.ts';
 import { Refusal } from './refusals.ts';
-import { type ServeRange, serveText } from './serve-range.ts';
+import { type ServedPart, type ServeRange, serveText } from './serve-range.ts';
 import type { Telemetry } from './telemetry.ts';
 import { notePart, type Visit } from './visit.ts';
 import { playPlaceOf } from './watched.ts';
@@ -122,31 +122,32 @@ export function makeMediaAnswer(deps: MediaAnswerDeps): (asked: Asked, version: 
       visit.offset = ranges[0]?.start ?? 0;
       if (verdict.kind === 'several') {
         const { headers, parts } = inMultipart(visit, file, ranges, serving);
-        return finish(asked, 206, serving.first.outcome, view, [headers], parts);
+        return finish(asked, 206, serving.first.outcome, view, [headers], parts, serving.first.how);
       }
       const head = verdict.kind === 'partial' ? [partialHeaders(file, verdict.range)] : [view.whole];
       if (visit.client === 'appliance' && verdict.kind === 'whole')
         head.push(headerBlock({ 'repr-digest': formatDigest(file.sha256) }));
       const status = verdict.kind === 'whole' ? 200 : 206;
       const { first, rest } = serving;
-      if (rest) return finish(asked, status, first.outcome, view, head, inSequence(visit, first, rest()));
+      if (rest) return finish(asked, status, first.outcome, view, head, inSequence(visit, first, rest()), first.how);
       notePart(visit, first);
       visit.release = first.release;
       const body = first.release && !exchange.mayBorrow ? Buffer.from(first.bytes) : first.bytes;
-      return finish(asked, status, first.outcome, view, head, body);
+      return finish(asked, status, first.outcome, view, head, body, first.how);
     });
   }
 
   function serve(
-    { url, visit, onlyIfCached, loop }: Asked,
-    { growing }: Version,
-    { slices }: FileView,
+    { url, visit, session, onlyIfCached, loop }: Asked,
+    version: Version,
+    { file, slices }: FileView,
     ranges: readonly ByteRange[],
   ) {
-    const text = growing?.texts.get(url.key.path);
+    const text = version.growing?.texts.get(url.key.path);
     if (text) return serveText(text, ranges);
-    const { assetId } = url.key;
-    return deps.serveRange({ assetId, key: url.name, slices, ranges, onlyIfCached, loop, waiter: visit });
+    visit.reader = session;
+    const request = { assetId: url.key.assetId, key: url.name, version, file, slices, ranges };
+    return deps.serveRange({ ...request, onlyIfCached, loop, reader: session, waiter: visit });
   }
 
   /** The gzip form of a playlist, made when it is first asked for; null where it would not be smaller. */
@@ -168,11 +169,12 @@ export function makeMediaAnswer(deps: MediaAnswerDeps): (asked: Asked, version: 
     { common }: Representation,
     head: readonly HeaderBlock[],
     body: Buffer | AsyncGenerator<BodyPart> | null,
+    how?: ServedPart['how'],
   ): Sent {
     visit.outcome = outcome;
     const tookMs = performance.now() - startedMs;
     traffic.firstByte(outcome, tookMs / 1_000);
-    const blocks = [common, ...head, outcomeHeaders(outcome, tookMs)];
+    const blocks = [common, ...head, outcomeHeaders(outcome, tookMs, how)];
     if (cookie) blocks.push(cookie);
     if (body === null || Buffer.isBuffer(body)) {
       exchange.send(status, blocks, body);

@@ -43,16 +43,22 @@ export function cacheStatus(applianceId: string, outcome: Outcome): string {
   return `nightfill-${applianceId};${how} detail=${outcome}`;
 }
 
-/** What happened to one request: `Cache-Status`, and `Server-Timing` with the time to the first slice. */
-export function makeOutcomeHeaders(applianceId: string): (outcome: Outcome, tookMs: number) => HeaderBlock {
+/** `Server-Timing`: the outcome with the time to the first slice, and what it took besides, where it took something. */
+export const serverTiming = (outcome: Outcome, ms: string, how?: string | null): string =>
+  `cache;desc="${outcome}";dur=${ms}${how ? `, pull;desc="${how}"` : ''}`;
+
+/** What happened to one request: `Cache-Status` and `Server-Timing`. */
+export function makeOutcomeHeaders(
+  applianceId: string,
+): (outcome: Outcome, tookMs: number, how?: string | null) => HeaderBlock {
   const atOnce = new Map<Outcome, HeaderBlock>();
-  const make = (outcome: Outcome, ms: string): HeaderBlock =>
+  const make = (outcome: Outcome, ms: string, how?: string | null): HeaderBlock =>
     headerBlock({
       'cache-status': cacheStatus(applianceId, outcome),
-      'server-timing': `cache;desc="${outcome}";dur=${ms}`,
+      'server-timing': serverTiming(outcome, ms, how),
     });
-  return (outcome, tookMs) => {
-    if (tookMs >= 0.05) return make(outcome, tookMs.toFixed(1));
+  return (outcome, tookMs, how) => {
+    if (tookMs >= 0.05 || how) return make(outcome, tookMs.toFixed(1), how);
     let block = atOnce.get(outcome);
     if (!block) {
       block = make(outcome, '0.0');

@@ -21,6 +21,7 @@ import type { Version } from './manifest-shape.ts';
 import { type Answer, type Asked, type MediaAnswerDeps, makeMediaAnswer } from './media-answer.ts';
 import { allowHeader, licencePreflightHeaders, preflightHeaders } from './media-headers.ts';
 import { cookieOf, parseMediaUrl } from './media-url.ts';
+import type { ReadAhead } from './pulling/read-ahead.ts';
 import { Refusal, refuseToken } from './refusals.ts';
 import { renewedCookie } from './renewed-cookie.ts';
 import { sendRefusal } from './send-refusal.ts';
@@ -34,6 +35,7 @@ export interface MediaDeps extends MediaAnswerDeps, KeyAnswerDeps, VisitDeps {
   readonly callerOf: CallerOf;
   readonly versions: Versions;
   readonly tombstones: Tombstones;
+  readonly readAhead: ReadAhead;
   readonly logger: Logger;
   readonly clock: Clock;
   /** Changes whenever tokens that were good may no longer be. */
@@ -45,7 +47,7 @@ export interface MediaDeps extends MediaAnswerDeps, KeyAnswerDeps, VisitDeps {
 export const isMediaTarget = (target: string): boolean => target.startsWith('/t/') || target.startsWith('/v/');
 
 export function makeMedia(deps: MediaDeps): (exchange: Exchange) => void {
-  const { applianceId, traffic, versions, tombstones, orders, guard, maxOpenRequests } = deps;
+  const { applianceId, traffic, versions, tombstones, orders, guard, readAhead, maxOpenRequests } = deps;
   const answerMedia = makeMediaAnswer(deps);
   const answerKey = makeKeyAnswer(deps);
   const answerFrom = (asked: Asked, version: Version): Answer => {
@@ -67,6 +69,8 @@ export function makeMedia(deps: MediaDeps): (exchange: Exchange) => void {
       traffic.closed();
       visit.isOver = true;
       visit.leave?.();
+      if (visit.reader !== null && readAhead.isWatching && sentBytes !== Number.POSITIVE_INFINITY)
+        readAhead.left(visit.reader);
       if (visit.held) guard.drop(visit.held);
       visit.release?.();
       countVisit(deps, visit, sentBytes);

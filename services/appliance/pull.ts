@@ -225,7 +225,7 @@ export function makePuller({ cache, clock, sourcesFor, report, onStored }: Pulle
       const refused = flights.has(name) ? null : negatives.find(name);
       if (refused) {
         report.refusedFromMemory(refused.code);
-        throw refused;
+        throw new PullError(refused.code, refused.message, { how: 'remembered' });
       }
       const pulling = join<Buffer>(name, waiter, () =>
         begin<Buffer>(name, request, sizeBytes, async (ask, land) => {

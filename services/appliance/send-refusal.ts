@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from '../../shared/platform/logger.ts';
 import { Problem } from '../../shared/platform/problem.ts';
 import { type Exchange, headerBlock } from './exchange.ts';
-import { cacheStatus, corsHeaders } from './media-headers.ts';
+import { cacheStatus, corsHeaders, serverTiming } from './media-headers.ts';
 import { Refusal, refusePull } from './refusals.ts';
 import { PullError } from './upstream.ts';
 import type { Visit } from './visit.ts';
@@ -43,6 +43,9 @@ export function sendRefusal(
     'content-length': String(body.length),
     'cache-control': 'no-store',
     'cache-status': cacheStatus(applianceId, visit.outcome),
+    ...(error instanceof PullError && error.how
+      ? { 'server-timing': serverTiming(visit.outcome, '0', error.how) }
+      : {}),
     'x-request-id': requestId,
     ...problem.headers,
   });

@@ -1,10 +1,12 @@
 import type { MissCause, Outcome } from '../../shared/domain/demand.ts';
 import type { ByteRange } from '../../shared/domain/http/range.ts';
-import { type SliceSpec, sliceSizeBytes } from '../../shared/domain/manifest.ts';
+import { type ManifestFile, type SliceSpec, sliceSizeBytes } from '../../shared/domain/manifest.ts';
 import type { CachedPart, SegmentCache } from '../../shared/ports/segment-cache.ts';
 import { andThen } from './and-then.ts';
+import type { Version } from './manifest-shape.ts';
 import type { Provenance } from './provenance.ts';
-import type { Puller, Waiter } from './pull.ts';
+import type { Pulled, Puller, Waiter } from './pull.ts';
+import type { ReadAhead } from './pulling/read-ahead.ts';
 import { PullError } from './upstream.ts';
 
 /** A part of an answer: bytes of one slice, and how they came here. */
@@ -15,6 +17,8 @@ export interface ServedPart {
   readonly slice: SliceSpec | null;
   /** Why they were not here, where they were not. */
   readonly cause?: MissCause;
+  /** What it took to get them, besides asking. */
+  readonly how?: Pulled<unknown>['how'] | 'read-ahead';
   /** To be called when the bytes are no longer needed, where it is there. */
   readonly release?: (() => void) | undefined;
 }
@@ -23,12 +27,16 @@ export interface ServeRequest {
   readonly assetId: string;
   /** `<assetId>/<version>/<path>` */
   readonly key: string;
+  readonly version: Version;
+  readonly file: ManifestFile;
   readonly slices: readonly SliceSpec[];
   /** In the order in which they are sent; an empty file has none. */
   readonly ranges: readonly ByteRange[];
   /** RFC 9111 §5.2.1.7: answer from what is held, or not at all. */
   readonly onlyIfCached: boolean;
   readonly loop: string | undefined;
+  /** Session of a viewer; null for appliances. */
+  readonly reader: string | null;
   /** Who waits for the bytes. */
   readonly waiter: Waiter;
 }
@@ -54,6 +62,7 @@ export interface ServeRangeDeps {
   readonly cache: SegmentCache;
   readonly puller: Puller;
   readonly provenance: Pick<Provenance, 'miss'>;
+  readonly readAhead: ReadAhead;
 }
 
 const nothing: Serving = { first: { bytes: Buffer.alloc(0), outcome: 'hit-memory', slice: null }, rest: null };
@@ -66,23 +75,40 @@ interface Piece {
   readonly startsRange: number | null;
 }
 
-export function makeServeRange({ cache, puller, provenance }: ServeRangeDeps): ServeRange {
+export function makeServeRange({ cache, puller, provenance, readAhead }: ServeRangeDeps): ServeRange {
+  const watch = (request: ServeRequest, { slice, from, to }: Piece, wasHeld: boolean): void => {
+    const { reader, assetId, key, version, file } = request;
+    readAhead.read({ reader, assetId, key, version, file, slice, from, to }, wasHeld);
+  };
+
   async function fetchPiece(request: ServeRequest, piece: Piece): Promise<ServedPart> {
     const { slice, from, to } = piece;
     const held = await cache.readPart(request.key, slice.index, from, to);
-    if (held) return servedFrom(held, slice);
+    if (held) {
+      if (readAhead.isWatching) watch(request, piece, true);
+      return servedFrom(held, slice);
+    }
     if (request.onlyIfCached) throw new PullError('not-held', `${request.key} is not held`);
-    const { assetId, key, slices, loop, waiter } = request;
+    const { assetId, key, slices, loop, waiter, reader } = request;
     const cause = provenance.miss(key, slice.index);
     cache.demand.missed(key, slice, to - from);
+    const ahead = reader ? readAhead.take(reader, key, slice.index) : null;
+    if (ahead) {
+      watch(request, piece, true);
+      return { bytes: cut(ahead, piece), outcome: 'hit-memory', slice, how: 'read-ahead' };
+    }
     const whole = slices.length === 1;
-    const { value, outcome } = await puller.pullSlice({ assetId, key, slice, whole, loop, waiter });
-    return { bytes: cut(value, piece), outcome, slice, cause };
+    const pulling = puller.pullSlice({ assetId, key, slice, whole, loop, waiter });
+    watch(request, piece, false);
+    const { value, outcome, how } = await pulling;
+    return { bytes: cut(value, piece), outcome, slice, cause, how };
   }
 
   function readPiece(request: ServeRequest, piece: Piece): ServedPart | Promise<ServedPart> {
     const held = cache.readPartNow(request.key, piece.slice.index, piece.from, piece.to);
-    return held ? servedFrom(held, piece.slice) : fetchPiece(request, piece);
+    if (!held) return fetchPiece(request, piece);
+    if (readAhead.isWatching) watch(request, piece, true);
+    return servedFrom(held, piece.slice);
   }
 
   return (request) => {

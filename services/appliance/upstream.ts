@@ -83,15 +83,24 @@ export interface PartRequest {
  */
 export type PullErrorCode = 'not-held' | 'not-found' | 'gone' | 'mismatch' | 'failed' | 'timed-out' | 'abandoned';
 
+export interface PullErrorOptions extends ErrorOptions {
+  readonly retryAfterS?: number;
+  readonly how?: 'remembered' | 'resting';
+}
+
 export class PullError extends Error {
   readonly code: PullErrorCode;
   /** When it is worth trying again, where that is known. */
   readonly retryAfterS: number | null;
 
-  constructor(code: PullErrorCode, message: string, options: ErrorOptions & { readonly retryAfterS?: number } = {}) {
+  /** Why nobody was asked, where nobody was. */
+  readonly how: 'remembered' | 'resting' | null;
+
+  constructor(code: PullErrorCode, message: string, options: PullErrorOptions = {}) {
     super(message, options);
     this.name = 'PullError';
     this.code = code;
     this.retryAfterS = options.retryAfterS ?? null;
+    this.how = options.how ?? null;
   }
 }

@@ -36,6 +36,8 @@ export interface Visit {
   /** What the answer holds in memory now. */
   held: Buffer | null;
   isOver: boolean;
+  /** Session of a viewer that reads media. */
+  reader: string | null;
   /** Set while it waits for a pull; called when it leaves. */
   leave: (() => void) | undefined;
   /** Called when it is over. */
@@ -54,6 +56,7 @@ export const openVisit = (): Visit => ({
   parts: [],
   held: null,
   isOver: false,
+  reader: null,
   leave: undefined,
   release: undefined,
 });

@@ -108,7 +108,7 @@ export function makeAsker({ clock, health, report }: AskerDeps): Asker {
       const restMs = sources.map((source) => health.of(source).breaker.restsForMs).filter((ms) => ms > 0);
       if (restMs.length === 0) return new PullError('failed', 'there is no upstream to ask');
       const retryAfterS = Math.ceil(Math.min(...restMs) / 1_000);
-      return new PullError('failed', 'every upstream rests after failures', { retryAfterS });
+      return new PullError('failed', 'every upstream rests after failures', { retryAfterS, how: 'resting' });
     }
 
     async function askOne(source: PullSource, asHedge: boolean): Promise<void> {
