@@ -9,20 +9,9 @@
 import type { PlanReason } from '../fill.ts';
 import { budgetPrice, type Room } from './budget-price.ts';
 import { type Block, byRank, worthOf } from './candidates.ts';
-import { searchMargin } from './search.ts';
+import { type Night, type Shelf, searchMargin } from './search.ts';
 
 export type { Room } from './budget-price.ts';
-
-export interface Shelf {
-  readonly applianceId: string;
-  readonly usableBytes: number;
-  usedBytes: number;
-  keptBytes: number;
-  /** A held file found no room. */
-  squeezed: boolean;
-  /** Something that was missing found no room. */
-  refused: boolean;
-}
 
 export interface Choice {
   /** In the order to push; what is chosen is marked in each block's spot. */
@@ -84,13 +73,6 @@ export function chooseFiles(blocks: Block[], rooms: readonly Room[], budgetBytes
     settledAbove: openShelves.size === 0 ? Math.min(settledAbove, openDownTo + price, searchedDownTo) : 0,
     closedBy: new Map([...shelves].map(([id, shelf]) => [id, closedReason(shelf, night)])),
   };
-}
-
-export interface Night {
-  readonly budgetBytes: number;
-  leftBytes: number;
-  /** A missing file found no bytes left. */
-  refused: boolean;
 }
 
 const isSpent = (night: Night): boolean => night.refused && night.leftBytes <= night.budgetBytes * negligibleShare;

@@ -6,7 +6,24 @@
  * files before media, and nothing fetched beside a held file of more rank that is left out.
  */
 import { type Block, type Spot, worthOf } from './candidates.ts';
-import type { Night, Shelf } from './choose.ts';
+
+export interface Shelf {
+  readonly applianceId: string;
+  readonly usableBytes: number;
+  usedBytes: number;
+  keptBytes: number;
+  /** A held file found no room. */
+  squeezed: boolean;
+  /** Something that was missing found no room. */
+  refused: boolean;
+}
+
+export interface Night {
+  readonly budgetBytes: number;
+  leftBytes: number;
+  /** A missing file found no bytes left. */
+  refused: boolean;
+}
 
 export interface SearchInput {
   /** All blocks, in order. */
