@@ -66,7 +66,13 @@ export function makeMakePlan(sources: PlanSources) {
       roomNow(documents, region),
     ]);
     const wanted = new Set([...marked, ...mustHave]);
-    const shortlist = makeShortlist({ titles, forecast, appliances: inventories.answered, mustHave: wanted });
+    const shortlist = makeShortlist({
+      titles,
+      forecast,
+      appliances: inventories.answered,
+      mustHave: wanted,
+      budgetBytes: region.budget.bytesPerNight,
+    });
     const versions: PlannableVersion[] = [];
     let plan: FillPlan | null = null;
     while (!plan) {

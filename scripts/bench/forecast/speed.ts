@@ -1,41 +1,240 @@
 /**
- * How long a region's forecast takes as its assets grow, and how much memory: the time for each series-day should not.
+ * How long a region's night takes to forecast and to plan as its titles grow, and how much memory: both should grow with
+ * them, no faster.
  *
- *     node scripts/nightfill.mjs --exec scripts/bench/forecast/speed.ts [ASSETS…]
+ *     node scripts/nightfill.mjs --exec scripts/bench/forecast/speed.ts [TITLES…]
+ *
+ * Each size is one night: 56 days of demand, four appliances that hold a part of what the plan wants, a night's budget, an audience
+ * that leaves early. Manifests of 5 video renditions and sound at 100 segments each are made when the shortlist asks for them.
  */
+import type { Forecast } from '../../../shared/domain/fill.ts';
+import type { Appliance, Region } from '../../../shared/domain/fleet.ts';
 import { type DemandTable, makeDemandTable } from '../../../shared/domain/forecasting/demand-table.ts';
 import { forecastRegion } from '../../../shared/domain/forecasting/forecast-region.ts';
+import type { Rendition } from '../../../shared/domain/manifest.ts';
+import { learnAudience } from '../../../shared/domain/planning/audience.ts';
+import type { PlannableAppliance } from '../../../shared/domain/planning/candidates.ts';
+import { planFillOf } from '../../../shared/domain/planning/plan-fill.ts';
+import { makeShortlist, type TitleOutline } from '../../../shared/domain/planning/shortlist.ts';
+import type { PlannableFile, PlannableVersion } from '../../../shared/domain/planning/version-files.ts';
+import { rankAppliances } from '../../../shared/domain/routing/rendezvous.ts';
 
 const days = 56;
 const firstDayMs = Date.parse('2026-09-25T00:00:00Z');
 const dateOf = (day: number): string => new Date(firstDayMs + day * 86_400_000).toISOString().slice(0, 10);
+const madeAt = new Date(firstDayMs + (days - 1) * 86_400_000 + 43_200_000).toISOString();
+const giga = 1e9;
 
-/** Demand that falls with rank, with a weekend and noise that is the same on every machine, as a log has it: day by day. */
-function history(assets: number): DemandTable {
+/** The same on every machine, 0 … 1. */
+const noise = (number: number): number => (Math.imul(number, 2_654_435_761) >>> 0) / 2 ** 32;
+
+/** Demand that falls with rank, with a weekend and noise, as a log has it: day by day. */
+function history(titles: number): DemandTable {
   const table = makeDemandTable();
-  const ids = Array.from({ length: assets }, (_, asset) => `asset-${asset}`);
+  const ids = Array.from({ length: titles }, (_, title) => `asset-${title}`);
   for (let day = 0; day < days; day += 1) {
     const date = dateOf(day);
-    for (const [asset, assetId] of ids.entries()) {
-      const noise = 0.5 + (Math.imul(asset * days + day, 2_654_435_761) >>> 0) / 2 ** 32;
-      const views = Math.ceil((10_000 / (asset + 1)) * (day % 7 > 4 ? 1.5 : 1) * noise);
-      table.add({ assetId, date, views, bytes: views * 1_000_000 });
+    for (const [title, assetId] of ids.entries()) {
+      const views = Math.ceil((10_000 / (title + 1)) * (day % 7 > 4 ? 1.5 : 1) * (0.5 + noise(title * days + day)));
+      table.add({ assetId, date, views, bytes: views * 100_000_000 });
     }
   }
   return table;
 }
 
-const sizes = process.argv.slice(2).map(Number);
-for (const assets of sizes.length > 0 ? sizes : [10_000, 100_000, 1_000_000]) {
-  const from = process.hrtime.bigint();
-  const rows = history(assets);
-  const read = process.hrtime.bigint();
-  forecastRegion({ regionId: 'bench', date: dateOf(days), history: rows, madeAt: new Date(firstDayMs).toISOString() });
-  const until = process.hrtime.bigint();
-  const seconds = (a: bigint, b: bigint): number => Number(b - a) / 1e9;
-  const perSeriesDay = (seconds(from, until) * 1e6) / (assets * days);
-  console.log(
-    `${assets} assets × ${days} days: rows taken in ${seconds(from, read).toFixed(1)} s, forecast in ${seconds(read, until).toFixed(1)} s, ${perSeriesDay.toFixed(2)} µs a series-day`,
-  );
+const segments = 100;
+const segmentS = 6;
+const ladder: readonly Rendition[] = [
+  ...[240, 360, 480, 720, 1080].map((height, at) =>
+    rendition(`video-${height}p`, [400, 800, 1_500, 3_000, 6_000][at] ?? 0, height),
+  ),
+  rendition('audio-128k', 128, null),
+];
+
+function rendition(id: string, kbps: number, height: number | null): Rendition {
+  return {
+    id,
+    kind: height === null ? 'audio' : 'video',
+    codecs: height === null ? 'mp4a.40.2' : 'avc1.640028',
+    bandwidthBps: kbps * 1_000,
+    averageBandwidthBps: kbps * 1_000,
+    width: height,
+    height,
+    frameRate: null,
+    channels: null,
+    sampleRateHz: null,
+    playlist: `${id}/playlist.m3u8`,
+  };
 }
-console.log(`peak memory of the process ${Math.round(process.resourceUsage().maxRSS / 1024)} MiB`);
+
+/** From 5 to 15 minutes at the same number of segments. */
+const scaleOf = (assetId: string): number => 0.5 + noise(Number(assetId.slice(6)));
+const segmentBytes = (of: Rendition, assetId: string): number =>
+  Math.round((of.averageBandwidthBps / 8) * segmentS * scaleOf(assetId));
+const smallBytes = 2_000;
+const titleBytes = (assetId: string): number =>
+  ladder.reduce((sum, one) => sum + segmentBytes(one, assetId) * segments + 2 * smallBytes, smallBytes);
+
+function manifestOf(assetId: string): PlannableVersion {
+  const file = (
+    path: string,
+    role: PlannableFile['role'],
+    sizeBytes: number,
+    of: string | null,
+    index: number | null,
+  ) => ({
+    path,
+    role,
+    sizeBytes,
+    // As parsed from JSON: a string of its own.
+    sha256: `${(Number(assetId.slice(6)) * 1_000 + sizeBytes + (index ?? 0)).toString(16)}`.padStart(64, '0'),
+    rendition: of,
+    index,
+    startS: index === null ? null : index * segmentS,
+    durationS: index === null ? null : segmentS,
+  });
+  const files = ladder.flatMap((one) => [
+    file(`${one.id}/playlist.m3u8`, 'playlist', smallBytes, one.id, null),
+    file(`${one.id}/init.mp4`, 'init', smallBytes, one.id, null),
+    ...Array.from({ length: segments }, (_, at) =>
+      file(`${one.id}/${at}.m4s`, 'segment', segmentBytes(one, assetId), one.id, at),
+    ),
+  ]);
+  return {
+    manifest: {
+      assetId,
+      version: 'v1',
+      durationS: segments * segmentS,
+      renditions: ladder,
+      files: [file('master.m3u8', 'playlist', smallBytes, null, null), ...files],
+    },
+    manifestFile: { sizeBytes: 150_000, sha256: 'ef'.repeat(32) },
+  };
+}
+
+const stamps = { createdAt: madeAt, updatedAt: madeAt };
+const region: Region = {
+  id: 'bench',
+  name: 'Bench',
+  timeZone: 'UTC',
+  window: { start: '01:00', end: '06:00' },
+  budget: { bytesPerNight: 500 * giga, rateBps: 1_000_000_000 },
+  coverage: { networks: [], location: null },
+  fillEnabled: true,
+  ...stamps,
+};
+
+/** Each holds half of the titles that come first for it, as a plan of the day before left it. */
+function fleet(capacityBytes: number, titles: number): readonly PlannableAppliance[] {
+  const edges = Array.from(
+    { length: 4 },
+    (_, at): Appliance => ({
+      id: `e${at}`,
+      regionId: 'bench',
+      role: 'edge',
+      mode: 'active',
+      publicUrl: 'http://127.0.0.1:1',
+      internalUrl: 'http://127.0.0.1:1',
+      capacityBytes,
+      weight: 1,
+      ...stamps,
+    }),
+  );
+  const inventories = new Map(
+    edges.map(({ id }) => [id, { inventory: [] as { key: string; heldBytes: number }[], bytes: 0 }]),
+  );
+  for (let title = 0; title < titles; title += 2) {
+    const assetId = `asset-${title}`;
+    const [first] = rankAppliances(assetId, edges);
+    const shelf = inventories.get(first?.id ?? '');
+    if (!shelf || shelf.bytes + titleBytes(assetId) > capacityBytes / 2) {
+      if (title > 20_000) break;
+      continue;
+    }
+    for (const { path, sizeBytes } of manifestOf(assetId).manifest.files)
+      shelf.inventory.push({ key: `${assetId}/v1/${path}`, heldBytes: sizeBytes });
+    shelf.bytes += titleBytes(assetId);
+  }
+  return edges.map((appliance) => ({ appliance, inventory: inventories.get(appliance.id)?.inventory ?? [] }));
+}
+
+const audience = learnAudience([
+  {
+    day: dateOf(days - 1),
+    binsMs: Array.from({ length: 20 }, (_, bin) => 3.6e9 * 0.93 ** bin),
+    mixMs: { 'v240-avc1': 2e9, 'v480-avc1': 8e9, 'v720-avc1': 14e9, 'v1080-avc1': 22e9, 'a0-und': 46e9 },
+    assets: [],
+  },
+]);
+
+const now = (): number => Number(process.hrtime.bigint()) / 1e9;
+const mebibytes = (): number => Math.round(process.resourceUsage().maxRSS / 1024);
+const cpuS = (): number => (process.cpuUsage().user + process.cpuUsage().system) / 1e6;
+
+/** On its own, so that the past is no longer in memory when the plan is made. */
+function forecast(titles: number): Forecast {
+  const from = now();
+  const rows = history(titles);
+  const read = now();
+  const made = forecastRegion({ regionId: 'bench', date: dateOf(days), history: rows, madeAt });
+  const until = now();
+  const perSeriesDay = ((until - read) * 1e6) / (titles * days);
+  console.log(
+    `${titles} titles × ${days} days: rows taken in ${(read - from).toFixed(1)} s, forecast in ${(until - read).toFixed(1)} s (${perSeriesDay.toFixed(2)} µs a series-day), peak ${mebibytes()} MiB`,
+  );
+  return audience ? { ...made, audience } : made;
+}
+
+function plan(titles: number, made: Forecast): void {
+  const catalogue = Array.from({ length: titles }, (_, title): TitleOutline => {
+    const assetId = `asset-${title}`;
+    return { assetId, sizeBytes: titleBytes(assetId) };
+  });
+  // Disks that hold one title in 400, and 25 at least.
+  const appliances = fleet((Math.max(100, titles / 400) / 4) * giga, titles);
+  const from = now();
+  const shortlist = makeShortlist({
+    titles: catalogue,
+    forecast: made,
+    appliances,
+    budgetBytes: region.budget.bytesPerNight,
+  });
+  const versions: PlannableVersion[] = [];
+  let [rounds, madeS] = [0, 0];
+  for (;;) {
+    const next = shortlist.next();
+    const before = now();
+    for (const { assetId } of next) versions.push(manifestOf(assetId));
+    madeS += now() - before;
+    rounds += 1;
+    const found = planFillOf(
+      {
+        region,
+        date: dateOf(days),
+        run: 1,
+        fillId: 'bench',
+        frozenAt: madeAt,
+        start: 'window',
+        forecast: made,
+        forecastKey: 'forecasts/bench',
+        versions,
+        appliances,
+        spentBytes: 0,
+      },
+      shortlist.rest,
+    );
+    if (!found) continue;
+    const kept = found.appliances.reduce((sum, { keep }) => sum + keep.length, 0);
+    console.log(
+      `  planned in ${(now() - from - madeS).toFixed(1)} s, besides ${madeS.toFixed(1)} s to make ${versions.length} manifests in ${rounds} rounds: ${found.fetchFiles} files to fetch, ${kept} kept, ${(found.plannedCoverage * 100).toFixed(1)}% covered, ${found.rejected.length} lines left out`,
+    );
+    return;
+  }
+}
+
+const sizes = process.argv.slice(2).map(Number);
+for (const titles of sizes.length > 0 ? sizes : [10_000, 100_000, 1_000_000]) {
+  const before = cpuS();
+  plan(titles, forecast(titles));
+  console.log(`  ${(cpuS() - before).toFixed(1)} s of processor time, peak memory of the process ${mebibytes()} MiB`);
+}

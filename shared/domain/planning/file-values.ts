@@ -17,8 +17,8 @@ export interface ValuedFiles {
   readonly factors: Float64Array;
 }
 
-/** The best rendition's byte against the mean one; half of it is seen with usual ladders. */
-const mostByMix = 3;
+/** The best video's byte against the mean one: with usual ladders it is less. Sound is cut off at it, and is first all the same. */
+const mostByMix = 1.5;
 
 const flatCurve: readonly number[] = Array.from({ length: positionBins }, () => 1);
 
@@ -54,17 +54,28 @@ export function valuedFiles(version: PlannableVersion, audience: Audience | null
   return { files, sizeBytes, factors };
 }
 
-/** Scales to a mean of 1, and draws all towards it as far as the best one is above `most`. */
+/** Scales to a mean of 1, with no factor above `most`: what is cut off goes to the others in proportion. */
 function normalise(factors: Float64Array, files: readonly VersionFile[], sizeBytes: number, most: number): void {
-  const sum = files.reduce((all, file, at) => all + file.sizeBytes * (factors[at] ?? 0), 0);
-  if (sum <= 0) {
-    factors.fill(1);
-    return;
+  let [cutBytes, below] = [0, 0];
+  for (const [at, file] of files.entries()) below += file.sizeBytes * (factors[at] ?? 0);
+  const isCut = new Uint8Array(factors.length);
+  for (let more = true; more; ) {
+    more = false;
+    const rest = sizeBytes - cutBytes * most;
+    const restBytes = sizeBytes - cutBytes;
+    const scale = below > 0 ? rest / below : 0;
+    [cutBytes, below] = [0, 0];
+    for (const [at, { sizeBytes: bytes }] of files.entries()) {
+      if (!isCut[at]) factors[at] = scale > 0 ? (factors[at] ?? 0) * scale : restBytes > 0 ? rest / restBytes : 1;
+      if (!isCut[at] && (factors[at] ?? 0) > most) {
+        isCut[at] = 1;
+        factors[at] = most;
+        more = true;
+      }
+      if (isCut[at]) cutBytes += bytes;
+      else below += bytes * (factors[at] ?? 0);
+    }
   }
-  const mean = sum / sizeBytes;
-  const best = factors.reduce((max, factor) => Math.max(max, factor), 0) / mean;
-  const kept = best > most ? (most - 1) / (best - 1) : 1;
-  for (const [at, factor] of factors.entries()) factors[at] = kept * (factor / mean) + (1 - kept);
 }
 
 /** Mean of the curve between two places of the title. */

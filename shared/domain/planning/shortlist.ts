@@ -22,14 +22,16 @@ export interface ShortlistInput<T extends TitleOutline> {
   readonly forecast: Forecast;
   readonly appliances: readonly PlannableAppliance[];
   readonly mustHave?: ReadonlySet<string>;
+  /** Of a night: more than this does not come. */
+  readonly budgetBytes?: number;
   /** Titles that are read at least, if there are so many. */
   readonly fewest?: number;
 }
 
 export interface Shortlist<T extends TitleOutline> {
   /**
-   * The next titles to read: at first those that some appliance holds or an operator wants, and the most valuable ones that could fill the disks, with a
-   * margin; then twice as many. Empty when there are no more.
+   * The next titles to read: at first those that some appliance holds or an operator wants, and all that could have a file as good as
+   * the mean title with which the disks, or the night, would be full; then as many again. Empty when there are no more.
    */
   next(): readonly T[];
   /** What was not given out, if none of it could have a file of that value; else null: more have to be read. */
@@ -38,14 +40,15 @@ export interface Shortlist<T extends TitleOutline> {
 
 /** Few are cheaper read than judged. */
 const usuallyFewest = 200;
-/** The first part would fill the disks so many times. */
-const margin = 1.5;
+/** The value at which disk or night are full is guessed from the means of titles; it is missed by so much, or less. */
+const margin = 0.9;
 
 export function makeShortlist<T extends TitleOutline>({
   titles,
   forecast,
   appliances,
   mustHave,
+  budgetBytes = Number.POSITIVE_INFINITY,
   fewest = usuallyFewest,
 }: ShortlistInput<T>): Shortlist<T> {
   const forecasts = new Map(forecast.assets.map((asset) => [asset.assetId, asset]));
@@ -72,23 +75,20 @@ export function makeShortlist<T extends TitleOutline>({
   ranked.sort((a, b) => b.value - a.value || (a.title.assetId < b.title.assetId ? -1 : 1));
 
   const roomBytes = appliances.reduce((sum, { appliance }) => sum + usableBytes(appliance.capacityBytes), 0);
+  let [filled, mean] = [0, 0];
+  for (const { title, value } of ranked) {
+    mean = value / peakRatio(title.assetId, audience);
+    filled += title.sizeBytes ?? 0;
+    if (filled > Math.min(roomBytes, budgetBytes)) break;
+  }
   let given = 0;
-  let wantedBytes = roomBytes * margin;
   let first = true;
 
   return {
     next() {
       const from = given;
-      let bytes = 0;
-      for (
-        let one = ranked[given];
-        one && (given < Math.max(fewest, 2 * from) || bytes < wantedBytes);
-        one = ranked[given]
-      ) {
-        bytes += one.title.sizeBytes ?? 0;
-        given += 1;
-      }
-      wantedBytes *= 2;
+      const atLeast = Math.max(fewest, 2 * from);
+      while (given < ranked.length && (given < atLeast || (ranked[given]?.value ?? 0) >= mean * margin)) given += 1;
       const taken = ranked.slice(from, given).map(({ title }) => title);
       const parts = first ? [...here, ...taken] : taken;
       first = false;
