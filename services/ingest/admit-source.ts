@@ -1,4 +1,3 @@
-import { createReadStream } from 'node:fs';
 import type { Asset } from '../../shared/domain/asset.ts';
 import { storeKeys } from '../../shared/domain/keys.ts';
 import { UnplayableSourceError } from '../../shared/media/unplayable.ts';
@@ -8,27 +7,23 @@ import { Problem } from '../../shared/platform/problem.ts';
 import { type Catalogue, CatalogueError } from '../../shared/ports/catalogue.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
 import type { JobQueue } from '../../shared/ports/job-queue.ts';
-import { type ObjectStore, ObjectStoreError } from '../../shared/ports/object-store.ts';
-import type { Probe, ProbeStored } from './probe-stored.ts';
+import { ObjectStoreError } from '../../shared/ports/object-store.ts';
+import type { ProbeStored } from './probe-stored.ts';
 import type { Quota } from './quota.ts';
 import type { UploadDetails } from './upload-details.ts';
 
-/** A whole upload, however it came. */
+/** A whole upload, however it came; its bytes are in the object store (`storeKeys.upload`). */
 export interface IncomingSource {
   /** Id of the asset that it becomes. */
   readonly id: string;
-  /** The local file; null where the bytes are in the object store already (`storeKeys.upload`), with a known `sha256`. */
-  readonly path: string | null;
   readonly sizeBytes: number;
-  /** What the bytes are known to be, lower-case hex; null when nobody has computed it yet. */
-  readonly sha256: string | null;
+  /** Of the bytes that are stored, lower-case hex. */
+  readonly sha256: string;
   readonly details: UploadDetails;
 }
 
 export interface AdmitDependencies {
-  readonly probe: Probe;
   readonly probeStored: ProbeStored;
-  readonly store: ObjectStore;
   readonly catalogue: Catalogue;
   readonly jobs: Pick<JobQueue, 'add'>;
   readonly quota: Pick<Quota, 'checkDuration'>;
@@ -40,27 +35,24 @@ export interface AdmitDependencies {
 export type AdmitSource = (incoming: IncomingSource) => Promise<Asset>;
 
 /**
- * Makes an asset of an upload: look at it, store it, write it into the catalogue, have it transcoded.
+ * Makes an asset of an upload: look at it, write it into the catalogue, have it transcoded.
  *
  * | step      | if it fails |
  * |-----------|-------------|
- * | probe     | nothing was stored |
- * | store     | the store is as it was before |
+ * | probe     | the stored bytes stay |
  * | catalogue | the stored bytes stay, because the entry may have been written; the sweep removes them if it was not |
  * | job       | the asset is accepted; the sweep enqueues the job |
  *
- * Doing it again with the same id returns the asset that is there. The local file, or the object that was
- * there before, stays; who made it removes it where it is refused.
+ * Doing it again with the same id returns the asset that is there. The object stays; who
+ * made it removes it where it is refused.
  */
 export function makeAdmitSource(dependencies: AdmitDependencies): AdmitSource {
-  const { probe, probeStored, store, catalogue, jobs, quota, announce, clock, logger } = dependencies;
-  return async ({ id, path, sizeBytes, sha256, details }) => {
-    if (sha256 && details.sha256 && sha256 !== details.sha256) throw digestMismatch(details.sha256);
+  const { probeStored, catalogue, jobs, quota, announce, clock, logger } = dependencies;
+  return async ({ id, sizeBytes, sha256, details }) => {
+    if (details.sha256 && sha256 !== details.sha256) throw digestMismatch(details.sha256);
     const key = storeKeys.upload(id);
-    const facts = await (path === null ? probeStored(key, sizeBytes).catch(refuseStore) : probe(path)).catch(refuse);
+    const facts = await probeStored(key, sizeBytes).catch(refuseStore).catch(refuse);
     quota.checkDuration(facts.durationS);
-    const digest = path === null ? sha256 : await storeFile(store, key, path, sizeBytes, sha256 ?? details.sha256);
-    if (digest === null) throw new Error(`${key} is stored and nobody knows its digest`);
 
     const now = new Date(clock.now()).toISOString();
     const asset: Asset = {
@@ -75,7 +67,7 @@ export function makeAdmitSource(dependencies: AdmitDependencies): AdmitSource {
       packaging: details.packaging,
       encryption: details.encryption,
       ...(details.earlyPlay === null ? {} : { earlyPlay: details.earlyPlay }),
-      source: { fileName: details.fileName, sizeBytes, sha256: digest, ...facts },
+      source: { fileName: details.fileName, sizeBytes, sha256, ...facts },
       sourceKey: key,
       version: null,
       durationS: null,
@@ -94,17 +86,11 @@ export function makeAdmitSource(dependencies: AdmitDependencies): AdmitSource {
   };
 }
 
-async function storeFile(
-  store: Pick<ObjectStore, 'put'>,
-  key: string,
-  path: string,
-  sizeBytes: number,
-  sha256: string | null,
-): Promise<string> {
-  const body = createReadStream(path, { highWaterMark: 256 * 1024 });
-  const stored = await store.put(key, body, { sizeBytes, ...(sha256 ? { sha256 } : {}) }).catch(refuseStore);
-  return stored.sha256;
-}
+const finalRefusals: readonly string[] = ['unplayable-source', 'too-long', 'digest-mismatch', 'invalid-request'];
+
+/** The file's fault: the same bytes will never do. */
+export const isFinalRefusal = (error: unknown): boolean =>
+  error instanceof Problem && finalRefusals.includes(error.code);
 
 async function create(catalogue: Catalogue, asset: Asset): Promise<Asset> {
   try {

@@ -12,6 +12,7 @@ import type { Documents } from '../../shared/ports/documents.ts';
 import type { JobQueue } from '../../shared/ports/job-queue.ts';
 import type { ObjectStore } from '../../shared/ports/object-store.ts';
 import type { PartUploads } from '../../shared/ports/part-uploads.ts';
+import { makeAdmitObject } from './admit-object.ts';
 import { makeAdmitSource } from './admit-source.ts';
 import { makeAssetEvents } from './asset-events.ts';
 import { makeAssetId } from './asset-id.ts';
@@ -84,7 +85,8 @@ export async function makeIngestApp(dependencies: IngestDependencies): Promise<I
   });
   const announce = makeAnnounce({ jobs, logger, webhookUrl: config.webhookUrl });
   const probeStored = makeProbeStored({ store, scratch, probe });
-  const admit = makeAdmitSource({ probe, probeStored, store, catalogue, jobs, quota, announce, clock, logger });
+  const admit = makeAdmitSource({ probeStored, catalogue, jobs, quota, announce, clock, logger });
+  const admitObject = makeAdmitObject(store, admit);
   const uploads = makeTusUploads({
     parts,
     objects: store,
@@ -104,8 +106,8 @@ export async function makeIngestApp(dependencies: IngestDependencies): Promise<I
   const imports = makeUrlImports({
     dir: scratch.importsDir,
     opener: makeUrlOpener(guard, config.importTimeoutMs),
-    scratch,
-    admit,
+    parts,
+    admitObject,
     staged,
     hlsRecords,
     hls,
@@ -155,9 +157,9 @@ export async function makeIngestApp(dependencies: IngestDependencies): Promise<I
     });
     await api.register(createAssetRoute, {
       catalogue,
-      admit,
+      admitObject,
       view,
-      scratch,
+      parts,
       quota,
       guard,
       imports,

@@ -1,13 +1,12 @@
-import { rm } from 'node:fs/promises';
 import type { Multipart, MultipartFile } from '@fastify/multipart';
 import type { FastifyRequest } from 'fastify';
 import { Problem } from '../../shared/platform/problem.ts';
-import { type ReceivedFile, receiveFile, tooLarge } from './receive-file.ts';
-import type { Scratch } from './scratch.ts';
+import type { PartUploads } from '../../shared/ports/part-uploads.ts';
+import { type ReceivedObject, receiveObject, tooLarge } from './receive-object.ts';
 import { readUploadDetails, type UploadDetails } from './upload-details.ts';
 
 export interface ReceivedUpload {
-  readonly file: ReceivedFile;
+  readonly file: ReceivedObject;
   readonly details: UploadDetails;
 }
 
@@ -31,29 +30,31 @@ const fieldNames = [
 ] as const;
 
 /**
- * Reads a multipart upload: one part `file`, and fields before or after it. Nothing is left on the disk when it throws;
- * otherwise the caller removes the file.
+ * Reads a multipart upload: one part `file`, and fields before or after it. Its bytes go straight into the
+ * object store, where nothing is left of them when it throws; otherwise the caller commits or discards them.
  *
  * @throws Problem for what is missing, unknown, too large or broken off.
  */
 export async function receiveMultipart(
   request: FastifyRequest,
-  scratch: Scratch,
+  parts: PartUploads,
+  key: string,
   { maxUploadBytes, profileNames }: MultipartLimits,
 ): Promise<ReceivedUpload> {
   const announced = Number(request.headers['content-length'] ?? 0);
   if (announced > maxUploadBytes + envelopeBytes) throw tooLarge(maxUploadBytes);
-  await scratch.ensureRoom(announced);
 
   const fields = new Map<string, string[]>();
-  const path = scratch.newIncomingPath();
-  let received: { file: ReceivedFile; name: string } | null = null;
+  let received: { file: ReceivedObject; name: string } | null = null;
   try {
     // One byte more than the limit, so that the limit is ours to notice and a file of exactly that size is taken.
     const limits = { fileSize: maxUploadBytes + 1, files: 1, fields: 200, fieldSize: 10_000, parts: 210 };
     for await (const part of request.parts({ limits })) {
       if (part.type === 'field') addField(fields, part);
-      else received = { file: await receiveFile(onlyFile(part).file, path, maxUploadBytes), name: part.filename };
+      else {
+        const options = { maxBytes: maxUploadBytes, announcedBytes: announced || null };
+        received = { file: await receiveObject(parts, key, onlyFile(part).file, options), name: part.filename };
+      }
     }
     if (!received) throw mistakeAt('file', 'is missing: send the video as a part named "file" with a file name');
     const details = readUploadDetails(
@@ -74,7 +75,7 @@ export async function receiveMultipart(
     );
     return { file: received.file, details };
   } catch (error) {
-    await rm(path, { force: true });
+    await received?.file.discard();
     throw asRefusal(error, maxUploadBytes);
   }
 }

@@ -6,7 +6,7 @@ import { Problem } from '../../shared/platform/problem.ts';
 /**
  * Ingest's folder for bytes that are not yet an asset.
  *
- * - `incoming/`: multipart uploads under way; worthless without their request, so emptied at start.
+ * - `incoming/`: parts of uploads that are being looked at; emptied at start.
  * - `imports/`: what is to be fetched from URLs, which outlives a restart.
  */
 export interface Scratch {
@@ -50,7 +50,3 @@ export const noRoom = (known: string, cause?: unknown): Problem =>
     `The disk for uploads is full. ${known} Free some space, or give NIGHTFILL_SCRATCH_DIR a larger disk.`,
     { cause },
   );
-
-/** True for the errors of a disk or quota that is used up. */
-export const isDiskFull = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');

@@ -3,7 +3,8 @@ import { DataStore, ERRORS, Upload } from '@tus/server';
 import { LRUCache } from 'lru-cache';
 import { isId, storeKeys } from '../../shared/domain/keys.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
-import { type PartsDependencies, type RunningDigest, receiveParts } from './receive-parts.ts';
+import { partBytesFor } from './receive-object.ts';
+import { type PartsDependencies, type Running, receiveParts } from './receive-parts.ts';
 import { requestChecksum, startChecksumCheck } from './upload-checksum.ts';
 import { receivedBytes, type UploadRecord, type UploadRecords } from './upload-records.ts';
 
@@ -14,9 +15,10 @@ export interface TusStoreDependencies extends PartsDependencies {
   readonly clock: Clock;
 }
 
-/** Memory of one upload under way is twice this. */
-const usualPartBytes = 8 * 1024 * 1024;
-const rememberedDigests = 1_000;
+const rememberedUploads = 1_000;
+/** Of those, so many keep the bytes that wait for the rest of their part, if a part is no larger than this. */
+const rememberedParts = 3;
+const rememberedPartBytes = 16 * 1024 * 1024;
 
 /**
  * The datastore of @tus/server (which wants a class) over parts in the object store: nothing of an upload is kept on
@@ -24,7 +26,11 @@ const rememberedDigests = 1_000;
  */
 export class TusStore extends DataStore {
   readonly #dependencies: TusStoreDependencies;
-  readonly #digests = new LRUCache<string, RunningDigest>({ max: rememberedDigests });
+  readonly #running = new LRUCache<string, Running>({ max: rememberedUploads });
+  readonly #waiting = new LRUCache<string, true>({
+    max: rememberedParts,
+    dispose: (_true, id) => this.#forgetWaiting(id),
+  });
   readonly #writing = new Map<string, Promise<unknown>>();
 
   constructor(dependencies: TusStoreDependencies) {
@@ -38,8 +44,8 @@ export class TusStore extends DataStore {
 
   /** SHA-256 of the first `offset` bytes, where this process saw them all; lower-case hex. */
   sha256Of(id: string, offset: number): string | null {
-    const digest = this.#digests.get(id);
-    return digest?.offset === offset ? digest.hash.copy().digest('hex') : null;
+    const running = this.#running.get(id);
+    return running?.offset === offset ? (running.hash?.copy().digest('hex') ?? null) : null;
   }
 
   isWriting(id: string): boolean {
@@ -60,7 +66,7 @@ export class TusStore extends DataStore {
       handle,
       partBytes: this.#partBytes(sizeBytes),
       marks: [],
-      tailBytes: 0,
+      tails: [],
     });
     upload.creation_date = createdAt;
     return upload;
@@ -97,7 +103,8 @@ export class TusStore extends DataStore {
     const record = await this.#record(id);
     await this.#dependencies.parts.abort({ key: storeKeys.upload(id), handle: record.handle });
     await this.#dependencies.records.remove(id);
-    this.#digests.delete(id);
+    this.#waiting.delete(id);
+    this.#running.delete(id);
   }
 
   override getExpiration(): number {
@@ -108,20 +115,33 @@ export class TusStore extends DataStore {
     const record = await this.#record(id);
     if (receivedBytes(record) !== offset) throw ERRORS.INVALID_OFFSET;
     const checksum = requestChecksum.getStore();
-    const digest = this.#digests.get(id) ?? null;
-    this.#digests.delete(id);
+    const running = this.#running.get(id) ?? null;
+    // While it is written to, what is remembered is not what is there.
+    this.#running.delete(id);
     const received = await receiveParts(
       this.#dependencies,
-      { record, digest },
+      { record, running },
       source,
       checksum ? startChecksumCheck(checksum) : null,
     ).catch((error: unknown) => {
-      if (digest) this.#digests.set(id, digest);
+      if (running) this.#remember(id, { ...running, waiting: null });
       throw error;
     });
-    if (received.digest) this.#digests.set(id, received.digest);
+    this.#remember(id, received.running);
     if (received.failure) throw received.failure;
     return receivedBytes(received.record);
+  }
+
+  #remember(id: string, running: Running): void {
+    this.#running.set(id, running);
+    const isSmall = (running.waiting?.buffer.length ?? Number.POSITIVE_INFINITY) <= rememberedPartBytes;
+    if (isSmall) this.#waiting.set(id, true);
+    else this.#forgetWaiting(id);
+  }
+
+  #forgetWaiting(id: string): void {
+    const running = this.#running.peek(id);
+    if (running?.waiting) this.#running.set(id, { ...running, waiting: null });
   }
 
   async #record(id: string): Promise<UploadRecord> {
@@ -132,8 +152,7 @@ export class TusStore extends DataStore {
 
   #partBytes(sizeBytes: number | null): number {
     const { parts, maxUploadBytes } = this.#dependencies;
-    const least = Math.max(usualPartBytes, parts.leastPartBytes);
-    if (sizeBytes !== null && sizeBytes <= least) return Math.max(1, sizeBytes);
-    return Math.max(least, Math.ceil((sizeBytes ?? maxUploadBytes) / parts.mostParts));
+    const partBytes = partBytesFor(parts, sizeBytes ?? maxUploadBytes);
+    return sizeBytes === null ? partBytes : Math.max(1, Math.min(partBytes, sizeBytes));
   }
 }

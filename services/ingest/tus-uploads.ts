@@ -9,7 +9,7 @@ import type { Catalogue } from '../../shared/ports/catalogue.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
 import type { ObjectStore } from '../../shared/ports/object-store.ts';
 import type { PartUploads } from '../../shared/ports/part-uploads.ts';
-import { type AdmitSource, refuseStore } from './admit-source.ts';
+import { type AdmitSource, isFinalRefusal, refuseStore } from './admit-source.ts';
 import { TusStore } from './tus-store.ts';
 import { type GivenDetails, readUploadDetails } from './upload-details.ts';
 import { isWhole, makeUploadRecords, receivedBytes, type UploadRecord } from './upload-records.ts';
@@ -69,9 +69,6 @@ const quietMs = 5_000;
 /** A plain put into the store may be that old, and its parts are none of an upload's. */
 const leastAbandonedMs = 24 * 3_600_000;
 
-/** The file's fault: the same bytes will never do. */
-const finalRefusals: readonly string[] = ['unplayable-source', 'too-long', 'digest-mismatch', 'invalid-request'];
-
 export function makeTusUploads(dependencies: TusUploadsDependencies): TusUploads {
   const { parts, objects, expiryMs, maxUploadBytes, profileNames, catalogue, admit, clock, logger } = dependencies;
   const records = makeUploadRecords(objects);
@@ -107,9 +104,9 @@ export function makeTusUploads(dependencies: TusUploadsDependencies): TusUploads
     try {
       const details = readUploadDetails(detailsOfMetadata(record.metadata), profileNames);
       const sha256 = await sha256Of(id, sizeBytes).catch(refuseStore);
-      return await admit({ id, path: null, sizeBytes, sha256, details });
+      return await admit({ id, sizeBytes, sha256, details });
     } catch (error) {
-      if (error instanceof Problem && finalRefusals.includes(error.code)) {
+      if (isFinalRefusal(error)) {
         await objects.delete(storeKeys.upload(id));
         await remove(id);
       }

@@ -120,6 +120,31 @@ describe('a resumable upload', { timeout: 60_000 }, () => {
     expect(await readFile(join(ingest.storeDir, 'objects/uploads', assetId ?? ''))).toEqual(clips.video);
   });
 
+  it('keeps what little requests bring, each byte written once, over a kill', async () => {
+    const { path } = await create(clips.video.length);
+    const id = path.split('/').at(-1) ?? '';
+    const step = Math.ceil(clips.video.length / 60);
+    const pieces = Array.from({ length: 60 }, (_, n) => clips.video.subarray(n * step, (n + 1) * step));
+    const sendPieces = async (from: number, to: number) => {
+      for (let n = from; n < to; n += 1)
+        expect((await patch(path, n * step, pieces[n] ?? Buffer.alloc(0))).status).toBe(204);
+    };
+    const tails = async () =>
+      (await readdir(join(ingest.storeDir, 'objects/incoming', id))).filter((name) => name !== 'upload.json');
+    await sendPieces(0, 20);
+    expect((await tails()).toSorted((a, b) => Number(a.split('-')[1]) - Number(b.split('-')[1]))).toEqual(
+      Array.from({ length: 20 }, (_, n) => `tail-${n * step}-${(n + 1) * step}`),
+    );
+    await ingest.kill();
+    await ingest.restart();
+    expect((await head(path)).headers.get('upload-offset')).toBe(String(20 * step));
+    await sendPieces(20, 50);
+    expect((await tails()).length).toBeLessThan(40);
+    await sendPieces(50, 60);
+    expect(await readFile(join(ingest.storeDir, 'objects/uploads', id))).toEqual(clips.video);
+    expect(await uploadFiles()).toEqual([]);
+  });
+
   it('makes one asset, however often it is finished', async () => {
     const count = await countAssets();
     const { path } = await create(clips.video.length);

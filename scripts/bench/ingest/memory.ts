@@ -80,7 +80,8 @@ async function* largeFile(head: Buffer): AsyncGenerator<Buffer> {
 
 function sendByTusClient({ base }: Ingest, head: Buffer): Promise<void> {
   return new Promise((resolve, reject) => {
-    new Upload(Readable.from(largeFile(head)), {
+    // It sends what is there at once: a stream that gives a MiB at a time would become a request for each.
+    new Upload(Readable.from(largeFile(head), { objectMode: false, highWaterMark: 16 * MiB }), {
       endpoint: `${base}/v1/uploads`,
       headers: { authorization: `Bearer ${apiKey}` },
       metadata: { filename: 'large.mp4' },

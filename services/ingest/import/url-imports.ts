@@ -1,14 +1,14 @@
 import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
-import { isId } from '../../../shared/domain/keys.ts';
+import { isId, storeKeys } from '../../../shared/domain/keys.ts';
 import type { Logger } from '../../../shared/platform/logger.ts';
 import { Problem } from '../../../shared/platform/problem.ts';
 import type { Catalogue } from '../../../shared/ports/catalogue.ts';
 import type { Clock } from '../../../shared/ports/clock.ts';
-import type { AdmitSource } from '../admit-source.ts';
-import { receiveFile, tooLarge } from '../receive-file.ts';
-import type { Scratch } from '../scratch.ts';
+import type { PartUploads } from '../../../shared/ports/part-uploads.ts';
+import type { AdmitObject } from '../admit-object.ts';
+import { receiveObject, tooLarge } from '../receive-object.ts';
 import type { UploadDetails } from '../upload-details.ts';
 import type { UploadMetrics } from '../upload-metrics.ts';
 import { fetchHls, type HlsOrigin } from './hls/fetch-hls.ts';
@@ -26,6 +26,8 @@ interface UrlRecord {
   readonly hls?: boolean;
   /** Where that stream was found. */
   readonly origin?: HlsOrigin;
+  /** Of the upload in parts that its bytes go to. */
+  readonly handle?: string;
   readonly details: UploadDetails;
   /** Milliseconds. */
   readonly createdAt: number;
@@ -51,7 +53,7 @@ export interface ImportView {
  * | phase   | in scratch          | ends when |
  * |---------|---------------------|-----------|
  * | waiting | record              | one of the few places is free |
- * | running | record, part        | the asset is made, it fails, or it is cancelled |
+ * | running | record              | the asset is made, it fails, or it is cancelled |
  * | failed  | record with failure | it expires |
  *
  * A running import that is cut off by a restart begins again; of a stream, with the file that was cut off.
@@ -73,8 +75,8 @@ export interface UrlImports {
 export interface UrlImportsDependencies {
   readonly dir: string;
   readonly opener: UrlOpener;
-  readonly scratch: Scratch;
-  readonly admit: AdmitSource;
+  readonly parts: PartUploads;
+  readonly admitObject: AdmitObject;
   readonly staged: StagedFiles;
   readonly hlsRecords: Pick<ImportRecords, 'put' | 'remove'>;
   readonly hls: PublishHls;
@@ -99,7 +101,7 @@ const attempts = 3;
 const pauseMs = 500;
 
 export function makeUrlImports(dependencies: UrlImportsDependencies): UrlImports {
-  const { dir, opener, scratch, admit, staged, hlsRecords, hls, catalogue, uploadMetrics } = dependencies;
+  const { dir, opener, parts, admitObject, staged, hlsRecords, hls, catalogue, uploadMetrics } = dependencies;
   const { maxUploadBytes, expiryMs, clock, logger } = dependencies;
   const live = new Map<string, Live>();
   const limit = pLimit(atOnce);
@@ -132,15 +134,10 @@ export function makeUrlImports(dependencies: UrlImportsDependencies): UrlImports
     } else if (one.record.hls) {
       await importStream(one);
     } else {
-      const path = scratch.newIncomingPath();
-      try {
-        const file = await fetchFile(one, path);
-        uploadMetrics.received('url', file.sizeBytes);
-        one.stop.signal.throwIfAborted();
-        await admit({ id, ...file, details });
-      } finally {
-        await rm(path, { force: true });
-      }
+      const file = await fetchFile(one);
+      uploadMetrics.received('url', file.sizeBytes);
+      if (one.stop.signal.aborted) return file.discard();
+      await admitObject(id, file, details);
     }
     uploadMetrics.accepted('url');
     await forget(id);
@@ -180,20 +177,28 @@ export function makeUrlImports(dependencies: UrlImportsDependencies): UrlImports
     await hlsRecords.remove(record.id);
   }
 
-  const fetchFile = (one: Live, path: string) =>
+  const fetchFile = (one: Live) =>
     persistently(one, async () => {
+      const key = storeKeys.upload(one.record.id);
       one.offset = 0;
+      // What a process that was killed left of it.
+      if (one.record.handle) await parts.abort({ key, handle: one.record.handle });
       const { body, sizeBytes } = await opener.open(one.record.url, one.stop.signal);
-      try {
-        if (sizeBytes !== null && sizeBytes > maxUploadBytes) throw tooLarge(maxUploadBytes);
-        await scratch.ensureRoom(sizeBytes ?? 0);
-      } catch (error) {
+      if (sizeBytes !== null && sizeBytes > maxUploadBytes) {
         body.on('error', () => undefined).destroy();
-        throw error;
+        throw tooLarge(maxUploadBytes);
       }
       one.sizeBytes = sizeBytes;
-      return receiveFile(body, path, maxUploadBytes, (received) => {
-        one.offset = received;
+      return receiveObject(parts, key, body, {
+        maxBytes: maxUploadBytes,
+        announcedBytes: sizeBytes,
+        onBytes: (received) => {
+          one.offset = received;
+        },
+        onBegin: async (handle) => {
+          one.record = { ...one.record, handle };
+          await save(one.record);
+        },
       });
     });
 

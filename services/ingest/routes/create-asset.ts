@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import multipart from '@fastify/multipart';
 import type { FastifyRequest } from 'fastify';
@@ -6,19 +5,20 @@ import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import type { Asset } from '../../../shared/domain/asset.ts';
 import { encryptions } from '../../../shared/domain/encryption.ts';
+import { storeKeys } from '../../../shared/domain/keys.ts';
 import { packagings } from '../../../shared/domain/manifest.ts';
 import { profileNames } from '../../../shared/media/profiles.ts';
 import type { HttpServer } from '../../../shared/platform/http-server.ts';
 import { Problem } from '../../../shared/platform/problem.ts';
 import type { Catalogue } from '../../../shared/ports/catalogue.ts';
-import type { AdmitSource } from '../admit-source.ts';
+import type { PartUploads } from '../../../shared/ports/part-uploads.ts';
+import type { AdmitObject } from '../admit-object.ts';
 import { assetIdOfKey } from '../asset-id.ts';
 import type { ViewAsset } from '../asset-view.ts';
 import type { AddressGuard } from '../import/address-guard.ts';
 import type { UrlImports } from '../import/url-imports.ts';
 import type { Quota } from '../quota.ts';
 import { receiveMultipart } from '../receive-multipart.ts';
-import type { Scratch } from '../scratch.ts';
 import { readUploadDetails } from '../upload-details.ts';
 import type { UploadMetrics } from '../upload-metrics.ts';
 import { drainRequest } from './drain.ts';
@@ -26,9 +26,9 @@ import { assetSchema, importSchema, problems, uploadSchema } from './schemas.ts'
 
 export interface CreateAssetDependencies {
   readonly catalogue: Pick<Catalogue, 'get'>;
-  readonly admit: AdmitSource;
+  readonly admitObject: AdmitObject;
   readonly view: ViewAsset;
-  readonly scratch: Scratch;
+  readonly parts: PartUploads;
   readonly quota: Pick<Quota, 'admit' | 'enter'>;
   readonly guard: Pick<AddressGuard, 'checkUrl'>;
   readonly imports: Pick<UrlImports, 'start' | 'find'>;
@@ -73,7 +73,7 @@ const tidyUpMs = 1_000;
 
 /** `POST /v1/assets` */
 export async function createAssetRoute(server: HttpServer, dependencies: CreateAssetDependencies): Promise<void> {
-  const { catalogue, admit, view, scratch, quota, uploadMetrics, newId } = dependencies;
+  const { catalogue, admitObject, view, parts, quota, uploadMetrics, newId } = dependencies;
   const keysAtWork = new Set<string>();
 
   const atWork = new Set<Promise<Asset>>();
@@ -91,9 +91,9 @@ export async function createAssetRoute(server: HttpServer, dependencies: CreateA
     try {
       await quota.admit(Number(request.headers['content-length'] ?? 0));
       leave = quota.enter();
-      const { file, details } = await receiveMultipart(request, scratch, dependencies);
+      const { file, details } = await receiveMultipart(request, parts, storeKeys.upload(id), dependencies);
       uploadMetrics.received('multipart', file.sizeBytes);
-      const asset = await admit({ id, ...file, details }).finally(() => rm(file.path, { force: true }));
+      const asset = await admitObject(id, file, details);
       uploadMetrics.accepted('multipart');
       return asset;
     } catch (error) {

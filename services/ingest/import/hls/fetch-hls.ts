@@ -6,7 +6,7 @@ import { isMediaPath } from '../../../../shared/domain/keys.ts';
 import { relativeUris } from '../../../../shared/hls/relative-uris.ts';
 import { HlsRefusedError, readHls } from '../../../../shared/hls/stream-files.ts';
 import { refuseStore } from '../../admit-source.ts';
-import { tooLarge } from '../../receive-file.ts';
+import { tooLarge } from '../../receive-object.ts';
 import type { UrlOpener } from '../open-url.ts';
 import type { ImportPlace, StagedFiles } from './staged-files.ts';
 

@@ -7,7 +7,7 @@ import type { Catalogue } from '../../../../shared/ports/catalogue.ts';
 import type { Clock } from '../../../../shared/ports/clock.ts';
 import { ObjectStoreError } from '../../../../shared/ports/object-store.ts';
 import { refuseStore } from '../../admit-source.ts';
-import { tooLarge } from '../../receive-file.ts';
+import { tooLarge } from '../../receive-object.ts';
 import type { UploadDetails } from '../../upload-details.ts';
 import type { ImportRecord, ImportRecords } from './import-records.ts';
 import type { PublishHls } from './publish-hls.ts';

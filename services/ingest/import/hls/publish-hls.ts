@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
-import { readStream } from '../../../../shared/conformance/read-stream.ts';
 import { localSource, type ReadBytes } from '../../../../shared/conformance/source.ts';
 import type { Asset, ImportWarning, SourceInfo } from '../../../../shared/domain/asset.ts';
 import { checkConformance, type Report } from '../../../../shared/domain/conformance/check.ts';
@@ -21,7 +20,7 @@ import type { Clock } from '../../../../shared/ports/clock.ts';
 import type { Documents } from '../../../../shared/ports/documents.ts';
 import type { ObjectStore } from '../../../../shared/ports/object-store.ts';
 import type { Quota } from '../../quota.ts';
-import { tooLarge } from '../../receive-file.ts';
+import { tooLarge } from '../../receive-object.ts';
 import type { UploadDetails } from '../../upload-details.ts';
 import type { ImportPlace, StagedFile, StagedFiles } from './staged-files.ts';
 
@@ -106,6 +105,8 @@ export function makePublishHls(dependencies: PublishHlsDependencies): PublishHls
     async publish(place, entry, details, signal) {
       const inspected = await inspect(place, entry);
       const source = localSource(entry, readFrom(place, inspected.staged));
+      // Loaded here: the readers of media take memory that most processes never need.
+      const { readStream } = await import('../../../../shared/conformance/read-stream.ts');
       const found = await readStream(source, { signal });
       const report = checkConformance(found);
       refuseErrors(report);

@@ -1,0 +1,28 @@
+import type { Asset } from '../../shared/domain/asset.ts';
+import { storeKeys } from '../../shared/domain/keys.ts';
+import type { ObjectStore } from '../../shared/ports/object-store.ts';
+import { type AdmitSource, isFinalRefusal } from './admit-source.ts';
+import type { ReceivedObject } from './receive-object.ts';
+import type { UploadDetails } from './upload-details.ts';
+
+export type AdmitObject = (id: string, file: ReceivedObject, details: UploadDetails) => Promise<Asset>;
+
+/**
+ * Makes an asset of bytes that were received in one go, and removes what is refused. After a failure that is not the
+ * file's fault the object stays, because the asset may have been written; the sweep removes it if it was not.
+ */
+export function makeAdmitObject(store: Pick<ObjectStore, 'delete'>, admit: AdmitSource): AdmitObject {
+  return async (id, file, details) => {
+    try {
+      await file.commit();
+    } catch (error) {
+      await file.discard();
+      throw error;
+    }
+    const { sizeBytes, sha256 } = file;
+    return admit({ id, sizeBytes, sha256, details }).catch(async (error: unknown) => {
+      if (isFinalRefusal(error)) await store.delete(storeKeys.upload(id));
+      throw error;
+    });
+  };
+}
