@@ -170,20 +170,22 @@ describe('a film that plays while it is encoded', () => {
     expect(report.findings.filter(({ severity }) => severity === 'error')).toEqual([]);
     expect(report.unfinished.length).toBeGreaterThan(1);
 
-    await onlyWorker();
+    const second = await onlyWorker();
+    const told = () => keysBelow(storeKeys.growingPrefix('film', version));
+    const before = await told();
+    await expect.poll(told, { timeout: 90_000, interval: 5 }).not.toEqual(before);
+    second.kill('SIGSTOP');
     const seen = [first];
-    await expect
-      .poll(
-        async () => {
-          const { status, body } = await get(variant);
-          expect(status).toBe(200);
-          const text = body.toString();
-          if (text !== seen.at(-1)) seen.push(text);
-          return text;
-        },
-        { timeout: 120_000, interval: 100 },
-      )
-      .toContain('#EXT-X-ENDLIST');
+    const look = async (): Promise<string> => {
+      const { status, body } = await get(variant);
+      expect(status).toBe(200);
+      const text = body.toString();
+      if (text !== seen.at(-1)) seen.push(text);
+      return text;
+    };
+    await expect.poll(look, { timeout: 20_000, interval: 100 }).not.toBe(first);
+    second.kill('SIGCONT');
+    await expect.poll(look, { timeout: 60_000, interval: 100 }).toContain('#EXT-X-ENDLIST');
     expect(seen.length).toBeGreaterThan(2);
     for (const [index, text] of seen.slice(0, -2).entries()) expect(seen[index + 1]?.startsWith(text)).toBe(true);
     const last = seen.at(-1) ?? '';
@@ -204,10 +206,12 @@ describe('a film that plays while it is encoded', () => {
   it('is gone for viewers too when it is deleted half-way', async () => {
     await kit.upload('deleted', clip);
     const { version, hls } = await early('deleted');
+    worker?.kill('SIGSTOP');
     const get = viewerOf('deleted', version);
     expect((await get(hls)).status).toBe(200);
     await kit.catalogue.update('deleted', (asset) => ({ ...asset, state: 'deleted' }));
     await kit.jobs.cancel('transcode-asset', 'transcode-deleted');
+    worker?.kill('SIGCONT');
     await expect.poll(() => keysBelow('assets/deleted/'), { timeout: 20_000 }).toEqual([]);
     await expect.poll(async () => (await get(hls)).status, { timeout: 20_000 }).toBe(410);
     await expect.poll(async () => (await get(hls)).status, { timeout: 20_000 }).toBe(404);

@@ -64,6 +64,8 @@ export function makeDeleteAsset({ catalogue, jobs, announce, clock, deleteDelayM
           return {
             ...present,
             state: 'deleted',
+            // What was made of it so far may go with the transcode; restored, it is told anew.
+            ...(present.early ? { early: null } : {}),
             deletion: { deletedAt, purgeAt, from: present.state },
             updatedAt: deletedAt,
           };
