@@ -87,7 +87,7 @@ ensure_programs() {
 gstreamer='gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-libav'
 has_gstreamer() {
   has gst-inspect-1.0 || return 1
-  for element in souphttpsrc hlsdemux dashdemux qtdemux avdec_h264 avdec_aac; do
+  for element in souphttpsrc hlsdemux dashdemux hlsdemux2 dashdemux2 qtdemux avdec_h264 avdec_aac; do
     gst-inspect-1.0 --exists "$element" || return 1
   done
 }

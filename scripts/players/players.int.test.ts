@@ -117,10 +117,17 @@ describe.skipIf(!hasBrowser).concurrent('in Chromium', { timeout: 120_000 }, () 
 const everyForm = packagings.flatMap((packaging) => (['hls', 'dash'] as const).map((form) => ({ packaging, form })));
 
 describe.each([
-  { name: 'ffmpeg', decode: byFfmpeg, isHere: true },
-  { name: 'GStreamer', decode: byGstreamer, isHere: hasGstreamer },
-])('$name', ({ decode, isHere }) => {
-  it.skipIf(!isHere).each(everyForm)('decodes all of $form of $packaging in order', async ({ packaging, form }) => {
+  { name: 'ffmpeg', decode: byFfmpeg, isHere: true, forms: everyForm },
+  { name: 'GStreamer with playbin', decode: byGstreamer('playbin'), isHere: hasGstreamer, forms: everyForm },
+  {
+    name: 'GStreamer with playbin3',
+    decode: byGstreamer('playbin3'),
+    isHere: hasGstreamer,
+    // Its DASH demuxer (1.22) leaves out the last segment of every index.
+    forms: everyForm.filter(({ packaging, form }) => packaging === 'segments' || form === 'hls'),
+  },
+])('$name', ({ decode, isHere, forms }) => {
+  it.skipIf(!isHere).each(forms)('decodes all of $form of $packaging in order', async ({ packaging, form }) => {
     const { timesS, samples } = await decode(await urlOf(packaging, form), cinema.dir);
     expect(timesS).toHaveLength(filmS * framesPerSecond);
     const misplaced = timesS.filter((timeS, at) => Math.abs(timeS - at / framesPerSecond) > fieldToleranceS);

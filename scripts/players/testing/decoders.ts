@@ -16,7 +16,16 @@ export interface Decoded {
 }
 export type Decode = (url: string, dir: string) => Promise<Decoded>;
 
-const needed = ['souphttpsrc', 'hlsdemux', 'dashdemux', 'qtdemux', 'avdec_h264', 'avdec_aac'];
+const needed = [
+  'souphttpsrc',
+  'hlsdemux',
+  'dashdemux',
+  'hlsdemux2',
+  'dashdemux2',
+  'qtdemux',
+  'avdec_h264',
+  'avdec_aac',
+];
 /** False where GStreamer's tests are left out. */
 export const hasGstreamer = needed.every((element) => {
   const { status } = spawnSync('gst-inspect-1.0', ['--exists', element]);
@@ -63,22 +72,26 @@ export const byFfmpeg: Decode = (url, dir) =>
     ]),
   );
 
-/** @throws with what it wrote when it does not come to the end. */
-export const byGstreamer: Decode = (url, dir) =>
-  decode(dir, (pictures, sound) =>
-    run(
-      'gst-launch-1.0',
-      [
-        ...['-q', 'uridecodebin', `uri=${url}`, 'name=film'],
-        ...'film. ! video/x-raw ! queue ! videoconvert ! videoscale add-borders=false !'.split(' '),
-        `video/x-raw,format=GRAY8,width=${small.width},height=${small.height}`,
-        ...['!', 'filesink', `location=${pictures}`],
-        ...'film. ! audio/x-raw ! queue ! audioconvert ! audio/x-raw,format=S16LE,channels=1 !'.split(' '),
-        ...['filesink', `location=${sound}`],
-      ],
-      { timeout: 60_000 },
-    ),
-  );
+/**
+ * `playbin` has the demuxers of old, `playbin3` the new ones.
+ *
+ * @throws with what it wrote when it does not come to the end.
+ */
+export const byGstreamer =
+  (player: 'playbin' | 'playbin3'): Decode =>
+  (url, dir) =>
+    decode(dir, (pictures, sound) => {
+      const frame = `video/x-raw,format=GRAY8,width=${small.width},height=${small.height}`;
+      return run(
+        'gst-launch-1.0',
+        [
+          ...['-q', player, `uri=${url}`, 'flags=video+audio'],
+          `video-sink=videoconvert ! videoscale add-borders=false ! ${frame} ! filesink location=${pictures}`,
+          `audio-sink=audioconvert ! audio/x-raw,format=S16LE,channels=1 ! filesink location=${sound}`,
+        ],
+        { timeout: 60_000 },
+      );
+    });
 
 /** Of one subtitle track, as SRT, by the presentation's own clock: else ffmpeg counts from the first byte of sound, its priming. */
 export const subtitlesByFfmpeg = (url: string, index: number): Promise<string> =>

@@ -1,6 +1,6 @@
 /**
- * Captions in real players: hls.js under the script of the watch page, and Shaka Player with HLS and DASH, in Chromium; ffmpeg
- * reads the playlist of the text itself.
+ * Captions on the watch page, in Chromium, and in ffmpeg, which reads the playlist of the text itself. More players are in
+ * scripts/players.
  */
 import { createReadStream, existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -145,34 +145,6 @@ describe.each(['segments', 'single-file'] as const)('%s', (packaging) => {
         await page.close();
       }
     }, 60_000);
-
-    it.each(['master.m3u8', 'manifest.mpd'])(
-      'plays in Shaka Player by %s with captions at their time',
-      async (manifest) => {
-        await writeFile(
-          join(clips.dir, 'shaka.html'),
-          '<video id="player" muted></video><script src="/node_modules/shaka-player/dist/shaka-player.compiled.js"></script>',
-        );
-        const page = await browser.newPage();
-        try {
-          await page.goto(`${base}/files/shaka.html`);
-          const tracks = await page.evaluate<string[]>(`(async () => {
-          const player = new shaka.Player();
-          await player.attach(document.querySelector('video'));
-          await player.load('/files/${packaging}/${manifest}');
-          const tracks = player.getTextTracks();
-          player.selectTextTrack(tracks.find(({ language }) => language === 'de'));
-          return tracks.map(({ language, roles }) => language + ' ' + roles.join());
-        })()`);
-          expect(tracks.map((track) => track.slice(0, 2)).toSorted()).toEqual(['de', 'en']);
-          await shows(page, 13.2, ['drei']);
-          await shows(page, 8.5, ['über die Grenze']);
-        } finally {
-          await page.close();
-        }
-      },
-      60_000,
-    );
   });
 });
 
