@@ -129,6 +129,7 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
 
   function status(): ApplianceStatus {
     const stats = cache.stats();
+    const resting = puller.resting();
     return {
       applianceId,
       reportedAt: new Date(clock.now()).toISOString(),
@@ -141,6 +142,7 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
       servedBps: traffic.takeServedBps(clock.now()),
       openConnections: traffic.openRequests,
       ...(topUps?.isAllowed ? { topUpBytes: topUps.todayBytes } : {}),
+      ...(resting.length > 0 ? { restingUpstreams: resting } : {}),
       unfitReason: stopping.signal.aborted ? 'shutting-down' : null,
     };
   }
@@ -160,7 +162,13 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
 
   const guard = makeGuard(deps.limits, metrics);
   const isBusy = () => deps.isStrained() || guard.isBusy || traffic.openRequests > maxOpenRequests / 2;
-  const readAhead = makeReadAhead({ cache, puller, clock, isBusy, metrics });
+  const readAhead = makeReadAhead({
+    cache,
+    puller,
+    clock,
+    isBusy: () => isBusy() || puller.isCrowded(),
+    metrics,
+  });
   const fetching = await openTopUps({
     applianceId,
     orders: orders.current,

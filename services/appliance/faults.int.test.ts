@@ -48,7 +48,8 @@ async function start(id: string, upstreams: readonly Upstream[], upstreamTimeout
 async function get({ port }: RunningAppliance, path: string, range?: string) {
   const headers: Record<string, string> = range === undefined ? {} : { range };
   const { status, body, headers: got } = await send(port, await signedPath(key, film, path), { headers });
-  return { status, body, retryAfter: Number(got['retry-after']), detail: String(got['cache-status']) };
+  const timing = String(got['server-timing']);
+  return { status, body, timing, retryAfter: Number(got['retry-after']), detail: String(got['cache-status']) };
 }
 const bytesOf = (path: string): Buffer => film.files.get(path) ?? Buffer.from('none');
 const metric = async ({ port }: RunningAppliance, name: string) => {
@@ -129,6 +130,39 @@ describe('an upstream that works now and then', () => {
     await edge.stop();
     await expect.poll(openFiles, { timeout: 5_000 }).toBeLessThanOrEqual(before);
     bad.behave(null);
+  });
+});
+
+describe('an upstream that keeps failing', () => {
+  it('is left alone for a while, which answers, metrics and control are told; what is held is served on', async () => {
+    const edge = await start('left', [bad.asUpstream('shield', 'bad')]);
+    await get(edge, 'master.m3u8');
+    bad.behave(faults['answers 500']);
+    const path = segments[0] ?? '';
+    const before = bad.asked(path);
+    const answers: Awaited<ReturnType<typeof get>>[] = [];
+    await vi.waitFor(
+      async () => {
+        answers.push(await get(edge, path));
+        expect(answers.at(-1)?.timing).toContain('pull;desc="resting"');
+      },
+      { timeout: 10_000, interval: 1 },
+    );
+    expect(answers.every(({ status, retryAfter }) => status === 502 && retryAfter > 0)).toBe(true);
+    expect(bad.asked(path) - before).toBeLessThanOrEqual(12);
+    const told = () => control.statuses.filter(({ applianceId }) => applianceId === 'left').at(-1)?.restingUpstreams;
+    await vi.waitFor(
+      async () => {
+        await get(edge, path);
+        expect(told()).toEqual(['bad']);
+      },
+      { timeout: 10_000, interval: 50 },
+    );
+    expect(await metric(edge, 'nightfill_upstream_breaker_openings_total')).toBeGreaterThan(0);
+    expect((await get(edge, 'master.m3u8')).status).toBe(200);
+    bad.behave(null);
+    await vi.waitFor(async () => expect((await get(edge, path)).status).toBe(200), { timeout: 20_000, interval: 200 });
+    await edge.stop();
   });
 });
 

@@ -24,6 +24,8 @@ const codes: Readonly<Record<Upstream['kind'], Readonly<Record<number, PullError
   shield: { 404: 'not-found', 410: 'gone', 504: 'timed-out' },
 };
 
+const mostRetryAfterS = 30;
+
 export const loopToken = (applianceId: string): string => `nightfill;id=${applianceId}`;
 
 /** Another appliance as a source. Peers are asked for what they hold only, so that no peer pulls for another. */
@@ -54,7 +56,9 @@ export function makeHttpSource(options: HttpSourceOptions): PullSource {
     const { statusCode, headers } = response;
     if (statusCode !== 200 && statusCode !== 206 && statusCode !== 304) {
       letGo(response);
-      throw new PullError(codes[upstream.kind][statusCode] ?? 'failed', `answered ${statusCode}`);
+      const retryAfterS = Math.min(Number(headers['retry-after']), mostRetryAfterS);
+      const options = retryAfterS > 0 ? { retryAfterS } : {};
+      throw new PullError(codes[upstream.kind][statusCode] ?? 'failed', `answered ${statusCode}`, options);
     }
     const encoding = String(headers['content-encoding'] ?? 'identity');
     if (encoding.toLowerCase() !== 'identity') refuse(response, `answered in the encoding ${encoding}`);
@@ -69,7 +73,10 @@ export function makeHttpSource(options: HttpSourceOptions): PullSource {
     } catch (thrown) {
       if (attempt?.signal.aborted) throw attempt.signal.reason;
       const error: unknown = patience.signal.aborted ? patience.signal.reason : thrown;
-      if (error instanceof PullError) throw new PullError(error.code, `${upstream.applianceId} ${error.message}`);
+      if (error instanceof PullError) {
+        const options = error.retryAfterS === null ? {} : { retryAfterS: error.retryAfterS };
+        throw new PullError(error.code, `${upstream.applianceId} ${error.message}`, options);
+      }
       const code = error instanceof errors.ConnectTimeoutError ? 'timed-out' : 'failed';
       const why = error instanceof errors.UndiciError ? error.code : (error as Error).message;
       throw new PullError(code, `${upstream.applianceId} could not be read: ${why}`, { cause: error });

@@ -28,7 +28,7 @@ const quiet: PullReport = {
 };
 
 /** What it sends, or how it fails; after a while, where it takes one. */
-type Answer = Buffer | PullErrorCode | { readonly afterMs: number; readonly gives: Buffer | PullErrorCode };
+type Answer = Buffer | PullErrorCode | PullError | { readonly afterMs: number; readonly gives: Buffer | PullErrorCode };
 
 function setUp(sources: Record<string, readonly [PullOutcome, Answer | (() => Answer)]>) {
   const asked: string[] = [];
@@ -42,6 +42,7 @@ function setUp(sources: Record<string, readonly [PullOutcome, Answer | (() => An
       const late = typeof answer === 'object' && 'afterMs' in answer;
       if (late) await clock.sleep(answer.afterMs, attempt?.signal);
       const result = late ? answer.gives : answer;
+      if (result instanceof PullError) throw result;
       if (typeof result === 'string') throw new PullError(result, id);
       attempt?.headArrived();
       attempt?.arrived(result.length);
@@ -161,6 +162,13 @@ describe('an upstream in trouble', () => {
     const { pull, asked, told } = setUp({ store: ['pull-origin', flapping] });
     expect(await pull()).toBe('pull-origin retried');
     expect([asked, told()]).toEqual([['store', 'store'], ['retried']]);
+  });
+
+  it('that says when to come again is not asked before, and its word is passed on', async () => {
+    const busy = new PullError('failed', 'too much to do', { retryAfterS: 7 });
+    const { puller, asked } = setUp({ s1: ['pull-shield', busy] });
+    await expect(puller.pullSlice(request)).rejects.toMatchObject({ code: 'failed', retryAfterS: 7 });
+    expect(asked).toEqual(['s1']);
   });
 
   it('is left alone after a few failures, tried now and then, and used again when it works', async () => {

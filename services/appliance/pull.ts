@@ -58,6 +58,8 @@ export interface Puller {
   pullGrowing<T>(request: GrowingPullRequest<T>): Promise<T | null>;
   /** Upstreams that failed too often and are not asked now. */
   resting(): readonly string[];
+  /** Viewers may soon have to wait for each other's pulls. */
+  isCrowded(): boolean;
   /** Bytes of slices that are on their way. */
   arrivingBytes(): number;
 }
@@ -214,6 +216,8 @@ export function makePuller({ cache, clock, sourcesFor, report, onStored }: Pulle
 
   return {
     resting: health.resting,
+
+    isCrowded: () => limit.activeCount > maxFlights / 2,
 
     arrivingBytes: () =>
       [...flights.values()].reduce((sum, { landed, arrivedBytes }) => sum + (landed ? 0 : arrivedBytes), 0),

@@ -130,9 +130,12 @@ describe('regions and appliances', () => {
   });
 
   it('shows an appliance’s status as it was told, with null where it has nothing to say', async () => {
-    expect((await control.heartbeat('eu-t1', { topUpBytes: 7 })).status).toBe(200);
+    expect((await control.heartbeat('eu-t1', { topUpBytes: 7, restingUpstreams: ['shield-1'] })).status).toBe(200);
     const shown = await call<{ status: Doc }>('GET', '/v1/appliances/eu-t1');
-    expect(shown.body).toMatchObject({ health: 'healthy', status: { unfitReason: null, topUpBytes: 7 } });
+    expect(shown.body).toMatchObject({
+      health: 'healthy',
+      status: { unfitReason: null, topUpBytes: 7, restingUpstreams: ['shield-1'] },
+    });
   });
 
   it('keeps a region that still has appliances', async () => {

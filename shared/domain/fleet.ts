@@ -104,6 +104,8 @@ export interface ApplianceStatus {
   readonly openConnections: number;
   /** Brought today (UTC) by top-ups; absent where there is none. */
   readonly topUpBytes?: number;
+  /** Upstreams that it leaves alone now because they kept failing; absent where there are none. */
+  readonly restingUpstreams?: readonly string[];
   /** Set when the appliance itself knows that it should not get viewers, e.g. `disk-full`, `shutting-down`. */
   readonly unfitReason: string | null;
 }

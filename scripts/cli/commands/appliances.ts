@@ -209,6 +209,7 @@ function answer(cli: Cli, appliance: ApplianceView): void {
     ],
     ['by fills', status ? formatBytes(status.pinnedBytes) : null],
     ['topped up', status?.topUpBytes === undefined ? null : `${formatBytes(status.topUpBytes)} today (UTC)`],
+    ['failing upstreams', status?.restingUpstreams?.map(printable).join(', ') ?? null],
     ['in memory', status ? formatBytes(status.memoryTierBytes) : null],
     [
       'serving',

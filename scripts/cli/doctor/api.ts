@@ -82,6 +82,13 @@ function applianceFindings(appliances: readonly ApplianceView[]): Finding[] {
     const check = `appliance ${id}`;
     if (mode !== 'active')
       return warn(check, `${mode}, ${health}`, `take it back with nightfill appliances set ${id} --mode active`);
+    const resting = status?.restingUpstreams ?? [];
+    if (health === 'healthy' && resting.length > 0)
+      return warn(
+        check,
+        `healthy, but leaves ${resting.map(printable).join(', ')} alone, which kept failing`,
+        'see that these answer, and that it can reach them',
+      );
     if (health === 'healthy') return ok(check, 'healthy');
     if (health === 'unfit')
       return warn(check, `unfit: ${printable(status?.unfitReason ?? 'no reason given')}`, 'see its log');

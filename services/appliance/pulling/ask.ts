@@ -151,7 +151,9 @@ export function makeAsker({ clock, health, report }: AskerDeps): Asker {
         if (isFault(failure, state)) {
           state.failed();
           ticket.failed();
-          if (failure.code === 'failed' && source.outcome !== 'pull-peer') refused.push(source);
+          // Who says when to come again has tried itself, or has too much to do.
+          const mayRetry = failure.code === 'failed' && failure.retryAfterS === null;
+          if (mayRetry && source.outcome !== 'pull-peer') refused.push(source);
         } else ticket.succeeded();
         if (failure.code === 'not-found' || failure.code === 'gone') fail(failure);
         else if (failure.code !== 'not-held') worst = failure;

@@ -77,7 +77,8 @@ export function makeHealthTable(now: () => number, onState: (id: string, state: 
       }
       return known;
     },
-    resting: () => [...table].filter(([, { breaker }]) => breaker.state !== 'closed').map(([id]) => id),
+    resting: () =>
+      [...table].filter(([, { breaker }]) => breaker.restsForMs > 0 || breaker.state === 'half-open').map(([id]) => id),
   };
 }
 

@@ -99,6 +99,8 @@ const applianceTable = (appliances: readonly ApplianceView[]): Html => html`<div
 
 function healthBadge({ health, mode, status }: ApplianceView): Html {
   if (mode !== 'active') return badge(mode, 'calm');
+  const resting = status?.restingUpstreams ?? [];
+  if (health === 'healthy' && resting.length > 0) return badge(`no answers from ${resting.join(', ')}`, 'warn');
   if (health === 'healthy') return badge('healthy', 'good');
   return badge(status?.unfitReason ? `unfit: ${status.unfitReason}` : health.replace('-', ' '), 'bad');
 }

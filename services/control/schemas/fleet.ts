@@ -144,6 +144,12 @@ const StatusFields = Type.Object({
   servedBps: count('Bits a second served to viewers.'),
   openConnections: count('Open connections.'),
   topUpBytes: Type.Optional(count('Bytes brought today (UTC) by top-ups.')),
+  restingUpstreams: Type.Optional(
+    Type.Array(Type.String({ maxLength: 100 }), {
+      maxItems: 300,
+      description: 'Upstreams that it leaves alone now because they kept failing.',
+    }),
+  ),
   unfitReason: nullable(Type.String({ maxLength: 500 })),
 });
 export const StatusSchema = documentSchema<ApplianceStatus>()(StatusFields);
