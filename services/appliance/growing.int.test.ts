@@ -204,14 +204,15 @@ describe('a film that plays while it is encoded', () => {
   }, 240_000);
 
   it('is gone for viewers too when it is deleted half-way', async () => {
+    const running = worker ?? (await onlyWorker());
     await kit.upload('deleted', clip);
     const { version, hls } = await early('deleted');
-    worker?.kill('SIGSTOP');
+    running.kill('SIGSTOP');
     const get = viewerOf('deleted', version);
     expect((await get(hls)).status).toBe(200);
     await kit.catalogue.update('deleted', (asset) => ({ ...asset, state: 'deleted' }));
     await kit.jobs.cancel('transcode-asset', 'transcode-deleted');
-    worker?.kill('SIGCONT');
+    running.kill('SIGCONT');
     await expect.poll(() => keysBelow('assets/deleted/'), { timeout: 20_000 }).toEqual([]);
     await expect.poll(async () => (await get(hls)).status, { timeout: 20_000 }).toBe(410);
     await expect.poll(async () => (await get(hls)).status, { timeout: 20_000 }).toBe(404);
@@ -252,6 +253,7 @@ describe('a film that plays while it is encoded', () => {
   );
 
   it('waits for its end where the upload says so, or where it is encrypted or a single file', async () => {
+    if (!worker) await onlyWorker();
     const watched: boolean[] = [];
     for (const [id, change] of [
       ['late', { earlyPlay: false }],
