@@ -5,7 +5,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { PlanRoom } from '../../shared/domain/fill.ts';
 import type { Region } from '../../shared/domain/fleet.ts';
-import type { Audience } from '../../shared/domain/planning/audience.ts';
 import { pulledReserveShare } from '../../shared/domain/planning/limits.ts';
 import { decideRoom, readDays, sampleBounds } from '../../shared/domain/pulled-room/decide-room.ts';
 import { type PulledRoom, planRoomOf } from '../../shared/domain/pulled-room/pulled-room.ts';
@@ -16,6 +15,7 @@ import type { Clock } from '../../shared/ports/clock.ts';
 import type { DemandLog } from '../../shared/ports/demand-log.ts';
 import type { Documents } from '../../shared/ports/documents.ts';
 import type { Fleet } from '../../shared/ports/fleet.ts';
+import { readAudience } from './read-audience.ts';
 import { lastWholeDay } from './read-history.ts';
 import { playableAssets } from './read-versions.ts';
 
@@ -29,8 +29,6 @@ export interface PulledRoomDeps {
 
 /** A week less some hours: a plan is made at about the same time each night, and may be a little early. */
 const decideEveryMs = (7 * 24 - 6) * 3_600_000;
-/** The last fill's may be the one that is being made. */
-const forecastsLookedAt = 3;
 /** Replays work so long before others have their turn. */
 const portionMs = 10;
 
@@ -55,15 +53,6 @@ export function makeDecideRoom({ fleet, catalogue, documents, demandLog, clock }
     return sizes;
   }
 
-  /** As the last forecasts had it. */
-  async function lastAudience(regionId: string): Promise<Audience | null> {
-    for (const { date, run } of await documents.listFills({ regionId, limit: forecastsLookedAt })) {
-      const forecast = await documents.getForecast(regionId, date, run);
-      if (forecast) return forecast.audience ?? null;
-    }
-    return null;
-  }
-
   return async (region: Region, signal: AbortSignal): Promise<PulledRoom | null> => {
     if (typeof region.pulledShare === 'number') return null;
     const last = await documents.getPulledRoom(region.id);
@@ -80,7 +69,7 @@ export function makeDecideRoom({ fleet, catalogue, documents, demandLog, clock }
         until,
         log,
         sizeOf: (assetId) => sizes.get(assetId),
-        audience: await lastAudience(region.id),
+        audience: await readAudience(demandLog, region.id, nowMs),
         capacityBytes: appliances
           .filter(({ role, mode }) => role === 'edge' && mode === 'active')
           .reduce((sum, { capacityBytes }) => sum + capacityBytes, 0),
