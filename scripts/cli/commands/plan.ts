@@ -185,6 +185,27 @@ function showReasons(cli: Cli, plan: PlanAnswer, of: Explanation): void {
     ['left to pulls', roomText(plan)],
   ]);
   for (const words of of.words) cli.say(words);
+  if (of.parts.length > 0) {
+    cli.say();
+    cli.table(
+      [
+        { head: 'RENDITION' },
+        { head: 'FILES', align: 'right' },
+        { head: 'SIZE', align: 'right' },
+        { head: 'EXPECTED', align: 'right' },
+        { head: 'WORTH OF A BYTE' },
+      ],
+      of.parts.map(({ rendition, files, sizeBytes: size, expectedBytes: expected, leastFactor, bestFactor }) => [
+        rendition ?? 'playlists',
+        formatCount(files),
+        formatBytes(size),
+        formatBytes(expected),
+        leastFactor === bestFactor
+          ? `${bestFactor.toPrecision(3)} × the title's mean`
+          : `${leastFactor.toPrecision(3)} to ${bestFactor.toPrecision(3)} × the title's mean`,
+      ]),
+    );
+  }
   if (of.margins.length === 0) return;
   cli.say();
   cli.table(

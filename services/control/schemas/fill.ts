@@ -266,6 +266,18 @@ const ExplanationSchema = documentSchema<Explanation>()(
           }),
         }),
       ),
+      parts: Type.Array(
+        Type.Object({
+          rendition: nullable(Type.String()),
+          files: Type.Number(),
+          sizeBytes: bytes,
+          expectedBytes: bytes,
+          leastFactor: Type.Number(),
+          bestFactor: Type.Number(),
+        }),
+        { description: 'What its planned files are worth against its mean byte (1), by rendition.' },
+      ),
+      watched: nullable(Type.Object({ of: Type.Enum(['title', 'region'] as const), hours: Type.Number(), curve })),
       words: Type.Array(Type.String(), { description: 'A sentence for each reason that holds for a part of it.' }),
     },
     { description: 'Why the asset that was asked for is in the plan or not.' },

@@ -1,5 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { appliance, empty, forecastOf, inventoryOf, mega, plan, version } from '../../testing/plan-case.ts';
+import {
+  appliance,
+  audienceOf,
+  empty,
+  forecastOf,
+  inventoryOf,
+  ladder,
+  mega,
+  plan,
+  steepCurve,
+  version,
+} from '../../testing/plan-case.ts';
 import { explainAsset } from './explain.ts';
 
 const sized = (id: string, megas: number) => version(id, { v: [megas * mega] });
@@ -14,6 +25,18 @@ describe('the reason of a plan, in words and numbers', () => {
     expect(found.value).toBeCloseTo(2, 2);
     expect(found.margins[0]?.leastFetched).toBeCloseTo(2, 2);
     expect(found.words).toEqual([expect.stringMatching(/served 2 times; the least valuable .* has 2: it is brought/)]);
+  });
+
+  it('tells how far viewers get and what each rendition is worth', () => {
+    const demand = { a: 100 * mega, elsewhere: 900 * mega };
+    const audience = audienceOf(steepCurve, { 'v720-x': 0.7, 'v240-x': 0.3 });
+    const p = plan({ demand, versions: [ladder('a')], appliances: [empty(appliance('e0', 100 * mega))], audience });
+    const found = explainAsset(p, { ...forecastOf(demand), audience }, 'a');
+    expect(found.watched).toMatchObject({ of: 'region' });
+    const part = found.parts.find(({ rendition }) => rendition === 'video-720p');
+    expect(part?.bestFactor).toBeGreaterThan(1);
+    expect(part?.leastFactor).toBeLessThan(1);
+    expect(found.words.join(' ')).toMatch(/beginning 5\.\d+ times.*720 lines x 70%, 240 lines x 30%/);
   });
 
   it('names the night’s bytes where they stopped it', () => {

@@ -2,8 +2,10 @@
  * Why an asset is in a plan or not, in numbers: what it is worth, what a place costs at the margin, and which limit stopped
  * it. Computed from the frozen plan and its forecast alone, so that yesterday's decision can be explained today.
  */
+
 import type { FillPlan, Forecast, PlannedFile, PlanReason } from '../fill.ts';
 import { plannedSizes } from '../reporting/placement.ts';
+import type { Audience } from './audience.ts';
 import { swapFactor, usableBytes } from './limits.ts';
 
 /** What one appliance's place went for. */
@@ -40,6 +42,21 @@ export interface Explanation {
   /** Bytes of the night that the plan left unspent. */
   readonly unspentBytes: number;
   readonly margins: readonly Margin[];
+  /** What its planned files are worth against its mean byte (1), by rendition; null for playlists and the like. */
+  readonly parts: readonly {
+    readonly rendition: string | null;
+    readonly files: number;
+    readonly sizeBytes: number;
+    readonly expectedBytes: number;
+    readonly leastFactor: number;
+    readonly bestFactor: number;
+  }[];
+  /** How far viewers get, by twentieths against the mean, and the hours played that say so; null where nothing is known. */
+  readonly watched: {
+    readonly of: 'title' | 'region';
+    readonly hours: number;
+    readonly curve: readonly number[];
+  } | null;
   /** One sentence for each reason that holds for a part of it. */
   readonly words: readonly string[];
 }
@@ -71,6 +88,11 @@ export function explainAsset(plan: FillPlan, forecast: Forecast | null, assetId:
     ranked: values.filter((other) => other > 0).length,
     plannedBytes: bytesOf(files.filter((file) => file.assetId === assetId)),
     leftOutBytes: rejected.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    parts: partsOf(
+      files.filter((file) => file.assetId === assetId),
+      value,
+    ),
+    watched: watchedOf(forecast, assetId),
     unspentBytes: Math.max(0, plan.budget.bytesPerNight - plan.fetchBytes),
     margins: plan.appliances.map(({ applianceId, capacityBytes, keep, fetch }) => {
       const plannedBytes = bytesOf([...keep, ...fetch]);
@@ -90,7 +112,52 @@ export function explainAsset(plan: FillPlan, forecast: Forecast | null, assetId:
     ...files.filter((file) => file.assetId === assetId).map(({ reason }) => reason),
     ...rejected.map(({ reason }) => reason),
   ]);
-  return { ...base, words: [...reasons].map((reason) => wordsFor(reason, base)) };
+  return {
+    ...base,
+    words: [...[...reasons].map((reason) => wordsFor(reason, base)), ...audienceWords(base, forecast?.audience)],
+  };
+}
+
+function partsOf(files: readonly PlannedFile[], mean: number | null): Explanation['parts'] {
+  return [...Map.groupBy(files, ({ rendition }) => rendition)].map(([rendition, list]) => {
+    const factors = list.map(({ value }) => (mean && mean > 0 ? value / mean : 1));
+    return {
+      rendition,
+      files: list.length,
+      sizeBytes: bytesOf(list),
+      expectedBytes: list.reduce((sum, { expectedBytes }) => sum + expectedBytes, 0),
+      leastFactor: factors.reduce((most, factor) => Math.min(most, factor), Number.POSITIVE_INFINITY),
+      bestFactor: factors.reduce((most, factor) => Math.max(most, factor), 0),
+    };
+  });
+}
+
+function watchedOf(forecast: Forecast | null, assetId: string): Explanation['watched'] {
+  const audience = forecast?.audience;
+  if (!audience) return null;
+  const own = audience.assets.find((one) => one.assetId === assetId);
+  const { hours, curve } = own ?? audience;
+  return { of: own ? 'title' : 'region', hours, curve };
+}
+
+/** How the title's bytes differ in worth, and by what that is known. */
+function audienceWords(
+  { watched, expectedBytes }: Omit<Explanation, 'words'>,
+  audience: Audience | undefined,
+): string[] {
+  if (!watched || !audience || expectedBytes === null) return [];
+  const { of, hours, curve } = watched;
+  const mix = Object.entries(audience.mix)
+    .filter(([name]) => name.startsWith('v'))
+    .sort((a, b) => b[1] - a[1])
+    .slice(0, 3)
+    .map(([name, share]) => `${name.slice(1).replace('-', ' lines ')} ${Math.round(share * 100)}%`);
+  return [
+    `Of its beginning ${number(curve[0] ?? 1)} times the mean is watched, of its end ${number(curve.at(-1) ?? 1)} times (${of === 'title' ? 'this title' : 'the region’s titles'}, ${number(hours)} hours played): files there are worth that much more or less.`,
+    ...(mix.length > 0
+      ? [`Viewers choose ${mix.join(', ')}; the lowest rendition counts as much as the most chosen one.`]
+      : []),
+  ];
 }
 
 const bytesOf = (files: readonly { readonly sizeBytes: number }[]): number =>

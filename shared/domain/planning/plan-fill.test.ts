@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   appliance,
+  audienceOf,
   empty,
   inventoryOf,
   keysOf,
@@ -8,6 +9,7 @@ import {
   mega,
   plan,
   reasonsOf,
+  steepCurve,
   version,
 } from '../../testing/plan-case.ts';
 import { rankAppliances } from '../routing/rendezvous.ts';
@@ -63,6 +65,44 @@ describe('planFill', () => {
       new Set(['b']),
     );
     expect(tight.fetchBytes).toBeLessThanOrEqual((p.fetchBytes * 3) / 5);
+  });
+
+  it('takes the beginnings of many titles where viewers leave early, and whole titles where they stay', () => {
+    const names = ['a', 'b', 'c', 'd'];
+    const given = {
+      demand: { a: 100 * mega, b: 90 * mega, c: 80 * mega, d: 70 * mega, elsewhere: 2_000 * mega },
+      versions: names.map((name) => version(name, { v: Array.from({ length: 40 }, () => 100_000) })),
+      appliances: [empty(appliance('e1', 9 * mega))],
+    };
+    const files = (p: ReturnType<typeof plan>) =>
+      names.map((name) => p.appliances[0]?.fetch.filter((f) => f.assetId === name && f.key.endsWith('.m4s')) ?? []);
+    const staying = files(plan(given));
+    expect(staying.map((list) => list.length)).toEqual([40, 40, 0, 0]);
+    const leaving = files(plan({ ...given, audience: audienceOf(steepCurve) }));
+    expect(leaving.every((list) => list.length > 15 && list.length < 25)).toBe(true);
+    // Each from its beginning, without a gap.
+    for (const list of leaving)
+      expect(list.map(({ key }) => Number(/(\d+)\.m4s$/.exec(key)?.[1]))).toEqual([...list.keys()]);
+  });
+
+  it('values renditions by who chooses them, but brings the lowest and the sound first all the same', () => {
+    const p = plan({
+      demand: { a: 100 * mega, elsewhere: 1_000 * mega },
+      versions: [ladder('a')],
+      appliances: [empty(appliance('e1', 100 * mega))],
+      audience: audienceOf(
+        Array.from({ length: 20 }, () => 1),
+        { 'v720-x': 0.9, 'v240-x': 0.1, 'a0-und': 1 },
+      ),
+    });
+    const fetch = p.appliances[0]?.fetch ?? [];
+    const worth = (rendition: string) =>
+      fetch.find((f) => f.rendition === rendition && f.key.endsWith('.m4s'))?.value ?? 0;
+    expect(worth('video-240p')).toBeCloseTo(worth('video-720p'), 5);
+    expect(worth('audio-128k')).toBeGreaterThan(worth('video-720p'));
+    const media = fetch.filter(({ key }) => key.endsWith('.m4s')).map(({ rendition }) => rendition);
+    expect(media).toEqual(['audio-128k', 'audio-128k', 'video-240p', 'video-240p', 'video-720p', 'video-720p']);
+    expect(fetch.reduce((sum, f) => sum + f.expectedBytes, 0)).toBeCloseTo(100 * mega, 0);
   });
 
   it('says so when no appliance can be filled', () => {
