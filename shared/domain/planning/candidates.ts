@@ -8,7 +8,7 @@ import { rankAppliances } from '../routing/rendezvous.ts';
 import type { Audience } from './audience.ts';
 import { valuedFiles } from './file-values.ts';
 import { copiesOf, swapFactor } from './limits.ts';
-import type { PlannableVersion, VersionFile } from './version-files.ts';
+import { keyOf, type PlannableFile, type PlannableVersion } from './version-files.ts';
 
 /** What an appliance says that it holds. */
 export interface HeldObject {
@@ -25,7 +25,10 @@ export interface PlannableAppliance {
 export interface Spot {
   readonly assetId: string;
   readonly applianceId: string;
-  readonly files: readonly VersionFile[];
+  readonly version: string;
+  readonly files: readonly PlannableFile[];
+  /** The first of them are base files. */
+  readonly baseCount: number;
   /** Expected bytes per byte. */
   readonly values: Float64Array;
   readonly held: Uint8Array;
@@ -66,7 +69,7 @@ export interface CandidateInput {
 
 export function candidatesOf(input: CandidateInput): Block[] {
   const { forecast, version, audience, appliances, heldOn, mustHave = false } = input;
-  const { files, sizeBytes, factors } = valuedFiles(version, audience);
+  const { files, baseCount, sizeBytes, factors } = valuedFiles(version, audience);
   const copies = copiesOf(forecast.expectedBytes, input.regionExpectedBytes, appliances.length);
   const mean = sizeBytes > 0 ? forecast.expectedBytes / copies / sizeBytes : 0;
   const values = factors.map((factor) => mean * factor);
@@ -81,10 +84,10 @@ export function candidatesOf(input: CandidateInput): Block[] {
       const missingBase: number[] = [];
       let missingBaseBytes = 0;
       for (const [at, file] of files.entries()) {
-        const heldBytes = heldOn(applianceId, file.key);
+        const heldBytes = heldOn(applianceId, keyOf(version.manifest, file));
         if (heldBytes > 0) partly[at] = 1;
         if (heldBytes >= Math.max(1, file.sizeBytes)) held[at] = 1;
-        else if (file.base) {
+        else if (at < baseCount) {
           missingBase.push(at);
           missingBaseBytes += file.sizeBytes;
         }
@@ -93,7 +96,9 @@ export function candidatesOf(input: CandidateInput): Block[] {
       const spot: Spot = {
         assetId: forecast.assetId,
         applianceId,
+        version: version.manifest.version,
         files,
+        baseCount,
         values,
         held,
         partly,
@@ -126,11 +131,12 @@ function blocksOf(spot: Spot): Block[] {
 }
 
 /** A file of a spot as the frozen plan tells it. */
-export function plannedFile({ assetId, files, values, mustHave }: Spot, at: number, held: boolean): PlannedFile {
+export function plannedFile(spot: Spot, at: number, held: boolean): PlannedFile {
+  const { assetId, files, values, mustHave } = spot;
   const file = files[at];
   const value = values[at] ?? 0;
   return {
-    key: file?.key ?? '',
+    key: file ? keyOf(spot, file) : '',
     assetId,
     rendition: file?.rendition ?? null,
     sizeBytes: file?.sizeBytes ?? 0,

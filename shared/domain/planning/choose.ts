@@ -136,7 +136,7 @@ function leastMediaBytes({ spot, files }: Block): number {
     let bytes = Number.POSITIVE_INFINITY;
     for (const at of places) {
       const file = spot.files[at];
-      if (file && !file.base && !spot.held[at]) bytes = Math.min(bytes, file.sizeBytes);
+      if (file && at >= spot.baseCount && !spot.held[at]) bytes = Math.min(bytes, file.sizeBytes);
     }
     return bytes;
   };

@@ -8,10 +8,15 @@
 import { positionBins } from '../demand.ts';
 import type { Audience, WatchedCurve } from './audience.ts';
 import { renditionShares } from './rendition-shares.ts';
-import { orderedFiles, type PlannableVersion, type VersionFile } from './version-files.ts';
+import {
+  type OrderedFiles,
+  orderedFiles,
+  type PlannableFile,
+  type PlannableVersion,
+  spansOf,
+} from './version-files.ts';
 
-export interface ValuedFiles {
-  readonly files: readonly VersionFile[];
+export interface ValuedFiles extends OrderedFiles {
   readonly sizeBytes: number;
   /** Worth of a byte of each file, relative to the title's mean: size-weighted, they average to 1. */
   readonly factors: Float64Array;
@@ -31,31 +36,33 @@ export const peakRatio = (assetId: string, audience: Audience | null): number =>
 
 export function valuedFiles(version: PlannableVersion, audience: Audience | null): ValuedFiles {
   const { assetId, renditions } = version.manifest;
-  const files = orderedFiles(version);
+  const { files, baseCount } = orderedFiles(version);
   const factors = new Float64Array(files.length).fill(1);
   const sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
-  if (!audience) return { files, sizeBytes, factors };
+  if (!audience) return { files, baseCount, sizeBytes, factors };
   const shares = renditionShares(renditions, audience);
   const reach = reachOf(curveFor(assetId, audience).curve);
+  const spanOf = spansOf(version.manifest);
   let [best, least] = [0, Number.POSITIVE_INFINITY];
   for (const [at, file] of files.entries()) {
-    if (file.base || file.isPreview) continue;
-    const factor = (shares.get(file.rendition ?? '') ?? 1) * reach(file.from, file.to);
+    if (at < baseCount || file.role === 'preview') continue;
+    const { from, to } = spanOf(file);
+    const factor = (shares.get(file.rendition ?? '') ?? 1) * reach(from, to);
     factors[at] = factor;
     best = Math.max(best, factor);
     least = Math.min(least, factor);
   }
-  if (best === 0) return { files, sizeBytes, factors };
+  if (best === 0) return { files, baseCount, sizeBytes, factors };
   for (const [at, file] of files.entries()) {
-    if (file.base) factors[at] = best;
-    else if (file.isPreview) factors[at] = least;
+    if (at < baseCount) factors[at] = best;
+    else if (file.role === 'preview') factors[at] = least;
   }
   normalise(factors, files, sizeBytes, peakRatio(assetId, audience));
-  return { files, sizeBytes, factors };
+  return { files, baseCount, sizeBytes, factors };
 }
 
 /** Scales to a mean of 1, with no factor above `most`: what is cut off goes to the others in proportion. */
-function normalise(factors: Float64Array, files: readonly VersionFile[], sizeBytes: number, most: number): void {
+function normalise(factors: Float64Array, files: readonly PlannableFile[], sizeBytes: number, most: number): void {
   let [cutBytes, below] = [0, 0];
   for (const [at, file] of files.entries()) below += file.sizeBytes * (factors[at] ?? 0);
   const isCut = new Uint8Array(factors.length);

@@ -85,8 +85,8 @@ function bestWorth(c: Case): number {
     for (const spot of spots) {
       if (spot.applianceId !== id) continue;
       const places = [...spot.files.keys()];
-      const media = places.filter((at) => !spot.files[at]?.base);
-      const heldBase = places.filter((at) => spot.files[at]?.base && spot.held[at]);
+      const media = places.filter((at) => at >= spot.baseCount);
+      const heldBase = places.filter((at) => at < spot.baseCount && spot.held[at]);
       const heldAll = places.filter((at) => spot.held[at]);
       const size = (at: number) => spot.files[at]?.sizeBytes ?? 0;
       const value = (at: number) => spot.values[at] ?? 0;

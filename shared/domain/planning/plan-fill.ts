@@ -11,7 +11,7 @@ import { evictionsFor } from './evictions.ts';
 import { nightBudgetBytes, usableBytes } from './limits.ts';
 import { makeRejections, type Rejections, rejectUnread } from './rejections.ts';
 import type { TitleOutline } from './shortlist.ts';
-import type { PlannableVersion } from './version-files.ts';
+import { keyOf, type PlannableVersion } from './version-files.ts';
 
 export interface PlanFillInput {
   readonly region: Region;
@@ -177,7 +177,7 @@ function collect({ order, reasons }: Choice, rejections: Rejections): ReadonlyMa
       const file = spot.files[at];
       const value = spot.values[at] ?? 0;
       if (!file) continue;
-      if (spot.partly[at]) shelf.values.set(file.key, value);
+      if (spot.partly[at]) shelf.values.set(keyOf(spot, file), value);
       if (!spot.planned[at]) {
         left.files += 1;
         left.sizeBytes += file.sizeBytes;

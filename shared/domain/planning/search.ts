@@ -98,7 +98,7 @@ function itemsOf(order: readonly Block[], shelves: readonly Shelf[], price: numb
       sizeBytes: files.reduce((sum, at) => sum + (spot.files[at]?.sizeBytes ?? 0), 0),
       wasIn: files.every((at) => spot.planned[at] === 1),
     });
-    const items = block.files.filter((at) => !spot.files[at]?.base).map((at) => item([at], false));
+    const items = block.files.filter((at) => at >= spot.baseCount).map((at) => item([at], false));
     const seen = based[Number(held)];
     if (seen?.has(spot)) return items;
     seen?.add(spot);
@@ -107,8 +107,7 @@ function itemsOf(order: readonly Block[], shelves: readonly Shelf[], price: numb
   });
 }
 
-const heldBaseOf = ({ files, held }: Spot): number[] =>
-  [...files.keys()].filter((at) => files[at]?.base === true && held[at] === 1);
+const heldBaseOf = ({ baseCount, held }: Spot): number[] => [...Array(baseCount).keys()].filter((at) => held[at] === 1);
 
 /** The items around each shelf's first one that was left out, in order; and their least worth, null where they go to the end of a shelf's list. */
 function coreOf(
@@ -250,4 +249,5 @@ function search(
   return found;
 }
 
-const hasMissingMedia = ({ files, held }: Spot): boolean => files.some(({ base }, at) => !base && !held[at]);
+const hasMissingMedia = ({ files, baseCount, held }: Spot): boolean =>
+  files.some((_, at) => at >= baseCount && !held[at]);

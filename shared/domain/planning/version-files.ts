@@ -16,17 +16,11 @@ export interface PlannableVersion {
   readonly manifestFile: { readonly sizeBytes: number; readonly sha256: string };
 }
 
-export interface VersionFile {
-  readonly key: string;
-  readonly rendition: string | null;
-  readonly sizeBytes: number;
-  readonly sha256: string;
-  /** `asset.json`, playlists and init segments, without which no other byte can be checked or played, and text. */
-  readonly base: boolean;
-  readonly isPreview: boolean;
-  /** Where in the title its media begin and end, 0 … 1; the whole of it for what is not media. */
-  readonly from: number;
-  readonly to: number;
+/** Those of a manifest, in order; nothing is copied, since a plan looks at millions of them. */
+export interface OrderedFiles {
+  readonly files: readonly PlannableFile[];
+  /** So many of them come first: `asset.json`, playlists and init segments, without which no other byte can be checked or played, and text. */
+  readonly baseCount: number;
 }
 
 /**
@@ -34,8 +28,7 @@ export interface VersionFile {
  * from its beginning, and at last pictures. At equal worth the lower rendition goes first, since it lets a viewer play at
  * all.
  */
-export function orderedFiles({ manifest, manifestFile }: PlannableVersion): VersionFile[] {
-  const { assetId, version } = manifest;
+export function orderedFiles({ manifest, manifestFile }: PlannableVersion): OrderedFiles {
   const order = new Map([...manifest.renditions].sort(byLightness).map(({ id }, index) => [id, index]));
   const texts = new Set(manifest.renditions.filter(({ kind }) => kind === 'text').map(({ id }) => id));
   const rank = ({ role, rendition }: PlannableFile): number =>
@@ -44,36 +37,33 @@ export function orderedFiles({ manifest, manifestFile }: PlannableVersion): Vers
   const files = [...manifest.files].sort(
     (a, b) => rank(a) - rank(b) || place(a) - place(b) || (a.index ?? 0) - (b.index ?? 0) || (a.path < b.path ? -1 : 1),
   );
-  const spanOf = spansOf(manifest);
-  return [
-    {
-      key: formatObjectKey({ assetId, version, path: manifestName }),
-      rendition: null,
-      ...manifestFile,
-      base: true,
-      isPreview: false,
-      from: 0,
-      to: 1,
-    },
-    ...files.map((file) => ({
-      key: formatObjectKey({ assetId, version, path: file.path }),
-      rendition: file.rendition,
-      sizeBytes: file.sizeBytes,
-      sha256: file.sha256,
-      base: rank(file) < roleRank.segment,
-      isPreview: file.role === 'preview',
-      ...spanOf(file),
-    })),
-  ];
+  const own: PlannableFile = {
+    path: manifestName,
+    role: 'playlist',
+    ...manifestFile,
+    rendition: null,
+    index: null,
+    startS: null,
+    durationS: null,
+  };
+  const media = files.findIndex((file) => rank(file) >= roleRank.segment);
+  return { files: [own, ...files], baseCount: 1 + (media < 0 ? files.length : media) };
 }
+
+/** `<assetId>/<version>/<path>` */
+export const keyOf = ({ assetId, version }: Pick<Manifest, 'assetId' | 'version'>, { path }: PlannableFile): string =>
+  formatObjectKey({ assetId, version, path });
 
 const roleRank = { playlist: 0, init: 1, segment: 2, media: 2, preview: 3 } as const;
 
 const byLightness = (a: Rendition, b: Rendition): number =>
   Number(a.kind === 'video') - Number(b.kind === 'video') || a.bandwidthBps - b.bandwidthBps || (a.id < b.id ? -1 : 1);
 
-/** By time where the manifest says it, else by the segment's number among those of its rendition. */
-function spansOf({ durationS, files }: PlannableVersion['manifest']) {
+/**
+ * Where in the title a file's media begin and end, 0 … 1; the whole of it for what is no segment. By time where the manifest says it,
+ * else by the segment's number among those of its rendition.
+ */
+export function spansOf({ durationS, files }: PlannableVersion['manifest']) {
   const counts = new Map<string, number>();
   for (const { rendition, index } of files)
     if (rendition !== null && index !== null) counts.set(rendition, Math.max(counts.get(rendition) ?? 0, index + 1));

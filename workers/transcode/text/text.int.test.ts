@@ -222,9 +222,9 @@ describe('text inside a source', () => {
       expect(mpd).toContain('<BaseURL>text-de/text.vtt</BaseURL>');
       expect(mpd).toContain('value="forced-subtitle"');
 
-      const order = orderedFiles({ manifest, manifestFile: { sizeBytes: 1, sha256: '' } });
-      const lastText = order.findLastIndex(({ key }) => key.includes('/text-'));
-      expect(lastText).toBeLessThan(order.findIndex(({ key }) => key.endsWith('.m4s')));
+      const { files: order } = orderedFiles({ manifest, manifestFile: { sizeBytes: 1, sha256: '' } });
+      const lastText = order.findLastIndex(({ path }) => path.startsWith('text-'));
+      expect(lastText).toBeLessThan(order.findIndex(({ path }) => path.endsWith('.m4s')));
     },
     60_000,
   );
