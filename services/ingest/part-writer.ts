@@ -1,5 +1,8 @@
 import type { PartUpload, PartUploads } from '../../shared/ports/part-uploads.ts';
 
+/** Memory of an upload under way is twice this. */
+export const usualPartBytes = 8 * 1024 * 1024;
+
 /** Bytes that wait for the rest of their part. */
 export interface WaitingPart {
   /** As large as a part. */
@@ -23,12 +26,27 @@ export interface PartWriter {
   end(): Promise<void>;
   /** Resolves when nothing is being sent any more. */
   settle(): Promise<void>;
+  /** Gives back the memory that holds nothing, once all has settled; the writer is not used again. */
+  release(): void;
 }
 
 export interface PartWriterOptions {
   readonly partBytes: number;
   readonly marks?: readonly string[];
   readonly waiting?: WaitingPart | null;
+}
+
+/** Memory outside of V8's heap is collected late: what one request used, the next one takes. */
+const idleBuffers: Buffer[] = [];
+const mostIdleBuffers = 3;
+
+function takeBuffer(sizeBytes: number): Buffer {
+  const at = idleBuffers.findIndex(({ length }) => length === sizeBytes);
+  return idleBuffers.splice(at, at < 0 ? 0 : 1)[0] ?? Buffer.allocUnsafeSlow(sizeBytes);
+}
+
+function giveBuffer(buffer: Buffer): void {
+  if (buffer.length === usualPartBytes && idleBuffers.length < mostIdleBuffers) idleBuffers.push(buffer);
 }
 
 export function makePartWriter(
@@ -39,7 +57,7 @@ export function makePartWriter(
   let marks = [...before];
   let begun = marks.length;
   let sending: Promise<void> = Promise.resolve();
-  let filling = waiting?.buffer ?? Buffer.allocUnsafeSlow(partBytes);
+  let filling = waiting?.buffer ?? takeBuffer(partBytes);
   let filled = waiting?.filled ?? 0;
   let spare: Buffer | null = null;
 
@@ -55,7 +73,7 @@ export function makePartWriter(
       spare = full;
     });
     sending.catch(() => undefined);
-    filling = spare ?? Buffer.allocUnsafeSlow(partBytes);
+    filling = spare ?? takeBuffer(partBytes);
     spare = null;
     filled = 0;
   }
@@ -83,5 +101,9 @@ export function makePartWriter(
       await sending;
     },
     settle: () => sending,
+    release() {
+      if (spare) giveBuffer(spare);
+      if (filled === 0) giveBuffer(filling);
+    },
   };
 }

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import { Problem } from '../../shared/platform/problem.ts';
 import type { PartUploads } from '../../shared/ports/part-uploads.ts';
 import { refuseStore } from './admit-source.ts';
-import { makePartWriter } from './part-writer.ts';
+import { makePartWriter, usualPartBytes } from './part-writer.ts';
 
 export interface ReceivedObject {
   readonly sizeBytes: number;
@@ -23,9 +23,6 @@ export interface ReceiveOptions {
   /** What the store calls the upload, for who may have to abort it after a crash; resolves when that is written down. */
   onBegin?(handle: string): Promise<void>;
 }
-
-/** Memory of an upload under way is twice this. */
-const usualPartBytes = 8 * 1024 * 1024;
 
 export const partBytesFor = (
   { leastPartBytes, mostParts }: Pick<PartUploads, 'leastPartBytes' | 'mostParts'>,
@@ -62,6 +59,7 @@ export async function receiveObject(
       onBytes?.(sizeBytes);
     }
     await writer.end().catch(refuseStore);
+    writer.release();
     return {
       sizeBytes,
       sha256: hash.digest('hex'),

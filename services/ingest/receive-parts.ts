@@ -104,6 +104,7 @@ export async function receiveParts(
   await commitParts();
   await commitTail();
   const left = writer.waiting;
+  writer.release();
   return { record, running: { offset, hash, waiting: left.filled > 0 ? left : null }, failure };
 }
 
