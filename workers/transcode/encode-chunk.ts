@@ -98,7 +98,10 @@ export function makeEncodeChunk(dependencies: EncodeChunkDependencies): JobHandl
 
   /** A part that is done is done; whoever makes the next one tells of it as well. */
   async function tellOfGrowth(asset: Asset, work: WorkPlan, place: Place, { signal }: Job): Promise<void> {
-    await grow({ asset, recipe: recipeFor(asset, settings), place, work, signal }).catch((error: unknown) => {
+    const recipe = recipeFor(asset, settings);
+    // A part that another worker made, taken up by one that would have cut it otherwise.
+    if (versionIdOf(asset.source.sha256, recipe) !== place.base) return;
+    await grow({ asset, recipe, place, work, signal }).catch((error: unknown) => {
       signal.throwIfAborted();
       onFailure(asset.id, error, false);
     });

@@ -16,6 +16,7 @@ import { ffmpeg, ffprobe, makeClip, makeClipFolder } from '../../shared/testing/
 import { makeWorkerKit, type WorkerKit } from '../../shared/testing/transcode-workers.ts';
 import { contentKeyOf, parseContentSecrets } from '../../shared/tokens/content-keys.ts';
 import { makePackaging } from './testing/make-packaged.ts';
+import { writeFacts } from './work.ts';
 
 const contentSecret = 'a secret that only this test knows of';
 const clips = await makeClipFolder();
@@ -186,6 +187,28 @@ describe('a film that workers share', () => {
     await expect
       .poll(async () => [...(await keysBelow('work/')), ...(await keysBelow('assets/deleted/'))], { timeout: 10_000 })
       .toEqual([]);
+  }, 120_000);
+
+  it('is not begun any more when it turns out not to be divisible, and made in one go', async () => {
+    const begun = new Set<string>();
+    const stop = await kit.catalogue.watch('given-up', () => {
+      void kit.catalogue.get('given-up').then((asset) => asset?.early && begun.add(asset.early.version));
+    });
+    await kit.upload('given-up', clip, { profile: 'preview' });
+    const plan = async () =>
+      (await keysBelow(storeKeys.workPrefix('given-up'))).find((key) => key.endsWith('plan.json'));
+    await expect.poll(plan, { timeout: 30_000, interval: 5 }).toBeDefined();
+    const base = (await plan())?.split('/')[2] ?? '';
+    const flawed = { uncuttable: 'a cut shows', hashes: { start: [], end: [] }, renditions: [] };
+    await writeFacts(kit.store, { assetId: 'given-up', base }, 3, flawed, AbortSignal.timeout(5_000));
+    await published('given-up');
+    await stop();
+    expect([...begun]).toEqual([base]);
+    expect(await kit.catalogue.get('given-up')).toMatchObject({
+      early: null,
+      version: expect.not.stringMatching(base),
+    });
+    expect(await keysBelow(storeKeys.mediaPrefix('given-up', base))).toEqual([]);
   }, 120_000);
 
   it('is encoded in one go after all where it cannot be read from the middle', async () => {
