@@ -124,6 +124,28 @@ describe('planFill', () => {
     expect(new Set(p.appliances.flatMap(({ fetch }) => fetch.map(({ assetId }) => assetId))).size).toBe(30);
   });
 
+  it('moves no more than its share of the bytes when an appliance joins or leaves', () => {
+    const names = Array.from({ length: 400 }, (_, index) => `t${index}`);
+    const bytesAt = (edges: readonly string[]) => {
+      const p = plan({
+        demand: Object.fromEntries(names.map((name, at) => [name, 1_000 + at])),
+        versions: names.map((name, at) => version(name, { v: [1_000 + 10 * at] })),
+        appliances: edges.map((id) => empty(appliance(id, 1e9))),
+      });
+      return new Map(
+        p.appliances.flatMap(({ applianceId, fetch }) => fetch.map((f) => [`${applianceId} ${f.key}`, f.sizeBytes])),
+      );
+    };
+    const [four, five] = [bytesAt(['e1', 'e2', 'e3', 'e4']), bytesAt(['e1', 'e2', 'e3', 'e4', 'e5'])];
+    const sum = (sizes: Iterable<number>) => [...sizes].reduce((all, size) => all + size, 0);
+    const come = [...five].filter(([place]) => !four.has(place));
+    const gone = [...four].filter(([place]) => !five.has(place));
+    expect(come.every(([place]) => place.startsWith('e5 '))).toBe(true);
+    // A fifth, and what chance adds with 400 titles.
+    expect(sum(come.map(([, size]) => size)) / sum(five.values())).toBeLessThan(0.25);
+    expect(sum(gone.map(([, size]) => size))).toBe(sum(come.map(([, size]) => size)));
+  });
+
   it('gives a title that carries much of the load more copies', () => {
     expect(copiesOf(100, 100, 4)).toBe(4);
     expect(copiesOf(30, 100, 4)).toBe(3);
