@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Manifest, Packaging } from '../../shared/domain/manifest.ts';
 import { hasBrowser, launchBrowser } from '../../shared/testing/browser.ts';
 import { srtOf } from '../../shared/testing/text-clips.ts';
-import { type Cinema, openCinema } from './testing/cinema.ts';
+import { type Cinema, openCinema, type Ticket } from './testing/cinema.ts';
 import { byFfmpeg, byGstreamer, hasGstreamer, subtitlesByFfmpeg } from './testing/decoders.ts';
 import {
   beside,
@@ -29,12 +29,13 @@ const films = new Map<string, Manifest>();
 beforeAll(async () => {
   cinema = await openCinema();
   const path = await makeFilm(cinema.dir);
-  const publish = async (name: string, order: Pick<FilmOrder, 'packaging' | 'beside'>) =>
+  const publish = async (name: string, order: Pick<FilmOrder, 'packaging' | 'beside' | 'isEncrypted'>) =>
     films.set(name, await publishFilm(cinema.store, { path, dir: cinema.dir, ...order }));
   for (const packaging of packagings) await publish(packaging, { packaging });
   if (!hasBrowser) return;
   await publish('av1', { packaging: 'segments', beside: beside.av1 });
   await publish('hevc', { packaging: 'single-file', beside: beside.hevc });
+  for (const packaging of packagings) await publish(`${packaging} by CBCS`, { packaging, isEncrypted: true });
   browser = await launchBrowser();
 }, 120_000);
 afterAll(async () => {
@@ -42,10 +43,10 @@ afterAll(async () => {
   await cinema?.close();
 });
 
-const urlOf = async (name: string, form: 'hls' | 'dash'): Promise<string> => {
+const ticketTo = async (name: string, form: 'hls' | 'dash'): Promise<Ticket> => {
   const film = films.get(name);
   if (!film) throw new Error(`${name} was not published`);
-  return cinema.urlOf(film, form);
+  return cinema.ticketTo(film, form);
 };
 
 /** Shows it to `watch`, which may leave before the end; nothing may have gone wrong. */
@@ -54,7 +55,7 @@ async function screen(
   name: string,
   watch: (screening: Screening) => Promise<void>,
 ): Promise<void> {
-  const screening = await openScreening(browser, cinema.pageUrl, player, await urlOf(name, form));
+  const screening = await openScreening(browser, cinema.pageUrl, player, await ticketTo(name, form));
   try {
     await screening.play();
     await watch(screening);
@@ -106,6 +107,16 @@ describe.skipIf(!hasBrowser).concurrent('in Chromium', { timeout: 120_000 }, () 
     }),
   );
 
+  it.each(packagings.flatMap((packaging) => everyPlayer.map((how) => ({ packaging, ...how }))))(
+    '$player plays $form of $packaging that are encrypted by CBCS',
+    ({ packaging, ...how }) =>
+      screen(how, `${packaging} by CBCS`, async (screening) => {
+        await screening.seek(5);
+        await screening.pick(heights[1]);
+        await screening.hear('en');
+      }),
+  );
+
   it.each(everyPlayer)('$player by $form plays H.264 where the browser has no HEVC', (how) =>
     screen(how, 'hevc', async (screening) => {
       expect(sorted(await screening.ask('rungs'))).toEqual(sorted(heights));
@@ -128,7 +139,7 @@ describe.each([
   },
 ])('$name', ({ decode, isHere, forms }) => {
   it.skipIf(!isHere).each(forms)('decodes all of $form of $packaging in order', async ({ packaging, form }) => {
-    const { timesS, samples } = await decode(await urlOf(packaging, form), cinema.dir);
+    const { timesS, samples } = await decode((await ticketTo(packaging, form)).url, cinema.dir);
     expect(timesS).toHaveLength(filmS * framesPerSecond);
     const misplaced = timesS.filter((timeS, at) => Math.abs(timeS - at / framesPerSecond) > fieldToleranceS);
     expect(misplaced).toEqual([]);
@@ -139,8 +150,7 @@ describe.each([
 });
 
 it.each(packagings)('ffmpeg reads the subtitles of dash of %s', async (packaging) => {
+  const { url } = await ticketTo(packaging, 'dash');
   for (const [index, language] of (['de', 'en'] as const).entries())
-    expect((await subtitlesByFfmpeg(await urlOf(packaging, 'dash'), index)).trim()).toEqual(
-      srtOf(said[language]).trim(),
-    );
+    expect((await subtitlesByFfmpeg(url, index)).trim()).toEqual(srtOf(said[language]).trim());
 });

@@ -1,7 +1,6 @@
 /** The DASH manifest (ISO/IEC 23009-1) over the same segments as HLS. */
 import { XMLBuilder } from 'fast-xml-parser';
 import type { VideoRange } from '../../shared/domain/manifest.ts';
-import { commonPssh } from '../../shared/media/encryption/protect-init.ts';
 import type { FrameRate } from '../../shared/media/frame-rate.ts';
 import type { Segment } from './cut.ts';
 
@@ -37,8 +36,6 @@ export interface DashInput {
   /** Key ids in 32 hex digits of samples that are encrypted by CBCS; null where they are clear. */
   readonly protection: {
     readonly keyIdOf: (kind: DashRendition['kind']) => string;
-    /** Of all tracks. */
-    readonly licenceKeyIds: readonly string[];
   } | null;
   /** Templates with `$RepresentationID$` and `$Number…$`, relative to the manifest. */
   readonly initTemplate: string;
@@ -135,21 +132,14 @@ function adaptationSet(
 }
 
 /**
- * §5.8.4.1 and DASH-IF's ClearKey. Without the address of licences: players take one from here for one of the page, and then
- * listen to no other. `POST /v1/playback` gives it.
+ * §5.8.4.1 and DASH-IF's ClearKey (IOP 4.3 §7.6.2.4). Without the address of licences: players take one from here for one of the
+ * page, and then listen to no other. `POST /v1/playback` gives it. Without `cenc:pssh`, which dash.js would hand over as a list of
+ * key ids; the init segments have it.
  */
-function contentProtection(
-  { keyIdOf, licenceKeyIds }: NonNullable<DashInput['protection']>,
-  kind: DashRendition['kind'],
-): Element[] {
+function contentProtection({ keyIdOf }: NonNullable<DashInput['protection']>, kind: DashRendition['kind']): Element[] {
   const uuid = keyIdOf(kind).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
   return [
     { '@schemeIdUri': 'urn:mpeg:dash:mp4protection:2011', '@value': 'cbcs', '@cenc:default_KID': uuid },
-    {
-      '@schemeIdUri': 'urn:uuid:1077efec-c0b2-4d02-ace3-3c1e52e2fb4b',
-      '@cenc:default_KID': uuid,
-      'cenc:pssh': { '#text': commonPssh(licenceKeyIds.map((keyId) => Buffer.from(keyId, 'hex'))) },
-    },
     { '@schemeIdUri': 'urn:uuid:e2719d58-a985-b3c9-781a-b030af78d30e', '@value': 'ClearKey1.0' },
   ];
 }

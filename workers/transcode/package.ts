@@ -11,7 +11,7 @@ import type { EncodeOutput, EncodePlan } from './encode-args.ts';
 import { initName, type Layout, layOut, segmentTemplate } from './layout.ts';
 import { makePreviews, type PreviewOptions, type Previews } from './previews.ts';
 import { type CutAsset, type CutRendition, cutAsset, type EncodedTrack, localTrack } from './rendition.ts';
-import { encryptionFacts, licenceKeyIdsOf, playlistKeysOf, type Sealing, sealTracks } from './seal.ts';
+import { encryptionFacts, playlistKeysOf, type Sealing, sealTracks } from './seal.ts';
 
 export interface PackagedFile {
   readonly facts: ManifestFile;
@@ -109,7 +109,6 @@ const mpd = (
     frameRate: ladder?.frameRate ?? null,
     protection: sealing && {
       keyIdOf: (kind) => sealing.keyOf(kind).id,
-      licenceKeyIds: licenceKeyIdsOf(sealing),
     },
     initTemplate: `$RepresentationID$/${initName}`,
     mediaTemplate: `$RepresentationID$/${segmentTemplate}`,

@@ -39,7 +39,7 @@ export const encryptionFacts = (
 });
 
 /** Of picture and sound, in hex, whether there are both or not. */
-export const licenceKeyIdsOf = ({ keyOf }: Pick<Sealing, 'keyOf'>): string[] => [keyOf('video').id, keyOf('audio').id];
+const licenceKeyIdsOf = ({ keyOf }: Pick<Sealing, 'keyOf'>): string[] => [keyOf('video').id, keyOf('audio').id];
 
 /** How playlists name a key; `folder` leads from the playlist to the version. */
 export function playlistKeysOf({ scheme, keyOf }: Sealing, kind: SealedKind, folder: string): PlaylistKey[] {

@@ -8,15 +8,24 @@ import { openSliceCache } from '../../../shared/adapters/slice-cache/slice-cache
 import type { Manifest } from '../../../shared/domain/manifest.ts';
 import type { ObjectStore } from '../../../shared/ports/object-store.ts';
 import { makeClipFolder } from '../../../shared/testing/clips.ts';
+import { contentKeysOf } from '../../../shared/tokens/content-keys.ts';
 import { signPlaybackToken } from '../../../shared/tokens/playback.ts';
+import { contentSecrets } from './film.ts';
+
+/** As `POST /v1/playback` gives it. */
+export interface Ticket {
+  readonly url: string;
+  /** Where licences are asked for; null where media are clear. */
+  readonly clearKey: string | null;
+}
 
 export interface Cinema {
   readonly dir: string;
   readonly store: ObjectStore;
   /** An empty page with a video element. */
   readonly pageUrl: string;
-  /** Of a playlist, with a token that is good for an hour. */
-  urlOf(manifest: Manifest, form: 'hls' | 'dash'): Promise<string>;
+  /** With a token that is good for an hour. */
+  ticketTo(manifest: Manifest, form: 'hls' | 'dash'): Promise<Ticket>;
   close(): Promise<void>;
 }
 
@@ -37,16 +46,18 @@ export async function openCinema(): Promise<Cinema> {
     dir,
     store,
     pageUrl: `http://127.0.0.1:${(pages.address() as AddressInfo).port}/`,
-    async urlOf({ assetId, version, playlists }, form) {
+    async ticketTo({ assetId, version, playlists, encryption }, form) {
       const path = playlists[form];
       if (path === null) throw new Error(`${assetId} has no ${form}`);
-      const token = await signPlaybackToken({
-        key,
-        assetId,
-        version,
-        expiresAtS: Math.floor(Date.now() / 1_000) + 3_600,
-      });
-      return `${appliance.url}/t/${token}/v/${assetId}/${version}/${path}`;
+      const keys = encryption ? contentKeysOf(contentSecrets, { assetId, version }, encryption) : null;
+      if (keys) {
+        const told = keys.map(({ id, key: bytes }) => ({ id, key: bytes.toString('base64url') }));
+        control.contentKeys.set(`${assetId}/${version}`, told);
+      }
+      const expiresAtS = Math.floor(Date.now() / 1_000) + 3_600;
+      const token = await signPlaybackToken({ key, assetId, version, expiresAtS });
+      const folder = `${appliance.url}/t/${token}/v/${assetId}/${version}`;
+      return { url: `${folder}/${path}`, clearKey: keys && `${folder}/keys/clearkey` };
     },
     async close() {
       pages.closeAllConnections();

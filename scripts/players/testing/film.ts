@@ -15,6 +15,7 @@ import type { ObjectStore } from '../../../shared/ports/object-store.ts';
 import { makeTestAsset } from '../../../shared/testing/catalogue-contract.ts';
 import { ffmpeg } from '../../../shared/testing/clips.ts';
 import { type SaidText, srtOf } from '../../../shared/testing/text-clips.ts';
+import { parseContentSecrets } from '../../../shared/tokens/content-keys.ts';
 import { makeMakeVersion } from '../../../workers/transcode/make-version.ts';
 import { packager, type Recipe, versionIdOf } from '../../../workers/transcode/recipe.ts';
 import { makeScratch } from '../../../workers/transcode/scratch.ts';
@@ -61,6 +62,8 @@ export const beside = {
   hevc: { codec: 'hevc', rungs: besideRungs, crf: 26, preset: 'ultrafast' },
 } as const satisfies Readonly<Record<string, CodecLadder>>;
 
+export const contentSecrets = parseContentSecrets('the secret of films that exist only in tests');
+
 export async function makeFilm(dir: string): Promise<string> {
   const texts: string[] = [];
   for (const [language, cues] of Object.entries(said)) {
@@ -93,8 +96,11 @@ export async function makeFilm(dir: string): Promise<string> {
 }
 
 /** As the transcode worker does, in segments of two seconds. */
-export async function publishFilm(store: ObjectStore, { path, dir, packaging, beside }: FilmOrder): Promise<Manifest> {
-  const id = [packaging, beside?.codec ?? 'h264'].join('-');
+export async function publishFilm(
+  store: ObjectStore,
+  { path, dir, packaging, beside, isEncrypted = false }: FilmOrder,
+): Promise<Manifest> {
+  const id = [packaging, beside?.codec ?? 'h264', isEncrypted ? 'cbcs' : 'clear'].join('-');
   const { sizeBytes, sha256 } = await store.put(storeKeys.upload(id), createReadStream(path));
   const asset = makeTestAsset(id, {
     source: { fileName: 'film.mkv', sizeBytes, sha256, ...(await probeSource(path)) },
@@ -104,10 +110,11 @@ export async function publishFilm(store: ObjectStore, { path, dir, packaging, be
   const recipe: Recipe = {
     ...{ profileName: 'test', packaging, packager, encoder: 'ffmpeg', segmentS: 2, gopS: 2 },
     profile: beside ? { ...profile, beside } : profile,
+    ...(isEncrypted ? { encryption: { scheme: 'cbcs', secretId: contentSecrets[0]?.id ?? '' } } : {}),
   };
   const makeVersion = makeMakeVersion({
     ...{ store, clock, documents: makeStoreDocuments(store), scratch: makeScratch(join(dir, 'scratch')) },
-    ...{ catalogue: { setProgress: async () => undefined }, encodeRuns: 1, contentSecrets: [] },
+    ...{ catalogue: { setProgress: async () => undefined }, encodeRuns: 1, contentSecrets },
     ...{ ffmpegPath: 'ffmpeg', ffprobePath: 'ffprobe' },
   });
   return makeVersion({ asset, version: versionIdOf(sha256, recipe), recipe, signal: AbortSignal.timeout(120_000) });
@@ -118,4 +125,6 @@ export interface FilmOrder {
   readonly dir: string;
   readonly packaging: Packaging;
   readonly beside?: CodecLadder;
+  /** By CBCS. */
+  readonly isEncrypted?: boolean;
 }

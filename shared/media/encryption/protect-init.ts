@@ -75,6 +75,3 @@ function protectEntry(init: Buffer, { kind, entry }: SampleFormat, { keyId, iv }
 /** Version 1: key ids, and no data of the system's own (ISO/IEC 23001-7 §8.1). */
 const pssh = (keyIds: readonly Uint8Array[]): Buffer =>
   fullBox('pssh', 1, 0, commonSystemId, uint32(keyIds.length), ...keyIds, uint32(0));
-
-/** Base64, as DASH carries it. */
-export const commonPssh = (keyIds: readonly Uint8Array[]): string => pssh(keyIds).toString('base64');

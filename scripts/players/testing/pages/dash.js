@@ -1,9 +1,10 @@
 /* global dashjs, faults */
-window.open = async (url) => {
+window.open = async (url, clearKey) => {
   const player = dashjs.MediaPlayer().create();
   player.on('error', ({ error }) => faults.push(`dash.js: ${error?.message ?? error}`));
   const ready = new Promise((resolve) => player.on('streamInitialized', resolve));
   player.updateSettings({ streaming: { trackSwitchMode: { video: 'alwaysReplace' } } });
+  if (clearKey) player.setProtectionData({ 'org.w3.clearkey': { serverURL: clearKey } });
   player.initialize(document.querySelector('video'), url, false);
   await ready;
   const languages = (type) => player.getTracksFor(type).map(({ lang }) => lang);

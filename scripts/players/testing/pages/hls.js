@@ -1,6 +1,17 @@
 /* global Hls, faults */
-window.open = async (url) => {
-  const hls = new Hls();
+window.open = async (url, clearKey) => {
+  // As docs/packaging.md tells it.
+  class PlaylistLoader extends Hls.DefaultConfig.loader {
+    load(context, config, { onSuccess, ...callbacks }) {
+      const withoutIdentity = (response, ...rest) => {
+        response.data = response.data.replace(/^.*KEYFORMAT="identity".*$/gm, '');
+        onSuccess(response, ...rest);
+      };
+      super.load(context, config, { ...callbacks, onSuccess: withoutIdentity });
+    }
+  }
+  const drmSystems = { 'org.w3.clearkey': { licenseUrl: clearKey } };
+  const hls = new Hls(clearKey ? { emeEnabled: true, drmSystems, pLoader: PlaylistLoader } : {});
   // What it was loading when it was told to switch, and a pause until the sound of another language is there, are no faults.
   const usual = [Hls.ErrorDetails.INTERNAL_ABORTED, Hls.ErrorDetails.BUFFER_STALLED_ERROR];
   hls.on(Hls.Events.ERROR, (_event, { fatal, details, error }) => {
