@@ -265,20 +265,26 @@ describe('the service', { timeout: 60_000 }, () => {
     expect(routes.map(({ name }) => name).sort()).toEqual([
       'delete /v1/assets/{id}',
       'delete /v1/assets/{id}/text-tracks/{language}',
+      'delete /v1/imports/{id}',
       'delete /v1/uploads/{id}',
       'get /v1/assets',
       'get /v1/assets/{id}',
       'get /v1/assets/{id}/events',
       'get /v1/assets/{id}/text-tracks',
       'get /v1/assets/{id}/text-tracks/{language}',
+      'get /v1/imports/{id}',
+      'get /v1/imports/{id}/files',
       'get /v1/uploads/{id}',
       'head /v1/uploads/{id}',
       'patch /v1/assets/{id}',
       'patch /v1/uploads/{id}',
       'post /v1/assets',
       'post /v1/assets/{id}/restore',
+      'post /v1/imports',
+      'post /v1/imports/{id}/publish',
       'post /v1/uploads',
       'put /v1/assets/{id}/text-tracks/{language}',
+      'put /v1/imports/{id}/files/{*}',
     ]);
     for (const { name, route } of routes) {
       expect(route.tags, name).toHaveLength(1);
