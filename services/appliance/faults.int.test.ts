@@ -133,6 +133,24 @@ describe('an upstream that works now and then', () => {
   });
 });
 
+describe('an upstream that is suddenly slow', () => {
+  it('is raced with the next one, which answers long before the time-out, and is let go of', async () => {
+    const upstreams = [bad.asUpstream('shield', 'slow'), good.asUpstream('shield', 'good')];
+    const edge = await start('racing', upstreams, 60_000);
+    bad.behave(null);
+    for (const path of segments.slice(0, 20)) expect((await get(edge, path)).status).toBe(200);
+    bad.behave(faults['says nothing at all']);
+    const path = segments[20] ?? '';
+    const { timing, body } = await get(edge, path);
+    expect(body.equals(bytesOf(path))).toBe(true);
+    expect(timing).toContain('pull;desc="hedged"');
+    await expect.poll(() => bad.open, { timeout: 5_000 }).toBe(0);
+    expect(await metric(edge, 'nightfill_upstream_hedges_won_total')).toBeGreaterThan(0);
+    bad.behave(null);
+    await edge.stop();
+  });
+});
+
 describe('an upstream that keeps failing', () => {
   it('is left alone for a while, which answers, metrics and control are told; what is held is served on', async () => {
     const edge = await start('left', [bad.asUpstream('shield', 'bad')]);
