@@ -38,7 +38,7 @@ let next = 0;
 
 const segment = () => segments[next++] ?? '';
 
-async function start(id: string, upstreams: readonly Upstream[], upstreamTimeoutMs = 300): Promise<RunningAppliance> {
+async function start(id: string, upstreams: readonly Upstream[], upstreamTimeoutMs = 1_000): Promise<RunningAppliance> {
   const openCache = (cacheDir: string) => openSliceCache({ dir: cacheDir, capacityBytes: 1e9, memoryBytes: 16e6 });
   const options = { id, dir: join(dir, id), control, key, openCache, upstreams, upstreamTimeoutMs };
   const appliance = await startAppliance(options);
@@ -113,7 +113,7 @@ describe.each(Object.entries(faults))('an upstream that %s', (_name, fault) => {
 
 describe('an upstream that works now and then', () => {
   it('never costs a wrong byte or a stuck request, and leaves nothing open', async () => {
-    const edge = await start('flapping', [bad.asUpstream('shield', 'flaps'), good.asUpstream('shield', 'good')]);
+    const edge = await start('flapping', [bad.asUpstream('shield', 'flaps'), good.asUpstream('shield', 'good')], 3_000);
     const kinds = Object.values(faults);
     let turn = 0;
     bad.behave((asked) => {
