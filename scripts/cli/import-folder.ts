@@ -86,8 +86,16 @@ export async function importFolder(
       return { id: known, there: files };
     }
     if (state?.assetId) await rm(note, { force: true });
-    const { title, tags, series, premiereDate } = details;
-    const said = { title, series, premiereDate, sizeBytes: stream.sizeBytes, ...(tags.length > 0 ? { tags } : {}) };
+    const { title, tags, series, premiereDate, premieresAt, mustHave } = details;
+    const said = {
+      title,
+      series,
+      premiereDate,
+      premieresAt,
+      mustHave,
+      sizeBytes: stream.sizeBytes,
+      ...(tags.length > 0 ? { tags } : {}),
+    };
     const begun = await json<ImportState>('/v1/imports', { method: 'POST', json: said, signal });
     await mkdir(options.memory, { recursive: true, mode: 0o700 });
     await writeFile(note, JSON.stringify({ id: begun.id }), { mode: 0o600 });

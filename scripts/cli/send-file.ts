@@ -15,6 +15,9 @@ export interface UploadDetails {
   readonly series?: string | undefined;
   /** `YYYY-MM-DD` */
   readonly premiereDate?: string | undefined;
+  /** ISO 8601. */
+  readonly premieresAt?: string | undefined;
+  readonly mustHave?: boolean | undefined;
   readonly profile?: string | undefined;
   readonly packaging?: string | undefined;
   readonly encryption?: string | undefined;
@@ -111,13 +114,25 @@ function metadataOf({
   tags,
   series,
   premiereDate,
+  premieresAt,
+  mustHave,
   profile,
   packaging,
   encryption,
   earlyPlay,
 }: UploadDetails): Record<string, string> {
-  const texts = { title, tags: tags.join(',') || undefined, series, premiereDate, profile, packaging, encryption };
-  const said = { ...texts, earlyPlay: earlyPlay === undefined ? undefined : String(earlyPlay) };
+  const texts = {
+    title,
+    tags: tags.join(',') || undefined,
+    series,
+    premiereDate,
+    premieresAt,
+    profile,
+    packaging,
+    encryption,
+  };
+  const flag = (value: boolean | undefined) => (value === undefined ? undefined : String(value));
+  const said = { ...texts, mustHave: flag(mustHave), earlyPlay: flag(earlyPlay) };
   return Object.fromEntries(Object.entries(said).filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 

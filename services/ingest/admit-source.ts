@@ -63,6 +63,8 @@ export function makeAdmitSource(dependencies: AdmitDependencies): AdmitSource {
       state: 'uploaded',
       series: details.series,
       premiereDate: details.premiereDate,
+      ...(details.premieresAt ? { premieresAt: details.premieresAt } : {}),
+      ...(details.mustHave ? { mustHave: true } : {}),
       profile: details.profile,
       packaging: details.packaging,
       encryption: details.encryption,

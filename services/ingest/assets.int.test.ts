@@ -104,7 +104,12 @@ describe('assets', { timeout: 60_000 }, () => {
     expect(await assetOf(await patch({ premieresAt: null }))).toMatchObject({ premieresAt: null, mustHave: true });
     for (const wrong of [{ premieresAt: '2026-12-24T20:15:00' }, { premieresAt: 'soon+01:00' }, { mustHave: 'yes' }])
       expect((await patch(wrong)).status).toBe(400);
-    for (const wrong of [{ premiereDate: '2026-02-30' }, { premiereDate: 'tomorrow' }, { packaging: 'single-file' }])
+    for (const wrong of [
+      { premieresAt: '2026-12-24T20:15:00' },
+      { premiereDate: '2026-02-30' },
+      { premiereDate: 'tomorrow' },
+      { packaging: 'single-file' },
+    ])
       expect((await patch(wrong)).status).toBe(400);
     for (const wrong of [{}, { state: 'published' }, { title: '' }, { tags: 'a'.repeat(65) }])
       expect((await patch(wrong)).status).toBe(400);

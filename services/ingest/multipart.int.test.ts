@@ -66,6 +66,8 @@ describe('an upload in one request', { timeout: 60_000 }, () => {
       { name: 'profile', value: 'preview' },
       { name: 'series', value: 'Test cards' },
       { name: 'premiereDate', value: '2026-12-24' },
+      { name: 'premieresAt', value: '2026-12-24T20:15:00+01:00' },
+      { name: 'mustHave', value: 'true' },
       { name: 'packaging', value: 'single-file' },
       file(clips.video, 'clip.mp4'),
     ]);
@@ -78,6 +80,8 @@ describe('an upload in one request', { timeout: 60_000 }, () => {
       profile: 'preview',
       series: 'Test cards',
       premiereDate: '2026-12-24',
+      premieresAt: '2026-12-24T19:15:00.000Z',
+      mustHave: true,
       packaging: 'single-file',
       state: 'uploaded',
       version: null,

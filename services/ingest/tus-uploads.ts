@@ -166,7 +166,8 @@ export function makeTusUploads(dependencies: TusUploadsDependencies): TusUploads
 /** tus knows only texts: tags come comma separated, and the names are those that tus clients use. */
 export function detailsOfMetadata(metadata: Readonly<Record<string, string | null>> | undefined): GivenDetails {
   const { filename, name, tags, ...others } = metadata ?? {};
-  const { title, series, premiereDate, profile, packaging, encryption, earlyPlay, sha256 } = others;
+  const { title, series, premiereDate, premieresAt, mustHave, profile, packaging, encryption, earlyPlay, sha256 } =
+    others;
   const fileName = filename ?? name;
   return {
     fileName,
@@ -174,6 +175,8 @@ export function detailsOfMetadata(metadata: Readonly<Record<string, string | nul
     tags: tags?.split(',') ?? [],
     series,
     premiereDate,
+    premieresAt,
+    mustHave,
     profile,
     packaging,
     encryption,

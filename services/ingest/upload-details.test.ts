@@ -12,6 +12,8 @@ describe('what an uploader says of a file', () => {
       tags: [],
       series: null,
       premiereDate: null,
+      premieresAt: null,
+      mustHave: false,
       profile: 'default',
       packaging: 'segments',
       encryption: 'none',
@@ -21,6 +23,13 @@ describe('what an uploader says of a file', () => {
     expect(read({ fileName: '.mp4' }).title).toBe('.mp4');
     expect(read({}).title).toBe('Untitled');
     expect(read({ title: ' \t ', fileName: 'x.mov' }).title).toBe('x');
+  });
+
+  it('says from when it may be played, by the clock of whoever says it, and whether fills must bring it', () => {
+    const given = { premieresAt: '2026-12-24T20:15:00+01:00', mustHave: 'true' };
+    expect(read(given)).toMatchObject({ premieresAt: '2026-12-24T19:15:00.000Z', mustHave: true });
+    expect(() => read({ premieresAt: '2026-12-24T20:15:00' })).toThrow(/premieresAt must be an instant such as/);
+    expect(() => read({ mustHave: 'yes' })).toThrow(/mustHave must be true or false/);
   });
 
   it('says whether it may be played early, as a form or as JSON has it', () => {

@@ -12,6 +12,9 @@ export interface UploadDetails {
   readonly series: string | null;
   /** `YYYY-MM-DD`. */
   readonly premiereDate: string | null;
+  /** ISO 8601, UTC; goes before `premiereDate`. */
+  readonly premieresAt: string | null;
+  readonly mustHave: boolean;
   readonly profile: string;
   readonly packaging: Packaging;
   readonly encryption: Encryption;
@@ -28,6 +31,8 @@ export interface GivenDetails {
   readonly tags?: readonly string[];
   readonly series?: string | null | undefined;
   readonly premiereDate?: string | null | undefined;
+  readonly premieresAt?: string | null | undefined;
+  readonly mustHave?: string | boolean | null | undefined;
   readonly profile?: string | null | undefined;
   readonly packaging?: string | null | undefined;
   readonly encryption?: string | null | undefined;
@@ -50,6 +55,8 @@ export function readUploadDetails(given: GivenDetails, profileNames: readonly st
   const tags = [...new Set((given.tags ?? []).map(cleanText))].filter((tag) => tag !== '');
   const series = cleanText(given.series ?? '') || null;
   const premiereDate = given.premiereDate?.trim() || null;
+  const premieresAt = given.premieresAt?.trim() ? readInstant(given.premieresAt.trim()) : null;
+  const mustHave = String(given.mustHave ?? '').trim();
   const profile = given.profile || 'default';
   const packaging = packagings.find((known) => known === (given.packaging || 'segments'));
   const encryption = encryptions.find((known) => known === (given.encryption || 'none'));
@@ -66,6 +73,8 @@ export function readUploadDetails(given: GivenDetails, profileNames: readonly st
     ),
     mistake((series?.length ?? 0) > maxSeriesLength, 'series', `must not have more than ${maxSeriesLength} characters`),
     mistake(premiereDate !== null && !isDate(premiereDate), 'premiereDate', 'must be a day such as 2026-11-21'),
+    mistake(premieresAt === undefined, 'premieresAt', instantMend),
+    mistake(!/^(true|false|)$/.test(mustHave), 'mustHave', 'must be true or false'),
     mistake(packaging === undefined, 'packaging', `must be one of ${packagings.join(', ')}`),
     mistake(encryption === undefined, 'encryption', `must be one of ${encryptions.join(', ')}`),
     mistake(
@@ -82,10 +91,15 @@ export function readUploadDetails(given: GivenDetails, profileNames: readonly st
     mistake(!profileNames.includes(profile), 'profile', `must be one of ${profileNames.join(', ')}`),
     mistake(sha256 !== null && !/^[0-9a-f]{64}$/.test(sha256), 'sha256', 'must be 64 hexadecimal digits'),
   ].flat();
-  if (errors.length > 0 || packaging === undefined || encryption === undefined)
+  if (errors.length > 0 || packaging === undefined || encryption === undefined || premieresAt === undefined)
     throw new Problem('invalid-request', errors.map(({ at, message }) => `${at} ${message}`).join('; '), { errors });
   const said = { fileName, title, tags, series, premiereDate, profile, packaging, encryption, sha256 };
-  return { ...said, earlyPlay: earlyPlay === '' ? null : earlyPlay === 'true' };
+  return {
+    ...said,
+    premieresAt,
+    mustHave: mustHave === 'true',
+    earlyPlay: earlyPlay === '' ? null : earlyPlay === 'true',
+  };
 }
 
 const mistake = (wrong: boolean, at: string, message: string) => (wrong ? [{ at, message }] : []);
@@ -97,6 +111,14 @@ export const cleanText = (text: string): string =>
     .normalize('NFC')
     .replace(/[\p{Cc}\s]+/gu, ' ')
     .trim();
+
+export const instantMend = 'must be an instant such as 2026-12-24T20:15:00+01:00';
+
+/** An instant with its offset, in UTC; undefined for anything else. */
+export function readInstant(text: string): string | undefined {
+  const ms = /T.*(Z|[+-]\d{2}:?\d{2})$/i.test(text) ? Date.parse(text) : Number.NaN;
+  return ms > 0 ? new Date(ms).toISOString() : undefined;
+}
 
 /** A day that the calendar has. */
 export function isDate(text: string): boolean {

@@ -8,7 +8,7 @@ import { withExamples } from '../help.ts';
 import { importFolder } from '../import-folder.ts';
 import { importUrl } from '../import-url.ts';
 import { interruptible } from '../interrupt.ts';
-import { dateOption, listOption } from '../parse.ts';
+import { listOption, type Premiere, premiereOption } from '../parse.ts';
 import { bar, leftText, makeEstimator } from '../progress.ts';
 import { importsFolder } from '../resume-store.ts';
 import type { UploadDetails } from '../send-file.ts';
@@ -18,7 +18,8 @@ interface ImportFlags {
   readonly title?: string;
   readonly tag: readonly string[];
   readonly series?: string;
-  readonly premiere?: string;
+  readonly premiere?: Premiere;
+  readonly mustHave?: boolean;
 }
 
 export function addImport(program: Command): void {
@@ -29,7 +30,10 @@ export function addImport(program: Command): void {
     .option('--title <text>', 'title; by default from the playlist’s folder')
     .addOption(new Option('--tag <tag>', 'tag; repeat for more').argParser(listOption).default([], 'none'))
     .option('--series <name>', 'series it belongs to, which helps the forecast of a new title')
-    .addOption(new Option('--premiere <date>', 'day of its premiere').argParser(dateOption))
+    .addOption(
+      new Option('--premiere <when>', 'day or instant before which it is not played').argParser(premiereOption),
+    )
+    .option('--must-have', 'fills bring it first, whatever is forecast')
     .action(async (stream: string, flags: ImportFlags, self: Command) => {
       const isUrl = /^https?:/i.test(stream);
       const url = isUrl ? URL.parse(stream) : null;
@@ -40,7 +44,8 @@ export function addImport(program: Command): void {
         tags: flags.tag,
         ...(flags.title ? { title: flags.title } : {}),
         ...(flags.series ? { series: flags.series } : {}),
-        ...(flags.premiere ? { premiereDate: flags.premiere } : {}),
+        ...flags.premiere,
+        ...(flags.mustHave ? { mustHave: true } : {}),
       };
       const assetId = url ? await fetchByServer(cli, client, url, details) : await send(cli, client, stream, details);
       const asset = await client.asset(assetId);

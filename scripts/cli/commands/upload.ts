@@ -9,7 +9,7 @@ import { formatByteRate, formatBytes, formatDuration, formatNumberOf, formatPerc
 import { withExamples } from '../help.ts';
 import { importUrl } from '../import-url.ts';
 import { interruptible } from '../interrupt.ts';
-import { dateOption, listOption } from '../parse.ts';
+import { listOption, type Premiere, premiereOption } from '../parse.ts';
 import { bar, leftText, makeEstimator } from '../progress.ts';
 import { forgetOld, resumeFolder } from '../resume-store.ts';
 import type { UploadDetails } from '../send-file.ts';
@@ -20,7 +20,8 @@ interface UploadFlags {
   readonly title?: string;
   readonly tag: readonly string[];
   readonly series?: string;
-  readonly premiere?: string;
+  readonly premiere?: Premiere;
+  readonly mustHave?: boolean;
   readonly profile?: string;
   readonly packaging?: 'segments' | 'single-file';
   readonly encryption?: Encryption;
@@ -46,7 +47,10 @@ export function addUpload(program: Command): void {
     .option('--title <text>', 'title, for a single file; by default from the file’s name')
     .addOption(new Option('--tag <tag>', 'tag; repeat for more').argParser(listOption).default([], 'none'))
     .option('--series <name>', 'series it belongs to, which helps the forecast of a new title')
-    .addOption(new Option('--premiere <date>', 'day of its premiere').argParser(dateOption))
+    .addOption(
+      new Option('--premiere <when>', 'day or instant before which it is not played').argParser(premiereOption),
+    )
+    .option('--must-have', 'fills bring it first, whatever is forecast')
     .addOption(new Option('--profile <name>', 'what is made of it; by default H.264 alone').choices(profileNames))
     .addOption(new Option('--packaging <kind>', 'how its media lie in the store').choices(['segments', 'single-file']))
     .addOption(new Option('--encryption <kind>', 'how its media are encrypted').choices(encryptions))
@@ -163,6 +167,7 @@ const isUrl = (file: string): boolean => /^https?:\/\//i.test(file);
 const detailsOf = ({
   tag,
   premiere,
+  mustHave,
   title,
   series,
   profile,
@@ -173,7 +178,8 @@ const detailsOf = ({
   tags: tag,
   ...(title === undefined ? {} : { title }),
   ...(series === undefined ? {} : { series }),
-  ...(premiere === undefined ? {} : { premiereDate: premiere }),
+  ...premiere,
+  ...(mustHave ? { mustHave } : {}),
   ...(profile === undefined ? {} : { profile }),
   ...(packaging === undefined ? {} : { packaging }),
   ...(encryption === undefined ? {} : { encryption }),

@@ -6,7 +6,7 @@ import { Problem } from '../../../shared/platform/problem.ts';
 import type { Catalogue } from '../../../shared/ports/catalogue.ts';
 import type { ViewAsset } from '../asset-view.ts';
 import { type AssetChange, assetNotFound } from '../change-asset.ts';
-import { cleanText, isDate } from '../upload-details.ts';
+import { cleanText, instantMend, isDate, readInstant } from '../upload-details.ts';
 import { assetChangeSchema, assetPageSchema, assetSchema, assetState, idParams, problems } from './schemas.ts';
 
 export interface AssetRoutesDependencies {
@@ -16,8 +16,6 @@ export interface AssetRoutesDependencies {
   readonly remove: (id: string, how: { readonly purge: boolean }) => Promise<Asset>;
   readonly restore: (id: string) => Promise<Asset>;
 }
-
-const hasOffset = /(Z|[+-]\d{2}:?\d{2})$/i;
 
 const tags = ['assets'];
 
@@ -96,19 +94,17 @@ export async function assetRoutes(server: HttpServer, dependencies: AssetRoutesD
         throw new Problem('invalid-request', 'premiereDate must be a day such as 2026-11-21.', {
           errors: [{ at: 'premiereDate', message: 'must be a day such as 2026-11-21' }],
         });
-      const premieresAt = body.premieresAt && Date.parse(body.premieresAt);
-      if (typeof premieresAt === 'number' && !(premieresAt > 0 && hasOffset.test(body.premieresAt ?? '')))
-        throw new Problem('invalid-request', 'premieresAt must be an instant such as 2026-12-24T20:15:00+01:00.', {
-          errors: [{ at: 'premieresAt', message: 'must be an instant such as 2026-12-24T20:15:00+01:00' }],
+      const premieresAt = body.premieresAt ? readInstant(body.premieresAt) : null;
+      if (premieresAt === undefined)
+        throw new Problem('invalid-request', `premieresAt ${instantMend}.`, {
+          errors: [{ at: 'premieresAt', message: instantMend }],
         });
       return view(
         await rename(id, {
           ...(title ? { title } : {}),
           ...(body.series === undefined ? {} : { series: cleanText(body.series ?? '') || null }),
           ...(premiereDate === undefined ? {} : { premiereDate }),
-          ...(body.premieresAt === undefined
-            ? {}
-            : { premieresAt: typeof premieresAt === 'number' ? new Date(premieresAt).toISOString() : null }),
+          ...(body.premieresAt === undefined ? {} : { premieresAt }),
           ...(body.mustHave === undefined ? {} : { mustHave: body.mustHave }),
           ...(body.tags ? { tags: [...new Set(body.tags.map(cleanText))].filter((tag) => tag !== '') } : {}),
         }),

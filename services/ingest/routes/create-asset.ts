@@ -46,6 +46,8 @@ const form = {
     tag: { type: 'array', items: { type: 'string' }, description: 'One field for each tag.' },
     series: { type: 'string', description: 'The series that it belongs to.' },
     premiereDate: { type: 'string', format: 'date', description: 'The day on which it is first shown.' },
+    premieresAt: { type: 'string', description: 'The instant, with offset or Z; goes before the day.' },
+    mustHave: { type: 'boolean', description: 'Fills bring it first, whatever is forecast.' },
     profile: {
       type: 'string',
       enum: [...profileNames],

@@ -235,6 +235,14 @@ export const uploadSchema = Type.Object({
   ),
 });
 
+const premiereFields = {
+  premiereDate: Type.Optional(Type.String({ format: 'date' })),
+  premieresAt: Type.Optional(
+    Type.String({ maxLength: 40, description: 'An instant with offset or Z; goes before `premiereDate`.' }),
+  ),
+  mustHave: Type.Optional(Type.Boolean({ description: 'Fills bring it first, whatever is forecast.' })),
+};
+
 /** An import from a URL. */
 export const importSchema = Type.Object(
   {
@@ -253,7 +261,7 @@ export const importSchema = Type.Object(
     title: Type.Optional(Type.String()),
     tags: Type.Optional(Type.Array(Type.String())),
     series: Type.Optional(Type.String()),
-    premiereDate: Type.Optional(Type.String({ format: 'date' })),
+    ...premiereFields,
     profile: Type.Optional(Type.String({ description: `One of ${profileNames.join(', ')}.` })),
     packaging: Type.Optional(oneOf(packagings)),
     encryption: Type.Optional(oneOf(encryptions)),
@@ -271,7 +279,7 @@ export const importOrderSchema = Type.Object(
     title: Type.Optional(Type.String()),
     tags: Type.Optional(Type.Array(Type.String())),
     series: Type.Optional(Type.String()),
-    premiereDate: Type.Optional(Type.String({ format: 'date' })),
+    ...premiereFields,
     sizeBytes: Type.Optional(wholeNumber('Of all files, where it is known: refused at once if it is too much.')),
   },
   { additionalProperties: false },

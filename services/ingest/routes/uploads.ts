@@ -88,7 +88,7 @@ export async function uploadRoutes(server: HttpServer, dependencies: UploadRoute
         tags,
         summary: 'Begin a resumable upload (tus 1.0 creation)',
         description:
-          '`Upload-Length` says the size; `Upload-Metadata` may hold `filename`, `title`, `tags` (comma separated), `series`, `premiereDate`, `profile`, `packaging`, `encryption`, `earlyPlay` and `sha256`. A body is taken too (creation-with-upload), and `Upload-Checksum` for it.',
+          '`Upload-Length` says the size; `Upload-Metadata` may hold `filename`, `title`, `tags` (comma separated), `series`, `premiereDate`, `premieresAt`, `mustHave`, `profile`, `packaging`, `encryption`, `earlyPlay` and `sha256`. A body is taken too (creation-with-upload), and `Upload-Checksum` for it.',
         headers: tusHeaders,
         response: {
           201: empty('`Location` is the path of the upload.'),

@@ -239,6 +239,8 @@ function assetOf(manifest: Manifest, details: UploadDetails, importWarnings: rea
     state: 'published',
     series: details.series,
     premiereDate: details.premiereDate,
+    ...(details.premieresAt ? { premieresAt: details.premieresAt } : {}),
+    ...(details.mustHave ? { mustHave: true } : {}),
     profile: 'imported',
     packaging,
     source: { fileName: details.fileName, ...source, ...sourceFacts(durationS, renditions) },
