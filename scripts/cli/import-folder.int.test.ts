@@ -20,8 +20,9 @@ import {
 import { apiKey, type IngestProcess, startIngest } from '../../services/ingest/testing/ingest-process.ts';
 import { makeFolderObjectStore } from '../../shared/adapters/folder/folder-object-store.ts';
 import { openSliceCache } from '../../shared/adapters/slice-cache/slice-cache.ts';
+import { formatObjectKey } from '../../shared/domain/keys.ts';
 import type { Manifest } from '../../shared/domain/manifest.ts';
-import { keyOf, orderedFiles } from '../../shared/domain/planning/version-files.ts';
+import { orderedFiles } from '../../shared/domain/planning/version-files.ts';
 import { hasBrowser, launchBrowser } from '../../shared/testing/browser.ts';
 import { ffprobe } from '../../shared/testing/clips.ts';
 import { hlsFrameRate, makeHlsStream } from '../../shared/testing/hls-streams.ts';
@@ -171,7 +172,9 @@ describe.each(Object.keys(kinds) as Kind[])('a folder of %s', { timeout: 60_000 
       appliances: [empty(planned('edge', 1e9))],
     });
     const fetched = appliances.flatMap(({ fetch }) => fetch.map((file) => file.key));
-    expect(fetched.toSorted()).toEqual(files.map((file) => keyOf(manifest, file)).toSorted());
+    expect(fetched.toSorted()).toEqual(
+      files.map((file) => formatObjectKey({ ...manifest, path: file.path })).toSorted(),
+    );
   });
 
   it('is served by an appliance, ranges too', async () => {

@@ -12,6 +12,7 @@ import { demandTableOf } from '../domain/forecasting/demand-table.ts';
 import { forecastRegion } from '../domain/forecasting/forecast-region.ts';
 import { fillId, storeKeys } from '../domain/keys.ts';
 import type { Manifest } from '../domain/manifest.ts';
+import { makeValuer } from '../domain/planning/file-values.ts';
 import { planFill } from '../domain/planning/plan-fill.ts';
 import { noCount } from '../domain/reporting/fill-report.ts';
 import { systemClock } from '../platform/clock.ts';
@@ -119,7 +120,7 @@ export async function makeFillNight(options: { readonly persistent?: boolean } =
       start,
       forecast,
       forecastKey: storeKeys.forecast('r', nightDate, run),
-      versions: await Promise.all(published.map(plannable)),
+      versions: (await Promise.all(published.map(plannable))).map(makeValuer(null)),
       appliances: appliances.map((appliance) => ({ appliance, inventory: [] })),
       spentBytes: 0,
     });

@@ -4,6 +4,7 @@ import type { Appliance, Region } from '../domain/fleet.ts';
 import type { FileRole, Manifest, ManifestFile } from '../domain/manifest.ts';
 import type { Audience } from '../domain/planning/audience.ts';
 import type { HeldObject } from '../domain/planning/candidates.ts';
+import { makeValuer } from '../domain/planning/file-values.ts';
 import { type PlanFillInput, planFill } from '../domain/planning/plan-fill.ts';
 import type { PlannableVersion } from '../domain/planning/version-files.ts';
 
@@ -142,7 +143,7 @@ export const inputOf = (c: Case): PlanFillInput => ({
   start: c.start ?? 'window',
   forecast: { ...forecastOf(c.demand), ...(c.audience ? { audience: c.audience } : {}) },
   forecastKey: `forecasts/r/${date}.json`,
-  versions: c.versions,
+  versions: c.versions.map(makeValuer(c.audience ?? null)),
   appliances: c.appliances,
   spentBytes: c.spentBytes ?? 0,
   ...(c.mustHave ? { mustHave: c.mustHave } : {}),

@@ -4,9 +4,9 @@ import type { Region } from '../../shared/domain/fleet.ts';
 import type { Title } from '../../shared/domain/forecasting/cold-start.ts';
 import { forecastRegion } from '../../shared/domain/forecasting/forecast-region.ts';
 import { storeKeys } from '../../shared/domain/keys.ts';
+import { makeValuer, type ValuedVersion } from '../../shared/domain/planning/file-values.ts';
 import { planFillOf } from '../../shared/domain/planning/plan-fill.ts';
 import { makeShortlist } from '../../shared/domain/planning/shortlist.ts';
-import type { PlannableVersion } from '../../shared/domain/planning/version-files.ts';
 import type { ApplianceApi } from '../../shared/ports/appliance-api.ts';
 import type { Catalogue } from '../../shared/ports/catalogue.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
@@ -73,10 +73,11 @@ export function makeMakePlan(sources: PlanSources) {
       mustHave: wanted,
       budgetBytes: region.budget.bytesPerNight,
     });
-    const versions: PlannableVersion[] = [];
+    const valued = makeValuer(forecast.audience ?? null);
+    const versions: ValuedVersion[] = [];
     let plan: FillPlan | null = null;
     while (!plan) {
-      for (const version of await readVersions(store, shortlist.next(), signal)) versions.push(version);
+      for (const version of await readVersions(store, shortlist.next(), valued, signal)) versions.push(version);
       plan = planFillOf(
         {
           region,

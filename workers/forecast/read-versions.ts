@@ -5,6 +5,7 @@ import type { Asset } from '../../shared/domain/asset.ts';
 import type { Title } from '../../shared/domain/forecasting/cold-start.ts';
 import { storeKeys } from '../../shared/domain/keys.ts';
 import type { Manifest } from '../../shared/domain/manifest.ts';
+import type { ValuedVersion } from '../../shared/domain/planning/file-values.ts';
 import type { TitleOutline } from '../../shared/domain/planning/shortlist.ts';
 import type { PlannableVersion } from '../../shared/domain/planning/version-files.ts';
 import type { Catalogue } from '../../shared/ports/catalogue.ts';
@@ -60,15 +61,20 @@ export async function* playableAssets(catalogue: Catalogue): AsyncGenerator<read
   } while (after !== null);
 }
 
-/** A version whose manifest is gone is left out: it is being deleted. */
+/**
+ * Valued as they come, so that few manifests are in memory at once. A version whose manifest is gone is left out: it is being
+ * deleted.
+ */
 export async function readVersions(
   store: ObjectStore,
   titles: readonly PublishedTitle[],
+  valued: (version: PlannableVersion) => ValuedVersion,
   signal?: AbortSignal,
-): Promise<PlannableVersion[]> {
-  const read = await pLimit(parallelReads).map(titles, ({ assetId, version }) => {
+): Promise<ValuedVersion[]> {
+  const read = await pLimit(parallelReads).map(titles, async ({ assetId, version }) => {
     signal?.throwIfAborted();
-    return readVersion(store, assetId, version, signal);
+    const read = await readVersion(store, assetId, version, signal);
+    return read && valued(read);
   });
   return read.filter((version) => version !== null);
 }
@@ -86,25 +92,7 @@ async function readVersion(
   for await (const chunk of object.body) chunks.push(Buffer.from(chunk));
   const bytes = Buffer.concat(chunks);
   return {
-    manifest: planned(JSON.parse(bytes.toString('utf8')) as Manifest),
+    manifest: JSON.parse(bytes.toString('utf8')) as Manifest,
     manifestFile: { sizeBytes: bytes.byteLength, sha256: createHash('sha256').update(bytes).digest('hex') },
   };
 }
-
-/** Without what no plan needs: digests of slices are as large as all the rest. */
-const planned = ({ assetId, version, durationS, renditions, files }: Manifest): PlannableVersion['manifest'] => ({
-  assetId,
-  version,
-  durationS,
-  renditions,
-  files: files.map(({ path, role, sizeBytes, sha256, rendition, index, startS, durationS: lengthS }) => ({
-    path,
-    role,
-    sizeBytes,
-    sha256,
-    rendition,
-    index,
-    startS,
-    durationS: lengthS,
-  })),
-});

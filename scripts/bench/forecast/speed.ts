@@ -14,6 +14,7 @@ import { forecastRegion } from '../../../shared/domain/forecasting/forecast-regi
 import type { Rendition } from '../../../shared/domain/manifest.ts';
 import { learnAudience } from '../../../shared/domain/planning/audience.ts';
 import type { PlannableAppliance } from '../../../shared/domain/planning/candidates.ts';
+import { makeValuer, type ValuedVersion } from '../../../shared/domain/planning/file-values.ts';
 import { planFillOf } from '../../../shared/domain/planning/plan-fill.ts';
 import { makeShortlist, type TitleOutline } from '../../../shared/domain/planning/shortlist.ts';
 import type { PlannableFile, PlannableVersion } from '../../../shared/domain/planning/version-files.ts';
@@ -199,13 +200,17 @@ function plan(titles: number, made: Forecast): void {
     appliances,
     budgetBytes: region.budget.bytesPerNight,
   });
-  const versions: PlannableVersion[] = [];
+  const valued = makeValuer(made.audience ?? null);
+  const versions: ValuedVersion[] = [];
   let [rounds, madeS] = [0, 0];
   for (;;) {
     const next = shortlist.next();
-    const before = now();
-    for (const { assetId } of next) versions.push(manifestOf(assetId));
-    madeS += now() - before;
+    for (const { assetId } of next) {
+      const made = now();
+      const version = manifestOf(assetId);
+      madeS += now() - made;
+      versions.push(valued(version));
+    }
     rounds += 1;
     const found = planFillOf(
       {

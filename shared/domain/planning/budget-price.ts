@@ -61,9 +61,7 @@ function columnOf(blocks: readonly Block[]): Column {
   const sorted = [...blocks].sort((a, b) => b.rank - a.rank);
   return {
     ranks: Float64Array.from(sorted, ({ rank }) => rank),
-    bytes: Float64Array.from(sorted, ({ spot, files }) =>
-      files.reduce((sum, at) => sum + (spot.files[at]?.sizeBytes ?? 0), 0),
-    ),
+    bytes: Float64Array.from(sorted, ({ spot, files }) => files.reduce((sum, at) => sum + (spot.sizes[at] ?? 0), 0)),
   };
 }
 

@@ -4,11 +4,11 @@
  */
 import type { AssetForecast, PlannedFile } from '../fill.ts';
 import type { Appliance } from '../fleet.ts';
+import { formatObjectKey } from '../keys.ts';
 import { rankAppliances } from '../routing/rendezvous.ts';
-import type { Audience } from './audience.ts';
-import { valuedFiles } from './file-values.ts';
+import { digestAt, type ValuedVersion } from './file-values.ts';
+import type { Shelves } from './held.ts';
 import { copiesOf, swapFactor } from './limits.ts';
-import { keyOf, type PlannableFile, type PlannableVersion } from './version-files.ts';
 
 /** What an appliance says that it holds. */
 export interface HeldObject {
@@ -21,19 +21,19 @@ export interface PlannableAppliance {
   readonly inventory: readonly HeldObject[];
 }
 
-/** One asset on one appliance. Lists are by the place of a file in `files`. */
+/** One asset on one appliance. Lists are by the place of a file in the version. */
 export interface Spot {
   readonly assetId: string;
   readonly applianceId: string;
-  readonly version: string;
-  readonly files: readonly PlannableFile[];
+  readonly version: ValuedVersion;
+  readonly sizes: Float64Array;
   /** The first of them are base files. */
   readonly baseCount: number;
   /** Expected bytes per byte. */
   readonly values: Float64Array;
   readonly held: Uint8Array;
-  /** Of which at least a part lies there. */
-  readonly partly: Uint8Array;
+  /** Where each lies in the appliance's inventory, wholly or in part, -1 where it does not; null where none does. */
+  readonly places: Int32Array | null;
   /** Chosen to be there. */
   readonly planned: Uint8Array;
   /** Base files that are missing there, and their bytes. */
@@ -47,7 +47,6 @@ export interface Spot {
 export interface Block {
   readonly spot: Spot;
   readonly held: boolean;
-  readonly value: number;
   /** What blocks are compared by: the value, with the swap's cost in favour of what is held. */
   readonly rank: number;
   /** Places in the spot's files, in their order. */
@@ -59,50 +58,42 @@ const mustHaveRank = 1e12;
 
 export interface CandidateInput {
   readonly forecast: Pick<AssetForecast, 'assetId' | 'expectedBytes'>;
-  readonly version: PlannableVersion;
-  readonly audience: Audience | null;
+  readonly version: ValuedVersion;
   readonly regionExpectedBytes: number;
-  readonly appliances: readonly PlannableAppliance[];
-  readonly heldOn: (applianceId: string, key: string) => number;
+  readonly shelves: Shelves;
   readonly mustHave?: boolean;
 }
 
 export function candidatesOf(input: CandidateInput): Block[] {
-  const { forecast, version, audience, appliances, heldOn, mustHave = false } = input;
-  const { files, baseCount, sizeBytes, factors } = valuedFiles(version, audience);
-  const copies = copiesOf(forecast.expectedBytes, input.regionExpectedBytes, appliances.length);
+  const { forecast, version, shelves, mustHave = false } = input;
+  const { baseCount, sizeBytes, sizes, factors } = version;
+  const copies = copiesOf(forecast.expectedBytes, input.regionExpectedBytes, shelves.appliances.length);
   const mean = sizeBytes > 0 ? forecast.expectedBytes / copies / sizeBytes : 0;
   const values = factors.map((factor) => mean * factor);
-  return rankAppliances(
-    forecast.assetId,
-    appliances.map(({ appliance }) => appliance),
-  )
+  return rankAppliances(forecast.assetId, shelves.appliances)
     .slice(0, copies)
     .flatMap(({ id: applianceId }) => {
-      const held = new Uint8Array(files.length);
-      const partly = new Uint8Array(files.length);
+      const places = shelves.placesOf(applianceId, version);
+      const held = new Uint8Array(sizes.length);
       const missingBase: number[] = [];
       let missingBaseBytes = 0;
-      for (const [at, file] of files.entries()) {
-        const heldBytes = heldOn(applianceId, keyOf(version.manifest, file));
-        if (heldBytes > 0) partly[at] = 1;
-        if (heldBytes >= Math.max(1, file.sizeBytes)) held[at] = 1;
+      for (const [at, size] of sizes.entries()) {
+        if (shelves.heldBytes(applianceId, places?.[at] ?? -1) >= Math.max(1, size)) held[at] = 1;
         else if (at < baseCount) {
           missingBase.push(at);
-          missingBaseBytes += file.sizeBytes;
+          missingBaseBytes += size;
         }
       }
-      const planned = new Uint8Array(files.length);
       const spot: Spot = {
         assetId: forecast.assetId,
         applianceId,
-        version: version.manifest.version,
-        files,
+        version,
+        sizes,
         baseCount,
         values,
         held,
-        partly,
-        planned,
+        places,
+        planned: new Uint8Array(sizes.length),
         missingBase,
         missingBaseBytes,
         mustHave,
@@ -123,25 +114,25 @@ function blocksOf(spot: Spot): Block[] {
     [...values].map(([value, files]) => ({
       spot,
       held: held === 1,
-      value,
       rank: (spot.mustHave ? mustHaveRank : 0) + (held === 1 ? value * swapFactor : value),
-      files,
+      // A list that grew has room to spare, which adds up over all blocks.
+      files: files.slice(),
     })),
   );
 }
 
-/** A file of a spot as the frozen plan tells it. */
-export function plannedFile(spot: Spot, at: number, held: boolean): PlannedFile {
-  const { assetId, files, values, mustHave } = spot;
-  const file = files[at];
+/** A file of a spot as the frozen plan tells it. @param heldKey its key where it lies there. */
+export function plannedFile(spot: Spot, at: number, held: boolean, heldKey?: string): PlannedFile {
+  const { assetId, version, sizes, values, mustHave } = spot;
+  const sizeBytes = sizes[at] ?? 0;
   const value = values[at] ?? 0;
   return {
-    key: file ? keyOf(spot, file) : '',
+    key: heldKey ?? formatObjectKey({ assetId, version: version.version, path: version.paths[at] ?? '' }),
     assetId,
-    rendition: file?.rendition ?? null,
-    sizeBytes: file?.sizeBytes ?? 0,
-    sha256: file?.sha256 ?? '',
-    expectedBytes: value * (file?.sizeBytes ?? 0),
+    rendition: version.renditions[at] ?? null,
+    sizeBytes,
+    sha256: digestAt(version, at),
+    expectedBytes: value * sizeBytes,
     value,
     reason: held ? 'already-held' : mustHave ? 'must-have' : 'expected-demand',
   };

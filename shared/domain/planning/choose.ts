@@ -89,12 +89,12 @@ function closedReason(shelf: Shelf, night: Night): PlanReason {
   return shelf.keptBytes > 0 ? 'worth-less-than-held' : 'over-capacity';
 }
 
-const sizesOf = ({ spot, files }: Block): number[] => files.map((at) => spot.files[at]?.sizeBytes ?? 0);
+const sizesOf = ({ spot, files }: Block): number[] => files.map((at) => spot.sizes[at] ?? 0);
 
 function keepBlock({ spot, files }: Block, shelf: Shelf): PlanReason | null {
   let reason: PlanReason | null = null;
   for (const at of files) {
-    const sizeBytes = spot.files[at]?.sizeBytes ?? 0;
+    const sizeBytes = spot.sizes[at] ?? 0;
     if (shelf.usedBytes + sizeBytes > shelf.usableBytes) {
       shelf.squeezed = true;
       reason = 'over-capacity';
@@ -117,7 +117,7 @@ function fetchBlock(block: Block, shelf: Shelf, night: Night): PlanReason | null
   }
   let reason: PlanReason | null = null;
   for (const at of isShort ? new Set([...spot.missingBase, ...files]) : files) {
-    const sizeBytes = spot.files[at]?.sizeBytes ?? 0;
+    const sizeBytes = spot.sizes[at] ?? 0;
     const refusal = refuse(shelf, night, sizeBytes);
     if (refusal) {
       reason = refusal;
@@ -135,13 +135,12 @@ function leastMediaBytes({ spot, files }: Block): number {
   const least = (places: Iterable<number>): number => {
     let bytes = Number.POSITIVE_INFINITY;
     for (const at of places) {
-      const file = spot.files[at];
-      if (file && at >= spot.baseCount && !spot.held[at]) bytes = Math.min(bytes, file.sizeBytes);
+      if (at >= spot.baseCount && !spot.held[at]) bytes = Math.min(bytes, spot.sizes[at] ?? bytes);
     }
     return bytes;
   };
   const here = least(files);
-  const anywhere = Number.isFinite(here) ? here : least(spot.files.keys());
+  const anywhere = Number.isFinite(here) ? here : least(spot.sizes.keys());
   return Number.isFinite(anywhere) ? anywhere : 0;
 }
 

@@ -16,11 +16,29 @@ import {
   spansOf,
 } from './version-files.ts';
 
-export interface ValuedFiles extends OrderedFiles {
+/**
+ * A version as a plan keeps it: its files in columns, in the order in which they are worth pushing. As objects, the millions of
+ * files that a plan looks at take several times as much memory.
+ */
+export interface ValuedVersion {
+  readonly assetId: string;
+  readonly version: string;
+  /** The first of the files are base files. */
+  readonly baseCount: number;
+  /** Of all files. */
   readonly sizeBytes: number;
+  readonly paths: readonly string[];
+  readonly renditions: readonly (string | null)[];
+  readonly sizes: Float64Array;
+  /** SHA-256 digests in hex, one after the other. */
+  readonly digests: string;
   /** Worth of a byte of each file, relative to the title's mean: size-weighted, they average to 1. */
   readonly factors: Float64Array;
 }
+
+const digestLength = 64;
+export const digestAt = ({ digests }: Pick<ValuedVersion, 'digests'>, at: number): string =>
+  digests.slice(at * digestLength, (at + 1) * digestLength);
 
 /** The best video's byte against the mean one: with usual ladders it is less. Sound is cut off at it, and is first all the same. */
 const mostByMix = 1.5;
@@ -34,15 +52,43 @@ export const curveFor = (assetId: string, audience: Audience | null): WatchedCur
 export const peakRatio = (assetId: string, audience: Audience | null): number =>
   audience ? Math.max(1, ...curveFor(assetId, audience).curve) * mostByMix : 1;
 
-export function valuedFiles(version: PlannableVersion, audience: Audience | null): ValuedFiles {
-  const { assetId, renditions } = version.manifest;
-  const { files, baseCount } = orderedFiles(version);
+/** Values versions one by one, so that a manifest can be let go of once its files are in columns. */
+export function makeValuer(audience: Audience | null): (version: PlannableVersion) => ValuedVersion {
+  // Titles are packaged alike: most of their paths are the same.
+  const texts = new Map<string, string>();
+  const shared = (text: string): string => {
+    const known = texts.get(text);
+    if (known === undefined) texts.set(text, text);
+    return known ?? text;
+  };
+  return (version) => {
+    const { files, baseCount } = orderedFiles(version);
+    const sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
+    return {
+      assetId: version.manifest.assetId,
+      version: version.manifest.version,
+      baseCount,
+      sizeBytes,
+      paths: files.map(({ path }) => shared(path)),
+      renditions: files.map(({ rendition }) => (rendition === null ? null : shared(rendition))),
+      sizes: Float64Array.from(files, (file) => file.sizeBytes),
+      digests: files.map(({ sha256 }) => sha256).join(''),
+      factors: factorsOf(version, { files, baseCount, sizeBytes }, audience),
+    };
+  };
+}
+
+function factorsOf(
+  { manifest }: PlannableVersion,
+  { files, baseCount, sizeBytes }: OrderedFiles & { readonly sizeBytes: number },
+  audience: Audience | null,
+): Float64Array {
+  const { assetId, renditions } = manifest;
   const factors = new Float64Array(files.length).fill(1);
-  const sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
-  if (!audience) return { files, baseCount, sizeBytes, factors };
+  if (!audience) return factors;
   const shares = renditionShares(renditions, audience);
   const reach = reachOf(curveFor(assetId, audience).curve);
-  const spanOf = spansOf(version.manifest);
+  const spanOf = spansOf(manifest);
   let [best, least] = [0, Number.POSITIVE_INFINITY];
   for (const [at, file] of files.entries()) {
     if (at < baseCount || file.role === 'preview') continue;
@@ -52,13 +98,13 @@ export function valuedFiles(version: PlannableVersion, audience: Audience | null
     best = Math.max(best, factor);
     least = Math.min(least, factor);
   }
-  if (best === 0) return { files, baseCount, sizeBytes, factors };
+  if (best === 0) return factors;
   for (const [at, file] of files.entries()) {
     if (at < baseCount) factors[at] = best;
     else if (file.role === 'preview') factors[at] = least;
   }
   normalise(factors, files, sizeBytes, peakRatio(assetId, audience));
-  return { files, baseCount, sizeBytes, factors };
+  return factors;
 }
 
 /** Scales to a mean of 1, with no factor above `most`: what is cut off goes to the others in proportion. */

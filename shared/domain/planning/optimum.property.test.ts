@@ -13,6 +13,8 @@ import {
 import type { FillPlan } from '../fill.ts';
 import { rankAppliances } from '../routing/rendezvous.ts';
 import { candidatesOf, type Spot } from './candidates.ts';
+import { makeValuer } from './file-values.ts';
+import { makeShelves } from './held.ts';
 import { swapFactor, usableBytes } from './limits.ts';
 
 const asset = fc.record({
@@ -61,20 +63,17 @@ const worthOf = (p: FillPlan): number =>
 /** Tries every set of files. A title's missing base files come together, and with at least one of its missing media. */
 function bestWorth(c: Case): number {
   const forecast = { ...forecastOf(c.demand), ...(c.audience ? { audience: c.audience } : {}) };
-  const held = new Map(
-    c.appliances.map((a) => [a.appliance.id, new Map(a.inventory.map((o) => [o.key, o.heldBytes]))]),
-  );
+  const shelves = makeShelves([...c.appliances].sort((a, b) => (a.appliance.id < b.appliance.id ? -1 : 1)));
+  const valued = makeValuer(c.audience ?? null);
   const spots = new Set<Spot>();
   for (const one of c.versions) {
     const found = forecast.assets.find(({ assetId }) => assetId === one.manifest.assetId);
     if (!found) continue;
     const blocks = candidatesOf({
       forecast: found,
-      version: one,
-      audience: forecast.audience ?? null,
+      version: valued(one),
       regionExpectedBytes: forecast.expectedBytes,
-      appliances: [...c.appliances].sort((a, b) => (a.appliance.id < b.appliance.id ? -1 : 1)),
-      heldOn: (id, key) => held.get(id)?.get(key) ?? 0,
+      shelves,
     });
     for (const { spot } of blocks) spots.add(spot);
   }
@@ -84,11 +83,11 @@ function bestWorth(c: Case): number {
     const room = usableBytes(capacityBytes);
     for (const spot of spots) {
       if (spot.applianceId !== id) continue;
-      const places = [...spot.files.keys()];
+      const places = [...spot.sizes.keys()];
       const media = places.filter((at) => at >= spot.baseCount);
       const heldBase = places.filter((at) => at < spot.baseCount && spot.held[at]);
       const heldAll = places.filter((at) => spot.held[at]);
-      const size = (at: number) => spot.files[at]?.sizeBytes ?? 0;
+      const size = (at: number) => spot.sizes[at] ?? 0;
       const value = (at: number) => spot.values[at] ?? 0;
       const bytesOf = (list: readonly number[]) => list.reduce((all, at) => all + size(at), 0);
       const worthOfAll = (list: readonly number[]) => list.reduce((all, at) => all + size(at) * value(at), 0);

@@ -8,10 +8,12 @@ import { windowFor } from '../time/fill-window.ts';
 import { type Block, candidatesOf, type PlannableAppliance, plannedFile } from './candidates.ts';
 import { type Choice, chooseFiles } from './choose.ts';
 import { evictionsFor } from './evictions.ts';
+import { expectedOf, placesIn } from './expected.ts';
+import type { ValuedVersion } from './file-values.ts';
+import { makeShelves, type Shelves } from './held.ts';
 import { nightBudgetBytes, usableBytes } from './limits.ts';
 import { makeRejections, type Rejections, rejectUnread } from './rejections.ts';
 import type { TitleOutline } from './shortlist.ts';
-import { keyOf, type PlannableVersion } from './version-files.ts';
 
 export interface PlanFillInput {
   readonly region: Region;
@@ -24,8 +26,11 @@ export interface PlanFillInput {
   readonly start: 'now' | 'window';
   readonly forecast: Forecast;
   readonly forecastKey: string;
-  /** The published version of each asset. An asset of the forecast that is not here counts as deleted. */
-  readonly versions: readonly PlannableVersion[];
+  /**
+   * The published version of each asset, valued for the forecast's audience (`makeValuer`). An asset of the forecast that is not here
+   * counts as deleted.
+   */
+  readonly versions: readonly ValuedVersion[];
   /** Assets that come first, also without any expected demand; capacity and budget bind them as all others. */
   readonly mustHave?: ReadonlySet<string>;
   /** Those that can be filled now. */
@@ -54,37 +59,28 @@ export function planFillOf(
 ): FillPlan | null {
   const { region, date, forecast, versions, frozenAt } = input;
   const appliances = [...input.appliances].sort((a, b) => (a.appliance.id < b.appliance.id ? -1 : 1));
-  const forecasts = new Map(forecast.assets.map((asset) => [asset.assetId, asset]));
-  const heldBytes = new Map(
-    appliances.map(({ appliance, inventory }) => [
-      appliance.id,
-      new Map(inventory.map((object) => [object.key, object.heldBytes])),
-    ]),
-  );
+  const shelves = makeShelves(appliances);
   const rejections = makeRejections();
 
   const blocks: Block[] = [];
   for (const version of versions) {
-    const { assetId, files } = version.manifest;
+    const { assetId, paths, sizeBytes } = version;
     const mustHave = input.mustHave?.has(assetId) ?? false;
-    const asset = forecasts.get(assetId) ?? { assetId, expectedBytes: 0 };
+    const asset = expectedOf(forecast, assetId) ?? { assetId, expectedBytes: 0 };
     const isWanted = mustHave || asset.expectedBytes > 0;
     if (isWanted && appliances.length > 0) {
       const found = candidatesOf({
         forecast: asset,
         version,
-        audience: forecast.audience ?? null,
         regionExpectedBytes: forecast.expectedBytes,
-        appliances,
-        heldOn: (applianceId, key) => heldBytes.get(applianceId)?.get(key) ?? 0,
+        shelves,
         mustHave,
       });
       for (const block of found) blocks.push(block);
       continue;
     }
-    const sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, version.manifestFile.sizeBytes);
     rejections.add(assetId, isWanted ? 'no-appliance' : 'no-demand-forecast', {
-      files: files.length + 1,
+      files: paths.length,
       sizeBytes,
       expectedBytes: asset.expectedBytes,
     });
@@ -101,17 +97,12 @@ export function planFillOf(
   );
   const unread = rest(choice.settledAbove);
   if (!unread) return null;
-  const shelves = collect(choice, rejections);
-  rejectUnread({ unread, forecasts, forecast, appliances, closedBy: choice.closedBy }, rejections);
-  const present = new Set([
-    ...versions.map(({ manifest }) => manifest.assetId),
-    ...unread.map(({ assetId }) => assetId),
-  ]);
-  for (const { assetId, expectedBytes } of forecast.assets)
-    if (!present.has(assetId)) rejections.add(assetId, 'asset-deleted', { files: 0, sizeBytes: 0, expectedBytes });
+  const chosen = collect(choice, appliances, shelves, rejections);
+  rejectUnread({ unread, forecast, appliances, closedBy: choice.closedBy }, rejections);
+  rejectDeleted(forecast, [versions, unread], rejections);
 
   const plans = appliances.map(({ appliance, inventory }): AppliancePlan => {
-    const { keep, fetch, values } = shelves.get(appliance.id) ?? emptyShelf();
+    const { keep, fetch, comingBytes, values, needed } = chosen.get(appliance.id) ?? emptyShelf(0);
     return {
       applianceId: appliance.id,
       capacityBytes: appliance.capacityBytes,
@@ -119,10 +110,11 @@ export function planFillOf(
       keep,
       evict: evictionsFor({
         inventory,
-        chosen: { keep, fetch },
+        comingBytes,
         capacityBytes: appliance.capacityBytes,
-        valueHere: (key) => values.get(key) ?? 0,
-        demandOf: (assetId) => forecasts.get(assetId)?.expectedBytes ?? 0,
+        isNeeded: (place) => needed[place] === 1,
+        valueHere: (place) => values[place] ?? 0,
+        demandOf: (assetId) => expectedOf(forecast, assetId)?.expectedBytes ?? 0,
       }),
     };
   });
@@ -160,37 +152,67 @@ export function planFillOf(
 interface ChosenHere {
   readonly keep: PlannedFile[];
   readonly fetch: PlannedFile[];
-  /** Worth of what lies there, chosen or not, wholly or in part. */
-  readonly values: Map<string, number>;
+  /** Of `fetch`, less what lies there already. */
+  comingBytes: number;
+  /** By place in the inventory: the worth of what lies there, chosen or not, wholly or in part. */
+  readonly values: Float64Array;
+  /** By place in the inventory: what is kept, or of which the rest is fetched. */
+  readonly needed: Uint8Array;
 }
 
-const emptyShelf = (): ChosenHere => ({ keep: [], fetch: [], values: new Map() });
+const emptyShelf = (objects: number): ChosenHere => ({
+  keep: [],
+  fetch: [],
+  comingBytes: 0,
+  values: new Float64Array(objects),
+  needed: new Uint8Array(objects),
+});
 
 /** What was chosen for each appliance, in the order to push; the rest goes to the rejections. */
-function collect({ order, reasons }: Choice, rejections: Rejections): ReadonlyMap<string, ChosenHere> {
-  const shelves = new Map<string, ChosenHere>();
+function collect(
+  { order, reasons }: Choice,
+  appliances: readonly PlannableAppliance[],
+  shelves: Shelves,
+  rejections: Rejections,
+): ReadonlyMap<string, ChosenHere> {
+  const chosen = new Map(appliances.map(({ appliance, inventory }) => [appliance.id, emptyShelf(inventory.length)]));
   for (const [place, { spot, held, files }] of order.entries()) {
-    const shelf = shelves.get(spot.applianceId) ?? emptyShelf();
-    shelves.set(spot.applianceId, shelf);
+    const here = chosen.get(spot.applianceId);
+    if (!here) continue;
     const left = { files: 0, sizeBytes: 0, expectedBytes: 0 };
     for (const at of files) {
-      const file = spot.files[at];
+      const sizeBytes = spot.sizes[at] ?? 0;
       const value = spot.values[at] ?? 0;
-      if (!file) continue;
-      if (spot.partly[at]) shelf.values.set(keyOf(spot, file), value);
+      const lies = spot.places?.[at] ?? -1;
+      if (lies >= 0) here.values[lies] = value;
       if (!spot.planned[at]) {
         left.files += 1;
-        left.sizeBytes += file.sizeBytes;
-        left.expectedBytes += value * file.sizeBytes;
+        left.sizeBytes += sizeBytes;
+        left.expectedBytes += value * sizeBytes;
         continue;
       }
-      (held ? shelf.keep : shelf.fetch).push(plannedFile(spot, at, held));
+      if (lies >= 0) here.needed[lies] = 1;
+      if (!held) here.comingBytes += Math.max(0, sizeBytes - shelves.heldBytes(spot.applianceId, lies));
+      (held ? here.keep : here.fetch).push(plannedFile(spot, at, held, shelves.keyAt(spot.applianceId, lies)));
     }
     // The search at the margin may have left out what found room at first: for something better.
     if (left.files > 0)
       rejections.add(spot.assetId, reasons[place] ?? (held ? 'over-capacity' : 'worth-less-than-held'), left);
   }
-  return shelves;
+  return chosen;
+}
+
+/** What the forecast knows and nobody publishes any more. */
+function rejectDeleted(
+  forecast: Forecast,
+  present: readonly (readonly { readonly assetId: string }[])[],
+  rejections: Rejections,
+): void {
+  const places = placesIn(forecast);
+  const isPresent = new Uint8Array(forecast.assets.length);
+  for (const list of present) for (const { assetId } of list) isPresent[places.get(assetId) ?? -1] = 1;
+  for (const [place, { assetId, expectedBytes }] of forecast.assets.entries())
+    if (!isPresent[place]) rejections.addWhole(assetId, 'asset-deleted', { files: 0, sizeBytes: 0, expectedBytes });
 }
 
 /** On how many appliances a plan wants each asset, as far as it wants it at all; what viewers are shared out by. */

@@ -1,7 +1,8 @@
 /** What a plan leaves out, summed by title and reason, so that every expected byte is accounted for. */
-import type { AssetForecast, Forecast, PlanReason, PlanRejection } from '../fill.ts';
-import { rankAppliances } from '../routing/rendezvous.ts';
+import type { Forecast, PlanReason, PlanRejection } from '../fill.ts';
+import { firstAppliance } from '../routing/rendezvous.ts';
 import type { PlannableAppliance } from './candidates.ts';
+import { expectedOf } from './expected.ts';
 import { copiesOf } from './limits.ts';
 import type { TitleOutline } from './shortlist.ts';
 
@@ -12,6 +13,7 @@ export type Rejections = ReturnType<typeof makeRejections>;
 export function makeRejections() {
   /** Most titles have one reason, and few of them are met twice: a list each would take much memory. */
   const entries = new Map<string, Growing | Growing[]>();
+  const wholes: Growing[] = [];
 
   return {
     add(assetId: string, reason: PlanReason, part: Part): void {
@@ -27,9 +29,14 @@ export function makeRejections() {
       entries.set(assetId, known ? [known, entry].flat() : entry);
     },
 
-    /** What would have mattered most first. */
+    /** A title that is met but once: it needs not to be found again. */
+    addWhole(assetId: string, reason: PlanReason, { files, sizeBytes, expectedBytes }: Part): void {
+      wholes.push({ assetId, reason, files, sizeBytes, expectedBytes });
+    },
+
+    /** What would have mattered most first. To be asked for once. */
     list(): PlanRejection[] {
-      const all: Growing[] = [];
+      const all = wholes;
       for (const entry of entries.values()) {
         if (Array.isArray(entry)) all.push(...entry);
         else all.push(entry);
@@ -49,27 +56,23 @@ type Growing = { -readonly [K in keyof PlanRejection]: PlanRejection[K] };
 
 export interface UnreadInput {
   readonly unread: readonly TitleOutline[];
-  readonly forecasts: ReadonlyMap<string, AssetForecast>;
   readonly forecast: Forecast;
   readonly appliances: readonly PlannableAppliance[];
   readonly closedBy: ReadonlyMap<string, PlanReason>;
 }
 
 /** By what stopped everything of less worth where the title would have come first. */
-export function rejectUnread(
-  { unread, forecasts, forecast, appliances, closedBy }: UnreadInput,
-  rejections: Rejections,
-): void {
+export function rejectUnread({ unread, forecast, appliances, closedBy }: UnreadInput, rejections: Rejections): void {
   const edges = appliances.map(({ appliance }) => appliance);
   for (const { assetId, sizeBytes } of unread) {
-    const expectedBytes = forecasts.get(assetId)?.expectedBytes ?? 0;
+    const expectedBytes = expectedOf(forecast, assetId)?.expectedBytes ?? 0;
     if (expectedBytes <= 0) {
-      rejections.add(assetId, 'no-demand-forecast', { files: null, sizeBytes: sizeBytes ?? 0, expectedBytes });
+      rejections.addWhole(assetId, 'no-demand-forecast', { files: null, sizeBytes: sizeBytes ?? 0, expectedBytes });
       continue;
     }
-    const [first] = rankAppliances(assetId, edges);
+    const first = firstAppliance(assetId, edges);
     const copies = copiesOf(expectedBytes, forecast.expectedBytes, edges.length);
-    rejections.add(assetId, (first && closedBy.get(first.id)) ?? 'no-appliance', {
+    rejections.addWhole(assetId, (first && closedBy.get(first.id)) ?? 'no-appliance', {
       files: null,
       sizeBytes: (sizeBytes ?? 0) * Math.max(1, copies),
       expectedBytes,

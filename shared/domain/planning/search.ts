@@ -78,7 +78,7 @@ export function searchMargin({ order, shelves, night, price }: SearchInput): num
 function dropParts({ spot, files }: Item, shelf: Shelf | undefined): void {
   for (const at of files) {
     if (!spot.planned[at] || !shelf) continue;
-    const sizeBytes = spot.files[at]?.sizeBytes ?? 0;
+    const sizeBytes = spot.sizes[at] ?? 0;
     spot.planned[at] = 0;
     shelf.usedBytes -= sizeBytes;
     shelf.keptBytes -= sizeBytes;
@@ -95,7 +95,7 @@ function itemsOf(order: readonly Block[], shelves: readonly Shelf[], price: numb
       ...of,
       files,
       isBase,
-      sizeBytes: files.reduce((sum, at) => sum + (spot.files[at]?.sizeBytes ?? 0), 0),
+      sizeBytes: files.reduce((sum, at) => sum + (spot.sizes[at] ?? 0), 0),
       wasIn: files.every((at) => spot.planned[at] === 1),
     });
     const items = block.files.filter((at) => at >= spot.baseCount).map((at) => item([at], false));
@@ -249,5 +249,5 @@ function search(
   return found;
 }
 
-const hasMissingMedia = ({ files, baseCount, held }: Spot): boolean =>
-  files.some((_, at) => at >= baseCount && !held[at]);
+const hasMissingMedia = ({ sizes, baseCount, held }: Spot): boolean =>
+  sizes.some((_, at) => at >= baseCount && !held[at]);

@@ -10,6 +10,7 @@ import {
   version,
 } from '../../testing/plan-case.ts';
 import type { FillPlan } from '../fill.ts';
+import { makeValuer } from './file-values.ts';
 import { planFill, planFillOf } from './plan-fill.ts';
 import { makeShortlist } from './shortlist.ts';
 
@@ -56,9 +57,10 @@ function byShortlist(c: Case): { readonly plan: FillPlan; readonly read: number 
   const input = inputOf(c);
   const titles = c.versions.map((one) => ({ assetId: one.manifest.assetId, sizeBytes: sizeOf(one), one }));
   const shortlist = makeShortlist({ titles, forecast: input.forecast, appliances: c.appliances, fewest: 1 });
-  const versions: Case['versions'][number][] = [];
+  const valued = makeValuer(c.audience ?? null);
+  const versions: ReturnType<typeof valued>[] = [];
   for (;;) {
-    versions.push(...shortlist.next().map(({ one }) => one));
+    versions.push(...shortlist.next().map(({ one }) => valued(one)));
     const plan = planFillOf({ ...input, versions }, shortlist.rest);
     if (plan) return { plan, read: versions.length };
   }

@@ -7,6 +7,7 @@
  */
 import type { AssetForecast, Forecast } from '../fill.ts';
 import type { PlannableAppliance } from './candidates.ts';
+import { expectedOf } from './expected.ts';
 import { peakRatio } from './file-values.ts';
 import { copiesOf, usableBytes } from './limits.ts';
 
@@ -51,7 +52,6 @@ export function makeShortlist<T extends TitleOutline>({
   budgetBytes = Number.POSITIVE_INFINITY,
   fewest = usuallyFewest,
 }: ShortlistInput<T>): Shortlist<T> {
-  const forecasts = new Map(forecast.assets.map((asset) => [asset.assetId, asset]));
   const audience = forecast.audience ?? null;
   const best = (title: TitleOutline, asset: AssetForecast): number => {
     const copies = copiesOf(asset.expectedBytes, forecast.expectedBytes, appliances.length);
@@ -64,21 +64,33 @@ export function makeShortlist<T extends TitleOutline>({
 
   const unwanted: T[] = [];
   const here: T[] = [];
-  const ranked: { readonly title: T; readonly value: number }[] = [];
-  for (const title of titles) {
-    const asset = forecasts.get(title.assetId);
+  /** The others: places in `titles`, by falling best value. */
+  const places = new Uint32Array(titles.length);
+  const values = new Float64Array(titles.length);
+  let count = 0;
+  for (const [place, title] of titles.entries()) {
+    const asset = expectedOf(forecast, title.assetId);
     if (mustHave?.has(title.assetId)) here.push(title);
     else if (!asset || asset.expectedBytes <= 0 || appliances.length === 0) unwanted.push(title);
     else if (held.has(title.assetId)) here.push(title);
-    else ranked.push({ title, value: best(title, asset) });
+    else {
+      places[count] = place;
+      values[place] = best(title, asset);
+      count += 1;
+    }
   }
-  ranked.sort((a, b) => b.value - a.value || (a.title.assetId < b.title.assetId ? -1 : 1));
+  const worthOf = (place: number | undefined): number => (place === undefined ? 0 : (values[place] ?? 0));
+  const nameOf = (place: number): string => titles[place]?.assetId ?? '';
+  // Two without a known size are both infinite: equal, though their difference is no number.
+  const ranked = places.subarray(0, count).sort((a, b) => worthOf(b) - worthOf(a) || (nameOf(a) < nameOf(b) ? -1 : 1));
+  const titlesAt = (from: number, until?: number): T[] =>
+    Array.from(ranked.subarray(from, until)).flatMap((place) => titles[place] ?? []);
 
   const roomBytes = appliances.reduce((sum, { appliance }) => sum + usableBytes(appliance.capacityBytes), 0);
   let [filled, mean] = [0, 0];
-  for (const { title, value } of ranked) {
-    mean = value / peakRatio(title.assetId, audience);
-    filled += title.sizeBytes ?? 0;
+  for (const place of ranked) {
+    mean = worthOf(place) / peakRatio(nameOf(place), audience);
+    filled += titles[place]?.sizeBytes ?? 0;
     if (filled > Math.min(roomBytes, budgetBytes)) break;
   }
   let given = 0;
@@ -88,16 +100,15 @@ export function makeShortlist<T extends TitleOutline>({
     next() {
       const from = given;
       const atLeast = Math.max(fewest, 2 * from);
-      while (given < ranked.length && (given < atLeast || (ranked[given]?.value ?? 0) >= mean * margin)) given += 1;
-      const taken = ranked.slice(from, given).map(({ title }) => title);
+      while (given < count && (given < atLeast || worthOf(ranked[given]) >= mean * margin)) given += 1;
+      const taken = titlesAt(from, given);
       const parts = first ? [...here, ...taken] : taken;
       first = false;
       return parts;
     },
     rest(settledAbove) {
-      const best = ranked[given];
-      if (best && best.value >= settledAbove) return null;
-      return [...unwanted, ...ranked.slice(given).map(({ title }) => title)];
+      if (given < count && worthOf(ranked[given]) >= settledAbove) return null;
+      return unwanted.concat(titlesAt(given));
     },
   };
 }

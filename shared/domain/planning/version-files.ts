@@ -1,5 +1,5 @@
 /** The files of one asset version in the order in which they are worth pushing. */
-import { formatObjectKey, manifestName } from '../keys.ts';
+import { manifestName } from '../keys.ts';
 import type { Manifest, ManifestFile, Rendition } from '../manifest.ts';
 
 /** What the planner reads of a manifest's file; the rest is for those who send and serve it. */
@@ -49,10 +49,6 @@ export function orderedFiles({ manifest, manifestFile }: PlannableVersion): Orde
   const media = files.findIndex((file) => rank(file) >= roleRank.segment);
   return { files: [own, ...files], baseCount: 1 + (media < 0 ? files.length : media) };
 }
-
-/** `<assetId>/<version>/<path>` */
-export const keyOf = ({ assetId, version }: Pick<Manifest, 'assetId' | 'version'>, { path }: PlannableFile): string =>
-  formatObjectKey({ assetId, version, path });
 
 const roleRank = { playlist: 0, init: 1, segment: 2, media: 2, preview: 3 } as const;
 

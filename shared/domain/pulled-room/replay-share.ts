@@ -6,6 +6,7 @@
 import { makeForecastCache } from '../caching/forecast-cache.ts';
 import type { Forecast } from '../fill.ts';
 import type { Appliance, Region } from '../fleet.ts';
+import { makeValuer } from '../planning/file-values.ts';
 import { nightBudgetBytes } from '../planning/limits.ts';
 import { planFill } from '../planning/plan-fill.ts';
 import type { PlannableFile, PlannableVersion } from '../planning/version-files.ts';
@@ -162,7 +163,7 @@ function makePartPlanner({ region, log, asks, capacityBytes }: ReplayWorld, shar
       frozenAt: new Date(startS * 1_000).toISOString(),
       forecast,
       forecastKey: date,
-      versions,
+      versions: versions.map(makeValuer(forecast.audience ?? null)),
       appliances: [
         { appliance, inventory: keys.flatMap((key, at) => (isHeld(at) ? [{ key, heldBytes: sizes[at] ?? 0 }] : [])) },
       ],

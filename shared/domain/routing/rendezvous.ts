@@ -22,6 +22,19 @@ export function rendezvousScore(key: string, { id, weight }: Weighted): number {
   return weight > 0 ? -weight / Math.log(hashUnit(`${key}\u0000${id}`)) : Number.NEGATIVE_INFINITY;
 }
 
+/** The first of `rankAppliances`. */
+export function firstAppliance<A extends Weighted>(key: string, appliances: readonly A[]): A | undefined {
+  let first: A | undefined;
+  let best = Number.NEGATIVE_INFINITY;
+  for (const appliance of appliances) {
+    const score = rendezvousScore(key, appliance);
+    if (first && (score < best || (score === best && appliance.id > first.id))) continue;
+    first = appliance;
+    best = score;
+  }
+  return first;
+}
+
 /** The appliances, best first for the key. The order does not depend on the order given. */
 export function rankAppliances<A extends Weighted>(key: string, appliances: readonly A[]): A[] {
   return appliances
