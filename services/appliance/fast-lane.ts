@@ -15,6 +15,9 @@ import type { Exchange } from './exchange.ts';
 import { LaneExchange } from './lane-exchange.ts';
 import { type PlainHead, readPlainHead } from './plain-head.ts';
 
+/** A client that has said that it sends no more is still waited with for so long before it counts as gone. */
+const leavingMs = 1_000;
+
 export interface FastLaneDeps {
   readonly media: (exchange: Exchange) => void;
   readonly isClosing: () => boolean;
@@ -85,11 +88,14 @@ export function makeFastLane({ media, isClosing, giveUp }: FastLaneDeps): FastLa
     }
     const onError = (): void => {};
     const onTimeout = (): void => void socket.destroy();
-    /** The client sends no more, but may still read. */
+    /** The client sends no more: it left, or it still reads and says so early, as simple clients do. */
     const onEnd = (): void => {
       ended = true;
-      if (current) current.onLeaving();
-      else socket.end();
+      const waiting = current;
+      if (!waiting) return void socket.end();
+      setTimeout(() => {
+        if (current === waiting) waiting.onLeaving();
+      }, leavingMs).unref();
     };
 
     function leave(chunk: Buffer): void {

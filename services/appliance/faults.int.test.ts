@@ -264,7 +264,9 @@ describe('a download that its only client leaves', () => {
 
   it('is finished and kept when half of it is here', async () => {
     const { path, finish } = await leaveAfter(0.6);
-    await expect.poll(() => metric(leaving, 'nightfill_pulls_abandoned_total{end="finished"')).toBe(1);
+    await expect
+      .poll(() => metric(leaving, 'nightfill_pulls_abandoned_total{end="finished"'), { timeout: 5_000 })
+      .toBe(1);
     finish();
     await expect.poll(() => leaving.cache.has(`film/v1/${path}`, 0), { timeout: 5_000 }).toBe(true);
   });

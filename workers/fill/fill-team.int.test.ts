@@ -122,8 +122,10 @@ describe('a fill that is interfered with', () => {
     const second = await night.freeze({}, { run: 2 });
     expect(await runFill(night, second.id)).toEqual({ state: 'completed' });
     const rest = await night.report();
-    expect(rest.skipped.files).toBe(cut.pushed.files);
-    expect(rest.pushed.files).toBe(cut.failed.files);
+    // What was on its way at the window's end may have arrived without its answer.
+    expect(rest.skipped.files).toBeGreaterThanOrEqual(cut.pushed.files);
+    expect(rest.pushed.files).toBeGreaterThan(0);
+    expect(rest.pushed.files + rest.skipped.files).toBe(cut.pushed.files + cut.failed.files);
     expect(storedTwice()).toBe(0);
   }, 40_000);
 });

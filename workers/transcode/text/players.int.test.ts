@@ -153,7 +153,7 @@ async function shows(page: Page, atS: number, texts: readonly string[]): Promise
   await page.evaluate(`document.querySelector('video').currentTime = ${atS}`);
   const look = `(() => {
     const video = document.querySelector('video');
-    if (video.seeking || Math.abs(video.currentTime - ${atS}) > 0.7) video.currentTime = ${atS};
+    if (!video.seeking && Math.abs(video.currentTime - ${atS}) > 0.7) video.currentTime = ${atS};
     video.pause();
     return [...video.textTracks].filter(({ mode }) => mode !== 'disabled').flatMap(({ activeCues }) => [...(activeCues ?? [])].map(({ text }) => text));
   })()`;
