@@ -10,14 +10,24 @@ export interface Column<T extends NumberArray> {
 
 type NumberArray = Uint16Array | Uint32Array | Float32Array | Float64Array;
 
+interface NumberArrayOf<T extends NumberArray> {
+  readonly BYTES_PER_ELEMENT: number;
+  new (of: ArrayBuffer): T;
+}
+
 const chunkBits = 16;
 /** Of a column's chunks; a power of two. */
 export const chunkSize = 1 << chunkBits;
 const chunkMask = chunkSize - 1;
 
-export function makeColumn<T extends NumberArray>(ArrayOf: new (length: number) => T): Column<T> {
+export function makeColumn<T extends NumberArray>(ArrayOf: NumberArrayOf<T>): Column<T> {
   const chunks: T[] = [];
-  const none = new ArrayOf(0);
+  const none = new ArrayOf(new ArrayBuffer(0));
+  /** Of pages of its own, as all that may be resized: others lie on malloc's heap, which keeps what is freed in its middle. */
+  const makeChunk = (): T => {
+    const sizeBytes = chunkSize * ArrayOf.BYTES_PER_ELEMENT;
+    return new ArrayOf(new ArrayBuffer(sizeBytes, { maxByteLength: sizeBytes }));
+  };
   let length = 0;
   return {
     at: (index) => chunks[index >>> chunkBits]?.[index & chunkMask] ?? 0,
@@ -27,7 +37,7 @@ export function makeColumn<T extends NumberArray>(ArrayOf: new (length: number) 
     },
     extend(count) {
       length += count;
-      while (chunks.length * chunkSize < length) chunks.push(new ArrayOf(chunkSize));
+      while (chunks.length * chunkSize < length) chunks.push(makeChunk());
     },
     chunkAt: (index) => chunks[index >>> chunkBits] ?? none,
   };
