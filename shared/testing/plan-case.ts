@@ -3,8 +3,8 @@ import type { AssetForecast, FillPlan, Forecast } from '../domain/fill.ts';
 import type { Appliance, Region } from '../domain/fleet.ts';
 import type { FileRole, Manifest, ManifestFile } from '../domain/manifest.ts';
 import type { Audience } from '../domain/planning/audience.ts';
-import type { HeldObject } from '../domain/planning/candidates.ts';
 import { makeValuer } from '../domain/planning/file-values.ts';
+import type { HeldObject } from '../domain/planning/held.ts';
 import { type PlanFillInput, planFill } from '../domain/planning/plan-fill.ts';
 import type { PlannableVersion } from '../domain/planning/version-files.ts';
 

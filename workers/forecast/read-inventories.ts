@@ -1,6 +1,6 @@
 /** What the region's edges hold, asked of themselves; an edge that does not answer cannot be planned for. */
 import type { ApplianceView } from '../../shared/domain/fleet.ts';
-import type { PlannableAppliance } from '../../shared/domain/planning/candidates.ts';
+import type { PlannableAppliance } from '../../shared/domain/planning/held.ts';
 import { type ApplianceApi, ApplianceApiError, type HeldKey } from '../../shared/ports/appliance-api.ts';
 
 export interface Inventories {

@@ -13,8 +13,8 @@ import { type DemandTable, makeDemandTable } from '../../../shared/domain/foreca
 import { forecastRegion } from '../../../shared/domain/forecasting/forecast-region.ts';
 import type { Rendition } from '../../../shared/domain/manifest.ts';
 import { learnAudience } from '../../../shared/domain/planning/audience.ts';
-import type { PlannableAppliance } from '../../../shared/domain/planning/candidates.ts';
 import { makeValuer, type ValuedVersion } from '../../../shared/domain/planning/file-values.ts';
+import type { PlannableAppliance } from '../../../shared/domain/planning/held.ts';
 import { planFillOf } from '../../../shared/domain/planning/plan-fill.ts';
 import { makeShortlist, type TitleOutline } from '../../../shared/domain/planning/shortlist.ts';
 import type { PlannableFile, PlannableVersion } from '../../../shared/domain/planning/version-files.ts';

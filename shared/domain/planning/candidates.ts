@@ -3,23 +3,11 @@
  * blocks of equal worth, those that lie there whole apart from those that do not.
  */
 import type { AssetForecast, PlannedFile } from '../fill.ts';
-import type { Appliance } from '../fleet.ts';
 import { formatObjectKey } from '../keys.ts';
 import { rankAppliances } from '../routing/rendezvous.ts';
 import { digestAt, type ValuedVersion } from './file-values.ts';
 import type { Shelves } from './held.ts';
 import { copiesOf, swapFactor } from './limits.ts';
-
-/** What an appliance says that it holds. */
-export interface HeldObject {
-  readonly key: string;
-  readonly heldBytes: number;
-}
-
-export interface PlannableAppliance {
-  readonly appliance: Appliance;
-  readonly inventory: readonly HeldObject[];
-}
 
 /** One asset on one appliance. Lists are by the place of a file in the version. */
 export interface Spot {

@@ -1,7 +1,7 @@
 /** What an appliance must let go of for what comes: the least valuable first, and no more than is needed. */
 import type { AppliancePlan } from '../fill.ts';
 import { parseObjectKey } from '../keys.ts';
-import type { HeldObject } from './candidates.ts';
+import type { HeldObject } from './held.ts';
 
 export interface EvictionInput {
   readonly inventory: readonly HeldObject[];

@@ -1,7 +1,17 @@
 /** What lies on each appliance, found by title: of most titles nothing does, and then no key has to be made to see it. */
 import type { Appliance } from '../fleet.ts';
-import type { HeldObject, PlannableAppliance } from './candidates.ts';
 import type { ValuedVersion } from './file-values.ts';
+
+/** What an appliance says that it holds. */
+export interface HeldObject {
+  readonly key: string;
+  readonly heldBytes: number;
+}
+
+export interface PlannableAppliance {
+  readonly appliance: Appliance;
+  readonly inventory: readonly HeldObject[];
+}
 
 export interface Shelves {
   readonly appliances: readonly Appliance[];

@@ -5,12 +5,12 @@
 import type { AppliancePlan, FillPlan, Forecast, PlannedFile, PlanRoom } from '../fill.ts';
 import type { Region } from '../fleet.ts';
 import { windowFor } from '../time/fill-window.ts';
-import { type Block, candidatesOf, type PlannableAppliance, plannedFile } from './candidates.ts';
+import { type Block, candidatesOf, plannedFile } from './candidates.ts';
 import { type Choice, chooseFiles } from './choose.ts';
 import { evictionsFor } from './evictions.ts';
 import { expectedOf, placesIn } from './expected.ts';
 import type { ValuedVersion } from './file-values.ts';
-import { makeShelves, type Shelves } from './held.ts';
+import { makeShelves, type PlannableAppliance, type Shelves } from './held.ts';
 import { nightBudgetBytes, usableBytes } from './limits.ts';
 import { makeRejections, type Rejections, rejectUnread } from './rejections.ts';
 import type { TitleOutline } from './shortlist.ts';

@@ -1,8 +1,8 @@
 /** What a plan leaves out, summed by title and reason, so that every expected byte is accounted for. */
 import type { Forecast, PlanReason, PlanRejection } from '../fill.ts';
 import { firstAppliance } from '../routing/rendezvous.ts';
-import type { PlannableAppliance } from './candidates.ts';
 import { expectedOf } from './expected.ts';
+import type { PlannableAppliance } from './held.ts';
 import { copiesOf } from './limits.ts';
 import type { TitleOutline } from './shortlist.ts';
 

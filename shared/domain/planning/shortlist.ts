@@ -6,9 +6,9 @@
  * could reach it, it is the plan that all manifests would have given; else more are read and it is made again.
  */
 import type { AssetForecast, Forecast } from '../fill.ts';
-import type { PlannableAppliance } from './candidates.ts';
 import { expectedOf } from './expected.ts';
 import { peakRatio } from './file-values.ts';
+import type { PlannableAppliance } from './held.ts';
 import { copiesOf, usableBytes } from './limits.ts';
 
 /** What the catalogue says of a published title. */
