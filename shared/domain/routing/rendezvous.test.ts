@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { hash53, hashUnit } from './hash.ts';
-import { rankAppliances, rendezvousScore } from './rendezvous.ts';
+import { firstAppliance, rankAppliances, rendezvousScore } from './rendezvous.ts';
 
 const edges = (weights: readonly number[]) => weights.map((weight, index) => ({ id: `edge-${index}`, weight }));
 const keys = (count: number): string[] => Array.from({ length: count }, (_, index) => `asset-${index}`);
@@ -47,6 +47,8 @@ describe('rankAppliances', () => {
             .sort(),
         );
         expect(rankAppliances(key, edges(list).reverse())).toEqual(ranked);
+        expect(firstAppliance(key, edges(list))).toEqual(ranked[0]);
+        expect(firstAppliance(key, edges(list.map(() => 0)).reverse())?.id).toBe('edge-0');
       }),
     );
   });
