@@ -35,7 +35,7 @@
         // Of the field in the upper left corner.
         level: canvas.getImageData(4, 3, 1, 1).data[0],
         toneHz: (loudest * audio.sampleRate) / analyser.fftSize,
-        captions: shown.flatMap(({ activeCues }) => [...activeCues].map(({ text }) => text)),
+        captions: shown.flatMap(({ activeCues }) => [...(activeCues ?? [])].map(({ text }) => text)),
       };
     },
     seek(atS) {
