@@ -66,5 +66,12 @@ export async function createDocument(store: ObjectStore, key: string, document: 
   }
 }
 
-/** For people too: an operator reads, compares and greps these files. */
-const encode = (document: Versioned): Buffer => Buffer.from(`${JSON.stringify(document, null, 2)}\n`);
+/** For people too: an operator reads, compares and greps these files. One too long for a string with its indents goes without. */
+function encode(document: Versioned): Buffer {
+  try {
+    return Buffer.from(`${JSON.stringify(document, null, 2)}\n`);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return Buffer.from(`${JSON.stringify(document)}\n`);
+  }
+}
