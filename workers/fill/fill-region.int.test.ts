@@ -95,7 +95,7 @@ describe('fill-region', () => {
   it('stops at the end of the window and says what is left', async () => {
     const fill = await night.freeze({ a: segments(40, 100_000) }, { start: 'window', budget: { rateBps: 8e6 } });
     const { endMs } = windowFor(nightDate, { start: '01:00', end: '05:00' }, 'Europe/Berlin');
-    const clock = clockFrom(endMs - 1_500);
+    const clock = clockFrom(endMs - 3_000);
     expect(await run(fill.id, { clock })).toEqual({ state: 'incomplete' });
     expect(clock.now() - endMs).toBeLessThan(1_000);
     const result = await night.report();
