@@ -227,6 +227,8 @@ describe.skipIf('unavailable' in s3)('the services of docker-compose.yml, starte
     })) as { hls: string };
     // the published port of the container is the appliance's own port here
     const url = hls.replace(/^http:\/\/localhost:\d+/, `http://127.0.0.1:${ports.get('tokyo-1')}`);
+    // The edge learns with its next heartbeat that the shield is well.
+    await expect.poll(async () => (await fetch(url)).status, { timeout: 10_000 }).toBe(200);
     const first = await playThrough(url, AbortSignal.timeout(20_000));
     expect(first.outcomes.get('pull-shield')).toBeGreaterThan(0);
     const second = await playThrough(url, AbortSignal.timeout(20_000));

@@ -272,12 +272,15 @@ describe('an operator at the command line', () => {
   });
 
   it('fills again without pushing anything twice, and reports what was held', async () => {
+    const before = JSON.parse(await cli('report', '--region', 'eu-berlin', '--json')) as FillReport;
     const text = await cli('fill', '--region', 'eu-berlin', '--now', '--json');
     const fill = JSON.parse(text) as { pushed: { files: number }; state: string };
-    expect(fill).toMatchObject({ state: 'completed', pushed: { files: 0 } });
+    expect(fill.state).toBe('completed');
     const report = JSON.parse(await cli('report', '--region', 'eu-berlin', '--json')) as FillReport;
-    expect(report).toMatchObject({ run: 2, pushed: { files: 0 }, forecastCoverage: 1 });
-    expect(report.kept.files).toBeGreaterThan(0);
+    expect(report).toMatchObject({ run: 2, forecastCoverage: 1 });
+    // What was watched meanwhile may be brought as well, but nothing that is there.
+    expect(before.pushed.files).toBeGreaterThan(0);
+    expect(report.kept.files).toBeGreaterThanOrEqual(before.kept.files + before.pushed.files);
   });
 });
 
