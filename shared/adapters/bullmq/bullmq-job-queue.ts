@@ -1,4 +1,4 @@
-import { type JobState as BullmqState, type JobsOptions, Queue } from 'bullmq';
+import { type JobState as BullmqState, type Job, type JobsOptions, Queue } from 'bullmq';
 import { type JobName, type JobPolicy, type JobResults, jobMap, jobNames } from '../../jobs/map.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { JobQueue, JobRef, JobState, JobView, JobWorker } from '../../ports/job-queue.ts';
@@ -97,7 +97,12 @@ export function makeBullmqJobQueue(options: BullmqJobQueueOptions): JobQueue {
     ignoreDependencyOnFailure: true,
   });
 
-  const nameOfQueue = (queue: string): JobName | undefined => jobNames.find((name) => policies[name].queue === queue);
+  async function unfinishedRefs(job: Job): Promise<JobRef[]> {
+    return (await unfinishedChildren(job)).flatMap(({ queue, id }) => {
+      const name = jobNames.find((known) => policies[known].queue === queue);
+      return name ? [{ name, id }] : [];
+    });
+  }
 
   /** BullMQ removes old jobs only when another one ends. */
   const isOutdated = ({ keepEndedS }: JobPolicy<never>, finishedOn: number | undefined): boolean =>
@@ -116,15 +121,18 @@ export function makeBullmqJobQueue(options: BullmqJobQueueOptions): JobQueue {
     const queue = await queueOf(name);
     const job = await queue.getJob(id);
     if (!job) return;
-    const children = await unfinishedChildren(job);
+    const children = await unfinishedRefs(job);
     if (children.length === 0 && (await removeUnlessLocked(queue, id))) return;
     const { queue: queueName, keepEndedS } = policies[name];
     // First of all the parent: it is woken by the first child that ends, and must know.
     await cancellation.cancel({ queue: queueName, id, timestamp: job.timestamp }, keepEndedS * 1_000);
+    // Those that wait before those that run: a worker that is set free would begin another.
+    const running: JobRef[] = [];
     for (const child of children) {
-      const childName = nameOfQueue(child.queue);
-      if (childName) await cancel(childName, child.id);
+      if ((await (await queueOf(child.name)).getJobState(child.id)) === 'active') running.push(child);
+      else await cancel(child.name, child.id);
     }
+    for (const child of running) await cancel(child.name, child.id);
     if (children.length > 0) await removeUnlessLocked(queue, id);
   }
 
@@ -162,11 +170,7 @@ export function makeBullmqJobQueue(options: BullmqJobQueueOptions): JobQueue {
 
     async pendingChildren(name, id) {
       const job = await (await queueOf(name)).getJob(id);
-      const children = job ? await unfinishedChildren(job) : [];
-      return children.flatMap(({ queue, id: childId }) => {
-        const childName = nameOfQueue(queue);
-        return childName ? [{ name: childName, id: childId }] : [];
-      });
+      return job ? await unfinishedRefs(job) : [];
     },
 
     async putSchedule(id, { pattern, timeZone }, name, payload) {
