@@ -2,6 +2,7 @@
 import { InvalidArgumentError } from 'commander';
 import { isId } from '../../shared/domain/keys.ts';
 import { mostPulledShare } from '../../shared/domain/planning/limits.ts';
+import { isDate, readInstant } from '../../shared/domain/time/local-time.ts';
 import { parseDurationMs, parseSizeBytes } from '../../shared/platform/setting-kinds.ts';
 
 /** Turns a reader that throws plain errors into one whose errors commander shows with the option's name. */
@@ -24,19 +25,17 @@ export const idOption = reader((text) => {
 });
 
 export const dateOption = reader((text) => {
-  const date = new Date(`${text}T00:00:00Z`);
-  if (!/^\d{4}-\d{2}-\d{2}$/.test(text) || Number.isNaN(date.getTime()) || date.toISOString().slice(0, 10) !== text)
-    throw new Error('must be a date such as 2026-11-21');
+  if (!isDate(text)) throw new Error('must be a date such as 2026-11-21');
   return text;
 });
 
 /** A day, or an instant with its offset: `2026-12-24T20:15:00+01:00`. */
 export const premiereOption = reader((text) => {
   if (/^\d{4}-\d{2}-\d{2}$/.test(text)) return { premiereDate: dateOption(text) };
-  const ms = Date.parse(text);
-  if (!/T.*(Z|[+-]\d{2}:?\d{2})$/i.test(text) || Number.isNaN(ms))
+  const premieresAt = readInstant(text);
+  if (premieresAt === null)
     throw new Error('must be a day such as 2026-12-24, or an instant such as 2026-12-24T20:15:00+01:00');
-  return { premieresAt: new Date(ms).toISOString() };
+  return { premieresAt };
 });
 
 /** What `premiereOption` reads: one of the two. */

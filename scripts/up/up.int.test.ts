@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { FillReport } from '../../shared/domain/fill.ts';
+import type { FillPlan, FillReport } from '../../shared/domain/fill.ts';
 import type { ApplianceView } from '../../shared/domain/fleet.ts';
 import { parsePlaylist } from '../../shared/hls/parse.ts';
 import { hasBrowser, launchBrowser } from '../../shared/testing/browser.ts';
@@ -273,12 +273,18 @@ describe('an operator at the command line', () => {
 
   it('fills again without pushing anything twice, and reports what was held', async () => {
     const before = JSON.parse(await cli('report', '--region', 'eu-berlin', '--json')) as FillReport;
+    const { id } = await assetTagged('planned');
     const text = await cli('fill', '--region', 'eu-berlin', '--now', '--json');
     const fill = JSON.parse(text) as { pushed: { files: number }; state: string };
-    expect(fill.state).toBe('completed');
     const report = JSON.parse(await cli('report', '--region', 'eu-berlin', '--json')) as FillReport;
     expect(report).toMatchObject({ run: 2, forecastCoverage: 1 });
-    // What was watched meanwhile may be brought as well, but nothing that is there.
+    const plan = JSON.parse(await cli('plan', '--region', 'eu-berlin', '--date', report.date, '--json')) as FillPlan;
+    expect(plan.run).toBe(2);
+    const fetched = plan.appliances.flatMap(({ fetch }) => fetch);
+    expect(fetched.filter(({ assetId }) => assetId === id)).toEqual([]);
+    // Late in the region's day its demand counts already: what was watched meanwhile is brought too, and nothing else.
+    expect(fill).toMatchObject({ state: 'completed', pushed: { files: fetched.length } });
+    expect(report.pushed.files).toBe(fetched.length);
     expect(before.pushed.files).toBeGreaterThan(0);
     expect(report.kept.files).toBeGreaterThanOrEqual(before.kept.files + before.pushed.files);
   });

@@ -5,7 +5,7 @@ import { parseDigest } from '../../shared/domain/http/digest.ts';
 import { parseContentRange } from '../../shared/domain/http/range.ts';
 import { formatObjectKey, growingName } from '../../shared/domain/keys.ts';
 import { collectExactly, collectUpTo } from './pulling/collect.ts';
-import { beginPatience, type Patience } from './pulling/patience.ts';
+import { type Patience, withPatience } from './pulling/patience.ts';
 import { type Attempt, PullError, type PullErrorCode, type PullSource, type ReadWhole } from './upstream.ts';
 
 export interface HttpSourceOptions {
@@ -65,25 +65,17 @@ export function makeHttpSource(options: HttpSourceOptions): PullSource {
     return response;
   }
 
-  /** Everything between the beginning and the end of one request, by its patience; errors name the source. */
-  async function during<T>(attempt: Attempt | undefined, action: (patience: Patience) => Promise<T>): Promise<T> {
-    const patience = beginPatience(timeoutMs, attempt);
-    try {
-      return await action(patience);
-    } catch (thrown) {
-      if (attempt?.signal.aborted) throw attempt.signal.reason;
-      const error: unknown = patience.signal.aborted ? patience.signal.reason : thrown;
-      if (error instanceof PullError) {
-        const options = error.retryAfterS === null ? {} : { retryAfterS: error.retryAfterS };
-        throw new PullError(error.code, `${upstream.applianceId} ${error.message}`, options);
-      }
-      const code = error instanceof errors.ConnectTimeoutError ? 'timed-out' : 'failed';
-      const why = error instanceof errors.UndiciError ? error.code : (error as Error).message;
-      throw new PullError(code, `${upstream.applianceId} could not be read: ${why}`, { cause: error });
-    } finally {
-      patience.end();
+  function explain(error: unknown): PullError {
+    if (error instanceof PullError) {
+      const options = error.retryAfterS === null ? {} : { retryAfterS: error.retryAfterS };
+      return new PullError(error.code, `${upstream.applianceId} ${error.message}`, options);
     }
+    const code = error instanceof errors.ConnectTimeoutError ? 'timed-out' : 'failed';
+    const why = error instanceof errors.UndiciError ? error.code : (error as Error).message;
+    return new PullError(code, `${upstream.applianceId} could not be read: ${why}`, { cause: error });
   }
+  const during = <T>(attempt: Attempt | undefined, action: (patience: Patience) => Promise<T>): Promise<T> =>
+    withPatience(timeoutMs, attempt, explain, action);
 
   async function collect(response: Dispatcher.ResponseData, maxBytes: number, patience: Patience): Promise<ReadWhole> {
     if (response.statusCode !== 200) refuse(response, `answered ${response.statusCode} for a whole document`);

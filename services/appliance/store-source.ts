@@ -1,7 +1,7 @@
 import { parseObjectKey, storeKeys } from '../../shared/domain/keys.ts';
 import { type ByteSpan, type ObjectStore, ObjectStoreError } from '../../shared/ports/object-store.ts';
 import { collectExactly, collectUpTo } from './pulling/collect.ts';
-import { beginPatience, type Patience } from './pulling/patience.ts';
+import { type Patience, withPatience } from './pulling/patience.ts';
 import { type Attempt, type GrowingRequest, PullError, type PullSource, type ReadWhole } from './upstream.ts';
 
 /** The object store as a source: what it does not have does not exist. */
@@ -39,22 +39,8 @@ export function makeStoreSource(store: ObjectStore, timeoutMs: number): PullSour
     return newest;
   }
 
-  /** Everything between the beginning and the end of one request, by its patience; errors name the source. */
-  async function during<T>(attempt: Attempt | undefined, action: (patience: Patience) => Promise<T>): Promise<T> {
-    const patience = beginPatience(timeoutMs, attempt);
-    try {
-      return await action(patience);
-    } catch (thrown) {
-      if (attempt?.signal.aborted) throw attempt.signal.reason;
-      const error: unknown = patience.signal.aborted ? patience.signal.reason : thrown;
-      if (error instanceof PullError) throw new PullError(error.code, `the object store: ${error.message}`);
-      const shorter = error instanceof ObjectStoreError && error.code === 'range-not-satisfiable';
-      const message = `the object store could not be read: ${(error as Error).message}`;
-      throw new PullError(shorter ? 'mismatch' : 'failed', message, { cause: error });
-    } finally {
-      patience.end();
-    }
-  }
+  const during = <T>(attempt: Attempt | undefined, action: (patience: Patience) => Promise<T>): Promise<T> =>
+    withPatience(timeoutMs, attempt, explain, action);
 
   const mediaKey = (key: string): string => {
     const object = parseObjectKey(key);
@@ -85,4 +71,11 @@ export function makeStoreSource(store: ObjectStore, timeoutMs: number): PullSour
         return readDocument(newest, maxBytes, patience);
       }),
   };
+}
+
+function explain(error: unknown): PullError {
+  if (error instanceof PullError) return new PullError(error.code, `the object store: ${error.message}`);
+  const shorter = error instanceof ObjectStoreError && error.code === 'range-not-satisfiable';
+  const message = `the object store could not be read: ${(error as Error).message}`;
+  return new PullError(shorter ? 'mismatch' : 'failed', message, { cause: error });
 }

@@ -1,5 +1,6 @@
 import type { Asset } from '../../shared/domain/asset.ts';
 import { storeKeys } from '../../shared/domain/keys.ts';
+import { newAsset } from '../../shared/domain/new-asset.ts';
 import { UnplayableSourceError } from '../../shared/media/unplayable.ts';
 import type { Announce } from '../../shared/platform/announce.ts';
 import type { Logger } from '../../shared/platform/logger.ts';
@@ -10,7 +11,7 @@ import type { JobQueue } from '../../shared/ports/job-queue.ts';
 import { ObjectStoreError } from '../../shared/ports/object-store.ts';
 import type { ProbeStored } from './probe-stored.ts';
 import type { Quota } from './quota.ts';
-import type { UploadDetails } from './upload-details.ts';
+import { saidOf, type UploadDetails } from './upload-details.ts';
 
 /** A whole upload, however it came; its bytes are in the object store (`storeKeys.upload`). */
 export interface IncomingSource {
@@ -54,31 +55,17 @@ export function makeAdmitSource(dependencies: AdmitDependencies): AdmitSource {
     const facts = await probeStored(key, sizeBytes).catch(refuseStore).catch(refuse);
     quota.checkDuration(facts.durationS);
 
-    const now = new Date(clock.now()).toISOString();
-    const asset: Asset = {
-      schema: 1,
+    const asset = newAsset({
       id,
-      title: details.title,
-      tags: details.tags,
-      state: 'uploaded',
-      series: details.series,
-      premiereDate: details.premiereDate,
-      ...(details.premieresAt ? { premieresAt: details.premieresAt } : {}),
-      ...(details.mustHave ? { mustHave: true } : {}),
+      ...saidOf(details),
       profile: details.profile,
       packaging: details.packaging,
       encryption: details.encryption,
       ...(details.earlyPlay === null ? {} : { earlyPlay: details.earlyPlay }),
       source: { fileName: details.fileName, sizeBytes, sha256, ...facts },
       sourceKey: key,
-      version: null,
-      durationS: null,
-      sizeBytes: null,
-      failure: null,
-      createdAt: now,
-      updatedAt: now,
-      publishedAt: null,
-    };
+      createdAt: new Date(clock.now()).toISOString(),
+    });
     const accepted = await create(catalogue, asset);
     await jobs.add('transcode-asset', { assetId: id }).catch((error: unknown) => {
       logger.error({ err: error, assetId: id }, 'the transcode could not be enqueued; the next sweep tries again');

@@ -1,5 +1,6 @@
 import { type Encryption, encryptions } from '../../shared/domain/encryption.ts';
 import { type Packaging, packagings, packagingsOf } from '../../shared/domain/manifest.ts';
+import { isDate, readInstant } from '../../shared/domain/time/local-time.ts';
 import { findProfile } from '../../shared/media/profiles.ts';
 import { Problem } from '../../shared/platform/problem.ts';
 
@@ -55,7 +56,8 @@ export function readUploadDetails(given: GivenDetails, profileNames: readonly st
   const tags = [...new Set((given.tags ?? []).map(cleanText))].filter((tag) => tag !== '');
   const series = cleanText(given.series ?? '') || null;
   const premiereDate = given.premiereDate?.trim() || null;
-  const premieresAt = given.premieresAt?.trim() ? readInstant(given.premieresAt.trim()) : null;
+  const givenInstant = given.premieresAt?.trim() ?? '';
+  const premieresAt = readInstant(givenInstant);
   const mustHave = String(given.mustHave ?? '').trim();
   const profile = given.profile || 'default';
   const packaging = packagings.find((known) => known === (given.packaging || 'segments'));
@@ -73,7 +75,7 @@ export function readUploadDetails(given: GivenDetails, profileNames: readonly st
     ),
     mistake((series?.length ?? 0) > maxSeriesLength, 'series', `must not have more than ${maxSeriesLength} characters`),
     mistake(premiereDate !== null && !isDate(premiereDate), 'premiereDate', 'must be a day such as 2026-11-21'),
-    mistake(premieresAt === undefined, 'premieresAt', instantMend),
+    mistake(givenInstant !== '' && premieresAt === null, 'premieresAt', instantMend),
     mistake(!/^(true|false|)$/.test(mustHave), 'mustHave', 'must be true or false'),
     mistake(packaging === undefined, 'packaging', `must be one of ${packagings.join(', ')}`),
     mistake(encryption === undefined, 'encryption', `must be one of ${encryptions.join(', ')}`),
@@ -91,7 +93,7 @@ export function readUploadDetails(given: GivenDetails, profileNames: readonly st
     mistake(!profileNames.includes(profile), 'profile', `must be one of ${profileNames.join(', ')}`),
     mistake(sha256 !== null && !/^[0-9a-f]{64}$/.test(sha256), 'sha256', 'must be 64 hexadecimal digits'),
   ].flat();
-  if (errors.length > 0 || packaging === undefined || encryption === undefined || premieresAt === undefined)
+  if (errors.length > 0 || packaging === undefined || encryption === undefined)
     throw new Problem('invalid-request', errors.map(({ at, message }) => `${at} ${message}`).join('; '), { errors });
   const said = { fileName, title, tags, series, premiereDate, profile, packaging, encryption, sha256 };
   return {
@@ -101,6 +103,16 @@ export function readUploadDetails(given: GivenDetails, profileNames: readonly st
     earlyPlay: earlyPlay === '' ? null : earlyPlay === 'true',
   };
 }
+
+/** What of it is the asset's from the beginning, whatever is made of the bytes. */
+export const saidOf = ({ title, tags, series, premiereDate, premieresAt, mustHave }: UploadDetails) => ({
+  title,
+  tags,
+  series,
+  premiereDate,
+  ...(premieresAt === null ? {} : { premieresAt }),
+  ...(mustHave ? { mustHave } : {}),
+});
 
 const mistake = (wrong: boolean, at: string, message: string) => (wrong ? [{ at, message }] : []);
 
@@ -113,18 +125,6 @@ export const cleanText = (text: string): string =>
     .trim();
 
 export const instantMend = 'must be an instant such as 2026-12-24T20:15:00+01:00';
-
-/** An instant with its offset, in UTC; undefined for anything else. */
-export function readInstant(text: string): string | undefined {
-  const ms = /T.*(Z|[+-]\d{2}:?\d{2})$/i.test(text) ? Date.parse(text) : Number.NaN;
-  return ms > 0 ? new Date(ms).toISOString() : undefined;
-}
-
-/** A day that the calendar has. */
-export function isDate(text: string): boolean {
-  const day = new Date(`${text}T00:00:00Z`);
-  return /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(day.getTime()) && day.toISOString().startsWith(text);
-}
 
 function cleanFileName(name: string): string {
   const last = cleanText(name).split(/[/\\]/).at(-1) ?? '';

@@ -10,6 +10,7 @@ import { makeRedisCatalogue } from '../adapters/redis/redis-catalogue.ts';
 import type { Asset } from '../domain/asset.ts';
 import { storeKeys } from '../domain/keys.ts';
 import type { Manifest } from '../domain/manifest.ts';
+import { newAsset } from '../domain/new-asset.ts';
 import { probeSource } from '../media/probe.ts';
 import { systemClock } from '../platform/clock.ts';
 import type { Catalogue } from '../ports/catalogue.ts';
@@ -62,25 +63,17 @@ export async function makeWorkerKit(environment: Readonly<Record<string, string>
 
     async upload(id, path, change = {}) {
       const { sizeBytes, sha256 } = await kit.store.put(storeKeys.upload(id), createReadStream(path));
-      const now = new Date().toISOString();
-      await catalogue.create({
-        schema: 1,
-        id,
-        title: id,
-        tags: [],
-        state: 'uploaded',
-        profile: 'default',
-        source: { fileName: 'clip.mp4', sizeBytes, sha256, ...(await probeSource(path)) },
-        sourceKey: storeKeys.upload(id),
-        version: null,
-        durationS: null,
-        sizeBytes: null,
-        failure: null,
-        createdAt: now,
-        updatedAt: now,
-        publishedAt: null,
-        ...change,
-      });
+      await catalogue.create(
+        newAsset({
+          id,
+          title: id,
+          profile: 'default',
+          source: { fileName: 'clip.mp4', sizeBytes, sha256, ...(await probeSource(path)) },
+          sourceKey: storeKeys.upload(id),
+          createdAt: new Date().toISOString(),
+          ...change,
+        }),
+      );
       await jobs.add('transcode-asset', { assetId: id });
     },
 

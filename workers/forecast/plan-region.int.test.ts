@@ -3,7 +3,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { makeApplianceHttpApi } from '../../shared/adapters/appliance-http/appliance-http.ts';
 import type { Fill } from '../../shared/domain/fill.ts';
 import { fillId } from '../../shared/domain/keys.ts';
-import { buildFillReport, noCount } from '../../shared/domain/reporting/fill-report.ts';
+import { newFill } from '../../shared/domain/new-fill.ts';
+import { buildFillReport } from '../../shared/domain/reporting/fill-report.ts';
 import { addDays, localDate } from '../../shared/domain/time/local-time.ts';
 import type { PlanRegionPayload } from '../../shared/jobs/map.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
@@ -78,25 +79,9 @@ const run = (payload: PlanRegionPayload, over: { lastAttempt?: boolean; signal?:
   });
 
 async function manualFill(start: Fill['start'], run_ = 1): Promise<string> {
-  const id = fillId('r', date, run_);
-  await kit.documents.createFill({
-    id,
-    regionId: 'r',
-    date,
-    run: run_,
-    state: 'scheduled',
-    start,
-    createdAt: new Date(nowMs).toISOString(),
-    startedAt: null,
-    finishedAt: null,
-    message: null,
-    planned: noCount,
-    pushed: noCount,
-    skipped: noCount,
-    failed: noCount,
-    rateBps: 0,
-  });
-  return id;
+  const fill = newFill({ regionId: 'r', date, run: run_, start, createdAt: new Date(nowMs).toISOString() });
+  await kit.documents.createFill(fill);
+  return fill.id;
 }
 const fillJob = (id: string) => kit.jobs.get('fill-region', `fill-${id}`);
 

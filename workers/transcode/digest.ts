@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
-import { type ManifestFile, sliceSizeBytes } from '../../shared/domain/manifest.ts';
+import type { ManifestFile } from '../../shared/domain/manifest.ts';
+import { startSliceDigests } from '../../shared/media/slice-digests.ts';
 
 /** Bytes to publish: in memory, a span of a local file or of a stored object, or several of these one after the other. */
 export type Content = Part | readonly Part[];
@@ -55,27 +56,14 @@ export async function digestOf(content: Content): Promise<Digests> {
   const stored = storedObjectOf(content);
   if (stored) return digestsOf(stored);
   const whole = createHash('sha256');
-  const slices: string[] = [];
-  let slice = createHash('sha256');
-  let inSlice = 0;
+  const digests = startSliceDigests();
   let sizeBytes = 0;
-  const endSlice = (): void => {
-    slices.push(slice.digest('hex'));
-    slice = createHash('sha256');
-    inSlice = 0;
-  };
   for await (const chunk of openContent(content) as AsyncIterable<Uint8Array>) {
     whole.update(chunk);
+    digests.update(chunk);
     sizeBytes += chunk.length;
-    for (let rest = chunk; rest.length > 0; ) {
-      const part = rest.subarray(0, sliceSizeBytes - inSlice);
-      slice.update(part);
-      inSlice += part.length;
-      rest = rest.subarray(part.length);
-      if (inSlice === sliceSizeBytes) endSlice();
-    }
   }
-  if (inSlice > 0) endSlice();
+  const slices = digests.end();
   const expected = partsOf(content).reduce((sum, part) => sum + sizeOfPart(part), 0);
   if (sizeBytes !== expected) throw new Error(`read ${sizeBytes} bytes where ${expected} should be`);
   const sha256 = whole.digest('hex');

@@ -10,6 +10,7 @@ import { makeRedisCatalogue } from '../../shared/adapters/redis/redis-catalogue.
 import type { Asset, TranscodeProgress } from '../../shared/domain/asset.ts';
 import { storeKeys } from '../../shared/domain/keys.ts';
 import { slicesOf } from '../../shared/domain/manifest.ts';
+import { newAsset } from '../../shared/domain/new-asset.ts';
 import { parsePlaylist } from '../../shared/hls/parse.ts';
 import { probeSource } from '../../shared/media/probe.ts';
 import { systemClock } from '../../shared/platform/clock.ts';
@@ -97,25 +98,15 @@ function transcode(
 async function upload(id: string, path: string, change: Partial<Asset> = {}): Promise<Asset> {
   const { sizeBytes, sha256 } = await kit.store.put(storeKeys.upload(id), createReadStream(path));
   const facts = await probeSource(path).catch(() => ({ container: 'mp4', durationS: 1, video: null, audio: null }));
-  const now = new Date().toISOString();
-  const asset: Asset = {
-    schema: 1,
+  const asset = newAsset({
     id,
     title: `Title of ${id}`,
-    tags: [],
-    state: 'uploaded',
     profile: 'preview',
     source: { fileName: 'clip.mp4', sizeBytes, sha256, ...facts },
     sourceKey: storeKeys.upload(id),
-    version: null,
-    durationS: null,
-    sizeBytes: null,
-    failure: null,
-    createdAt: now,
-    updatedAt: now,
-    publishedAt: null,
+    createdAt: new Date().toISOString(),
     ...change,
-  };
+  });
   await catalogue.create(asset);
   return asset;
 }

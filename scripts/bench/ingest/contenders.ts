@@ -1,4 +1,5 @@
 /** Who is measured: ffmpeg by itself, and workers as processes of their own over a Redis and a folder store. */
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -11,6 +12,7 @@ import { makeFolderObjectStore } from '../../../shared/adapters/folder/folder-ob
 import { connectRedis } from '../../../shared/adapters/redis/connection.ts';
 import { makeRedisCatalogue } from '../../../shared/adapters/redis/redis-catalogue.ts';
 import { storeKeys } from '../../../shared/domain/keys.ts';
+import { newAsset } from '../../../shared/domain/new-asset.ts';
 import { jobMap } from '../../../shared/jobs/map.ts';
 import type { ProbedSource } from '../../../shared/media/probe.ts';
 import { runProcess } from '../../../shared/media/process.ts';
@@ -130,24 +132,16 @@ export function makeWorkers(house: House, { path, source, workers, runs, chunkS 
     async start() {
       await Promise.all(Array.from({ length: workers }, startWorker));
       const { sizeBytes, sha256 } = await store.put(storeKeys.upload(id), createReadStream(path));
-      const now = new Date().toISOString();
-      await catalogue.create({
-        schema: 1,
-        id,
-        title: id,
-        tags: [],
-        state: 'uploaded',
-        profile: 'default',
-        source: { fileName: 'source.mp4', sizeBytes, sha256, ...source },
-        sourceKey: storeKeys.upload(id),
-        version: null,
-        durationS: null,
-        sizeBytes: null,
-        failure: null,
-        createdAt: now,
-        updatedAt: now,
-        publishedAt: null,
-      });
+      await catalogue.create(
+        newAsset({
+          id,
+          title: id,
+          profile: 'default',
+          source: { fileName: 'source.mp4', sizeBytes, sha256, ...source },
+          sourceKey: storeKeys.upload(id),
+          createdAt: new Date().toISOString(),
+        }),
+      );
     },
     async run() {
       await jobs.add('transcode-asset', { assetId: id });

@@ -16,6 +16,27 @@ export interface Patience {
 
 const leastBytesPerMs = 16;
 
+/**
+ * Everything between the beginning and the end of one request, by its patience. What goes wrong is `explain`ed, but for the
+ * attempt's own end; a PullError by its source, so that it names it.
+ */
+export async function withPatience<T>(
+  timeoutMs: number,
+  attempt: Attempt | undefined,
+  explain: (error: unknown) => PullError,
+  action: (patience: Patience) => Promise<T>,
+): Promise<T> {
+  const patience = beginPatience(timeoutMs, attempt);
+  try {
+    return await action(patience);
+  } catch (thrown) {
+    if (attempt?.signal.aborted) throw attempt.signal.reason;
+    throw explain(patience.signal.aborted ? patience.signal.reason : thrown);
+  } finally {
+    patience.end();
+  }
+}
+
 export function beginPatience(timeoutMs: number, attempt: Attempt | undefined): Patience {
   const abort = new AbortController();
   const begunMs = performance.now();

@@ -1,24 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import type { Fill } from '../../../shared/domain/fill.ts';
-import { noCount } from '../../../shared/domain/reporting/fill-report.ts';
+import { newFill } from '../../../shared/domain/new-fill.ts';
 import { makeCopiesOf } from './copies.ts';
 
 const fill: Fill = {
-  id: 'berlin-2026-11-21',
-  regionId: 'berlin',
-  date: '2026-11-21',
-  run: 1,
+  ...newFill({
+    regionId: 'berlin',
+    date: '2026-11-21',
+    run: 1,
+    start: 'window',
+    createdAt: '2026-11-20T14:00:00.000Z',
+  }),
   state: 'completed',
-  start: 'window',
-  createdAt: '2026-11-20T14:00:00.000Z',
-  startedAt: null,
-  finishedAt: null,
-  message: null,
-  planned: noCount,
-  pushed: noCount,
-  skipped: noCount,
-  failed: noCount,
-  rateBps: 0,
   copies: { film: 2 },
 };
 

@@ -1,12 +1,13 @@
 import { Type } from 'typebox';
 import type { Asset } from '../../../shared/domain/asset.ts';
 import { isId } from '../../../shared/domain/keys.ts';
+import { isDate, readInstant } from '../../../shared/domain/time/local-time.ts';
 import type { HttpServer } from '../../../shared/platform/http-server.ts';
 import { Problem } from '../../../shared/platform/problem.ts';
 import type { Catalogue } from '../../../shared/ports/catalogue.ts';
 import type { ViewAsset } from '../asset-view.ts';
 import { type AssetChange, assetNotFound } from '../change-asset.ts';
-import { cleanText, instantMend, isDate, readInstant } from '../upload-details.ts';
+import { cleanText, instantMend } from '../upload-details.ts';
 import { assetChangeSchema, assetPageSchema, assetSchema, assetState, idParams, problems } from './schemas.ts';
 
 export interface AssetRoutesDependencies {
@@ -95,7 +96,7 @@ export async function assetRoutes(server: HttpServer, dependencies: AssetRoutesD
           errors: [{ at: 'premiereDate', message: 'must be a day such as 2026-11-21' }],
         });
       const premieresAt = body.premieresAt ? readInstant(body.premieresAt) : null;
-      if (premieresAt === undefined)
+      if (body.premieresAt && premieresAt === null)
         throw new Problem('invalid-request', `premieresAt ${instantMend}.`, {
           errors: [{ at: 'premieresAt', message: instantMend }],
         });

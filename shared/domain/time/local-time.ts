@@ -30,9 +30,23 @@ export const isTimeZone = (timeZone: string): boolean => IANAZone.isValidZone(ti
 
 /** `YYYY-MM-DD` as the number of days since 1970-01-01. @throws RangeError for anything else. */
 export function dayNumber(date: string): number {
-  const ms = /^\d{4}-\d{2}-\d{2}$/.test(date) ? Date.parse(`${date}T00:00:00Z`) : Number.NaN;
-  if (Number.isNaN(ms) || dateOfDayNumber(ms / dayMs) !== date) throw new RangeError(`${date} is not a date`);
+  const ms = midnightMs(date);
+  if (ms === null) throw new RangeError(`${date} is not a date`);
   return ms / dayMs;
+}
+
+function midnightMs(date: string): number | null {
+  const ms = /^\d{4}-\d{2}-\d{2}$/.test(date) ? Date.parse(`${date}T00:00:00Z`) : Number.NaN;
+  return Number.isNaN(ms) || dateOfDayNumber(ms / dayMs) !== date ? null : ms;
+}
+
+/** A day that the calendar has, as `YYYY-MM-DD`. */
+export const isDate = (text: string): boolean => midnightMs(text) !== null;
+
+/** An instant that says its offset, or `Z`, in UTC; null for anything else. */
+export function readInstant(text: string): string | null {
+  const ms = /T.*(Z|[+-]\d{2}:?\d{2})$/i.test(text) ? Date.parse(text) : Number.NaN;
+  return ms > 0 ? new Date(ms).toISOString() : null;
 }
 
 /** The other way round. */

@@ -1,4 +1,5 @@
 /** Text inside a source and text that is uploaded, through the real worker: real ffmpeg, real store. */
+
 import { createReadStream } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,6 +11,7 @@ import { makeRedisCatalogue } from '../../../shared/adapters/redis/redis-catalog
 import type { Asset } from '../../../shared/domain/asset.ts';
 import { storeKeys } from '../../../shared/domain/keys.ts';
 import type { Manifest } from '../../../shared/domain/manifest.ts';
+import { newAsset } from '../../../shared/domain/new-asset.ts';
 import { orderedFiles } from '../../../shared/domain/planning/version-files.ts';
 import { parseText } from '../../../shared/domain/text/parse.ts';
 import type { TextTrack } from '../../../shared/domain/text-track.ts';
@@ -114,25 +116,17 @@ async function manifestOf(assetId: string, version: string): Promise<Manifest> {
 
 async function upload(id: string, path: string, change: Partial<Asset> = {}): Promise<void> {
   const { sizeBytes, sha256 } = await kit.store.put(storeKeys.upload(id), createReadStream(path));
-  const now = new Date().toISOString();
-  await catalogue.create({
-    schema: 1,
-    id,
-    title: id,
-    tags: [],
-    state: 'uploaded',
-    profile: 'preview',
-    source: { fileName: 'clip.mkv', sizeBytes, sha256, ...(await probeSource(path)) },
-    sourceKey: storeKeys.upload(id),
-    version: null,
-    durationS: null,
-    sizeBytes: null,
-    failure: null,
-    createdAt: now,
-    updatedAt: now,
-    publishedAt: null,
-    ...change,
-  });
+  await catalogue.create(
+    newAsset({
+      id,
+      title: id,
+      profile: 'preview',
+      source: { fileName: 'clip.mkv', sizeBytes, sha256, ...(await probeSource(path)) },
+      sourceKey: storeKeys.upload(id),
+      createdAt: new Date().toISOString(),
+      ...change,
+    }),
+  );
 }
 
 /** What ingest does with an uploaded subtitle file. */

@@ -12,6 +12,7 @@ import {
   type RenditionText,
   sliceSizeBytes,
 } from '../../../../shared/domain/manifest.ts';
+import { newAsset } from '../../../../shared/domain/new-asset.ts';
 import { HlsRefusedError, type HlsRendition, type HlsStream, readHls } from '../../../../shared/hls/stream-files.ts';
 import type { Announce } from '../../../../shared/platform/announce.ts';
 import { Problem } from '../../../../shared/platform/problem.ts';
@@ -21,7 +22,7 @@ import type { Documents } from '../../../../shared/ports/documents.ts';
 import type { ObjectStore } from '../../../../shared/ports/object-store.ts';
 import type { Quota } from '../../quota.ts';
 import { tooLarge } from '../../receive-object.ts';
-import type { UploadDetails } from '../../upload-details.ts';
+import { saidOf, type UploadDetails } from '../../upload-details.ts';
 import type { ImportPlace, StagedFile, StagedFiles } from './staged-files.ts';
 
 export interface PublishHlsDependencies {
@@ -231,16 +232,10 @@ function textOf(attributes: HlsRendition['attributes']): RenditionText {
 
 function assetOf(manifest: Manifest, details: UploadDetails, importWarnings: readonly ImportWarning[]): Asset {
   const { version, durationS, sizeBytes, createdAt, source, packaging, renditions } = manifest;
-  return {
-    schema: 1,
+  return newAsset({
     id: manifest.assetId,
-    title: details.title,
-    tags: details.tags,
+    ...saidOf(details),
     state: 'published',
-    series: details.series,
-    premiereDate: details.premiereDate,
-    ...(details.premieresAt ? { premieresAt: details.premieresAt } : {}),
-    ...(details.mustHave ? { mustHave: true } : {}),
     profile: 'imported',
     packaging,
     source: { fileName: details.fileName, ...source, ...sourceFacts(durationS, renditions) },
@@ -248,12 +243,10 @@ function assetOf(manifest: Manifest, details: UploadDetails, importWarnings: rea
     version,
     durationS,
     sizeBytes,
-    failure: null,
     importWarnings,
     createdAt,
-    updatedAt: createdAt,
     publishedAt: createdAt,
-  };
+  });
 }
 
 function sourceFacts(

@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { json } from 'node:stream/consumers';
 import { storeKeys } from '../../../../shared/domain/keys.ts';
 import { type ManifestFile, sliceSizeBytes } from '../../../../shared/domain/manifest.ts';
+import { startSliceDigests } from '../../../../shared/media/slice-digests.ts';
 import type { ObjectStore } from '../../../../shared/ports/object-store.ts';
 
 /** Where the files of an import lie: where they will be served from, since nothing is visible there without a manifest. */
@@ -160,31 +161,4 @@ function passing(source: Readable, see: (chunk: Buffer) => void): Readable {
     })(),
     { objectMode: false },
   ).once('close', () => source.destroy());
-}
-
-/** SHA-256 of each slice, as a manifest wants them. */
-function startSliceDigests() {
-  const slices: string[] = [];
-  let slice = createHash('sha256');
-  let inSlice = 0;
-  const endSlice = (): void => {
-    slices.push(slice.digest('hex'));
-    slice = createHash('sha256');
-    inSlice = 0;
-  };
-  return {
-    update(chunk: Buffer): void {
-      for (let rest = chunk; rest.length > 0; ) {
-        const part = rest.subarray(0, sliceSizeBytes - inSlice);
-        slice.update(part);
-        inSlice += part.length;
-        rest = rest.subarray(part.length);
-        if (inSlice === sliceSizeBytes) endSlice();
-      }
-    },
-    end(): string[] {
-      if (inSlice > 0) endSlice();
-      return slices;
-    },
-  };
 }
