@@ -15,6 +15,7 @@ import { makeCallerOf } from './caller.ts';
 import { maxOpenRequests } from './config.ts';
 import { makeContentKeys } from './content-keys.ts';
 import { makeControlClient } from './control-client.ts';
+import { makeCors } from './cors.ts';
 import { makeDeleteObjects } from './delete-objects.ts';
 import { makeDemandElsewhere } from './demand-elsewhere.ts';
 import { makeFillObject } from './fill-object.ts';
@@ -62,6 +63,10 @@ export interface ApplianceDeps {
   readonly upstreamTimeoutMs: number;
   readonly trustProxy: readonly string[];
   readonly limits: Limits;
+  /** Origins of pages whose players carry tokens as cookies. */
+  readonly cookieOrigins: readonly string[];
+  /** Whether an address may read `/metrics`. */
+  readonly mayReadMetrics: (ip: string) => boolean;
   /** The process has hardly any time to spare. */
   readonly isStrained: () => boolean;
 }
@@ -191,6 +196,7 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
     orders: orders.current,
     admit: makeAdmit(verifier),
     callerOf: makeCallerOf(deps.trustProxy),
+    cors: makeCors(deps.cookieOrigins),
     versions,
     tombstones,
     serveRange: makeServeRange({ cache, puller, provenance, readAhead }),
@@ -211,6 +217,7 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
     metrics,
     logRequests: false,
     trustProxy: deps.trustProxy,
+    mayReadMetrics: deps.mayReadMetrics,
     makeServer: front.makeServer,
     readiness: {
       orders: () => {

@@ -1,6 +1,8 @@
 /** Who calls, and under which address: what proxies say counts only when they are trusted. */
 import ipaddr from 'ipaddr.js';
+import { makeNetworks } from '../../shared/platform/networks.ts';
 import type { Exchange } from './exchange.ts';
+import { Refusal } from './refusals.ts';
 
 export interface Caller {
   readonly ip: string;
@@ -8,13 +10,14 @@ export interface Caller {
   readonly origin: string;
 }
 
+/** @throws Refusal where the host is none (RFC 9112 §3.2). */
 export type CallerOf = (exchange: Exchange) => Caller;
 
 /** The host is the caller's word: one that is no authority must not reach into the path that a token is matched with. */
 const authority = /^[\w.:[\]-]{1,255}$/;
 
-type Address = ipaddr.IPv4 | ipaddr.IPv6;
-const parse = (text: string): Address | null => (ipaddr.isValid(text) ? ipaddr.process(text) : null);
+/** Of requests that name none, as HTTP/1.0 allows; no name of a host ends so (RFC 2606 §2). */
+const noAuthority = 'none.invalid';
 const unmapped = (ip: string): string => (ip.startsWith('::ffff:') ? ip.slice('::ffff:'.length) : ip);
 
 /** `trusted`: addresses, networks in CIDR notation, or `loopback`. */
@@ -25,8 +28,10 @@ export function makeCallerOf(trusted: readonly string[]): CallerOf {
   /** Nearly every request names the same host. */
   const authorityOf = (host: string): string => {
     if (host !== lastHost) {
+      if (host !== '' && !authority.test(host))
+        throw new Refusal('bad-request', 'invalid-request', 'The Host field names no host.');
       lastHost = host;
-      lastAuthority = authority.test(host) ? host : 'invalid';
+      lastAuthority = host || noAuthority;
     }
     return lastAuthority;
   };
@@ -48,20 +53,3 @@ export function makeCallerOf(trusted: readonly string[]): CallerOf {
 }
 
 const lastOf = (list: string | undefined): string | undefined => list?.split(',').at(-1)?.trim() || undefined;
-
-/** Whether an address is one of these, or lies in one of these networks. */
-export function makeNetworks(texts: readonly string[]): (ip: string) => boolean {
-  const networks = texts.map(networkOf);
-  return (ip) => {
-    const address = networks.length > 0 ? parse(ip) : null;
-    return address !== null && networks.some((network) => network(address));
-  };
-}
-
-function networkOf(text: string): (address: Address) => boolean {
-  if (text === 'loopback') return (address) => address.range() === 'loopback';
-  const [network, bits] = text.includes('/') ? ipaddr.parseCIDR(text) : [ipaddr.process(text), null];
-  return (address) =>
-    address.kind() === network.kind() &&
-    address.match([network, bits ?? (network.kind() === 'ipv4' ? 32 : 128)] as never);
-}

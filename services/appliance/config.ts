@@ -9,6 +9,8 @@ export const applianceSettings = [
   'upstreamTimeoutMs',
   'controlUrl',
   'trustProxy',
+  'cookieOrigins',
+  'metricsFrom',
   'tlsCertificate',
   'tlsKey',
   'tlsPort',

@@ -5,11 +5,12 @@ import { type ByteRange, formatContentRange } from '../../shared/domain/http/ran
 import { type ManifestFile, type SliceSpec, slicesOf } from '../../shared/domain/manifest.ts';
 import { type HeaderBlock, headerBlock } from './exchange.ts';
 import type { Version } from './manifest-shape.ts';
-import { corsHeaders } from './media-headers.ts';
 
 export interface Representation extends Validators {
-  /** Of every answer about it: CORS, validators, caching. */
+  /** Of every answer about it: validators and caching. */
   readonly common: HeaderBlock;
+  /** The same where the address alone does not open it, so that caches which others share must not keep it (RFC 9111 §3.5). */
+  readonly commonPrivate: HeaderBlock;
 }
 
 export interface FileView extends Representation {
@@ -43,18 +44,17 @@ export function viewOf(file: ManifestFile, version: Version): FileView {
 function representation(etag: string, version: Version, varies: boolean): Representation {
   // Of what grows, only playlists change; only they vary.
   const isGrowing = varies && version.growing !== null;
-  const block = headerBlock({
-    etag,
-    'last-modified': formatHttpDate(version.createdAtMs),
-    'accept-ranges': 'bytes',
-    'cache-control': isGrowing ? 'public, max-age=1' : 'public, max-age=31536000, immutable',
-    ...(varies ? { vary: 'Accept-Encoding' } : {}),
-  });
-  return {
-    etag,
-    lastModifiedMs: version.createdAtMs,
-    common: { pairs: [...block.pairs, ...corsHeaders.pairs], text: block.text + corsHeaders.text },
-  };
+  // What changes while its version keeps its date is told apart by its tag alone.
+  const lastModifiedMs = isGrowing ? null : version.createdAtMs;
+  const block = (whose: 'public' | 'private'): HeaderBlock =>
+    headerBlock({
+      etag,
+      ...(lastModifiedMs === null ? {} : { 'last-modified': formatHttpDate(lastModifiedMs) }),
+      'accept-ranges': 'bytes',
+      'cache-control': `${whose}, ${isGrowing ? 'max-age=1' : 'max-age=31536000, immutable'}`,
+      ...(varies ? { vary: 'Accept-Encoding' } : {}),
+    });
+  return { etag, lastModifiedMs, common: block('public'), commonPrivate: block('private') };
 }
 
 export const partialHeaders = (file: ManifestFile, range: ByteRange): HeaderBlock =>

@@ -2,10 +2,11 @@
 import http, { type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { headersMs, idleConnectionMs, keepAliveMs, maxHeaders } from './config.ts';
-import type { Exchange } from './exchange.ts';
+import { type Exchange, headerBlock } from './exchange.ts';
 import { makeFastLane } from './fast-lane.ts';
 import type { Guard } from './guard.ts';
 import { isMediaTarget } from './media.ts';
+import { allowHeader } from './media-headers.ts';
 import { makeNodeExchange, type NodeRequest, type NodeResponse } from './node-exchange.ts';
 
 export interface FrontDeps {
@@ -25,6 +26,14 @@ export function makeFront(deps: FrontDeps): Front {
   const { media, isClosing } = deps;
   let routes: RequestListener = () => {};
   const dispatch = (request: NodeRequest, response: NodeResponse): void => {
+    if (!('stream' in request) && !readRequestLine(request)) {
+      makeNodeExchange(request, response, { isClosing: () => true }).send(505, [], null);
+      return;
+    }
+    if (request.url === '*' && request.method === 'OPTIONS') {
+      makeNodeExchange(request, response, { isClosing }).send(204, [headerBlock(allowHeader)], null);
+      return;
+    }
     if (isMediaTarget(request.url ?? '')) media(makeNodeExchange(request, response, { isClosing }));
     // The routes know the compatible side of HTTP/2 as well; only their types do not say so.
     else routes(request as IncomingMessage, response as ServerResponse<IncomingMessage>);
@@ -46,6 +55,19 @@ export function makeFront(deps: FrontDeps): Front {
       return server;
     },
   };
+}
+
+/**
+ * Takes the absolute form of a target apart (RFC 9112 §3.2.2): its host counts, the field does not. False where the
+ * request is of another version than HTTP/1.0 and 1.1, which Node's parser lets pass.
+ */
+function readRequestLine(request: IncomingMessage): boolean {
+  if (request.httpVersionMajor !== 1) return false;
+  const [, authority, rest = ''] = /^https?:\/\/([^/?#]*)(.*)$/i.exec(request.url ?? '') ?? [];
+  if (authority === undefined) return true;
+  request.url = rest.startsWith('/') ? rest : `/${rest}`;
+  request.headers.host = authority;
+  return true;
 }
 
 /** New connections begin in the fast lane and come to Node's own listener when they leave it. */

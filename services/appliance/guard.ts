@@ -6,7 +6,7 @@
  */
 import type { Server as NetServer, Socket } from 'node:net';
 import type { Metrics } from '../../shared/platform/metrics.ts';
-import { makeNetworks } from './caller.ts';
+import { makeNetworks } from '../../shared/platform/networks.ts';
 import { makeRateLimit } from './rate-limit.ts';
 import { Refusal } from './refusals.ts';
 

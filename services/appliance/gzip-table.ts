@@ -32,15 +32,18 @@ export function makeGzipTable(): GzipTable {
   };
 }
 
-/** RFC 9110 §12.5.3: gzip is named, or `*` is, with a weight above 0. */
+/** RFC 9110 §12.5.3: gzip is named, or `*` is, with a weight above 0, and what is not encoded is not liked better. */
 export function acceptsGzip(header: string | undefined): boolean {
   if (header === undefined || header === '') return false;
-  let any = false;
+  const weights = new Map<string, number>();
   for (const element of header.toLowerCase().split(',')) {
     const [coding = '', ...parameters] = element.split(';').map((part) => part.trim());
-    const refused = parameters.some((parameter) => /^q=0(\.0{0,3})?$/.test(parameter));
-    if (coding === 'gzip' || coding === 'x-gzip') return !refused;
-    if (coding === '*') any = !refused;
+    const weight = parameters.map((parameter) => weightForm.exec(parameter)?.[1]).find((text) => text !== undefined);
+    weights.set(coding, weight === undefined ? 1 : Number(weight));
   }
-  return any;
+  const gzip = weights.get('gzip') ?? weights.get('x-gzip') ?? weights.get('*') ?? 0;
+  return gzip > 0 && gzip >= (weights.get('identity') ?? 0);
 }
+
+/** §12.4.2 */
+const weightForm = /^q=([01](?:\.\d{0,3})?)$/;

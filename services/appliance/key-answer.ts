@@ -9,10 +9,11 @@
 import { clearKeyPath, keysFolder } from '../../shared/domain/encryption.ts';
 import { andThen } from './and-then.ts';
 import type { ContentKeys, VersionKeys } from './content-keys.ts';
+import type { Cors } from './cors.ts';
 import { headerBlock } from './exchange.ts';
 import type { Version } from './manifest-shape.ts';
 import type { Answer, Asked } from './media-answer.ts';
-import { corsHeaders, licenceAllowHeader, makeOutcomeHeaders } from './media-headers.ts';
+import { licenceAllowHeader, makeOutcomeHeaders } from './media-headers.ts';
 import { Refusal } from './refusals.ts';
 import type { Traffic } from './traffic.ts';
 
@@ -20,6 +21,7 @@ export interface KeyAnswerDeps {
   readonly applianceId: string;
   readonly contentKeys: ContentKeys;
   readonly traffic: Traffic;
+  readonly cors: Cors;
 }
 
 /** A licence request names a few keys. */
@@ -34,7 +36,7 @@ export const isKeyOf = (version: Version, path: string): boolean =>
   version.manifest.encryption !== undefined && path.startsWith(keysFolder);
 
 /** @throws Refusal; nothing was sent then. */
-export function makeKeyAnswer({ applianceId, contentKeys, traffic }: KeyAnswerDeps) {
+export function makeKeyAnswer({ applianceId, contentKeys, traffic, cors }: KeyAnswerDeps) {
   const outcomeHeaders = makeOutcomeHeaders(applianceId);
 
   return (asked: Asked, version: Version): Answer => {
@@ -77,7 +79,8 @@ export function makeKeyAnswer({ applianceId, contentKeys, traffic }: KeyAnswerDe
       'content-length': String(body.length),
       'cache-control': 'no-store',
     });
-    exchange.send(200, [head, corsHeaders, outcomeHeaders('key', tookMs)], exchange.method === 'HEAD' ? null : body);
+    const blocks = [head, cors.headers(exchange), outcomeHeaders('key', tookMs)];
+    exchange.send(200, blocks, exchange.method === 'HEAD' ? null : body);
     return 'sent';
   }
 }

@@ -4,6 +4,7 @@ import { Agent } from 'undici';
 import { openObjectStore, storeSettings } from '../../shared/adapters/from-settings.ts';
 import { openSliceCache } from '../../shared/adapters/slice-cache/slice-cache.ts';
 import { runProcess } from '../../shared/platform/lifecycle.ts';
+import { makeNetworks } from '../../shared/platform/networks.ts';
 import { makeApplianceApp } from './app.ts';
 import { applianceSettings, maxConnections, scrubEveryMs, unknownCapacityBytes } from './config.ts';
 import { parseOrders } from './orders.ts';
@@ -54,6 +55,8 @@ await runProcess({
       dispatcher,
       upstreamTimeoutMs: settings.upstreamTimeoutMs,
       trustProxy: settings.trustProxy,
+      cookieOrigins: settings.cookieOrigins,
+      mayReadMetrics: makeNetworks(settings.metricsFrom),
       isStrained: watchStrain(repeat),
       limits: {
         connections: maxConnections,

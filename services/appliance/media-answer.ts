@@ -19,12 +19,13 @@ import { contentTypeOf, growingName, manifestName } from '../../shared/domain/ke
 import type { ManifestFile } from '../../shared/domain/manifest.ts';
 import { andThen } from './and-then.ts';
 import { beginsPlayback } from './begins-playback.ts';
+import type { Cors } from './cors.ts';
 import { type BodyPart, type Exchange, type HeaderBlock, headerBlock } from './exchange.ts';
 import { type FileView, partialHeaders, type Representation, viewOf } from './file-view.ts';
 import { acceptsGzip, type GzipTable } from './gzip-table.ts';
 import type { Version } from './manifest-shape.ts';
 import { type MediaBodyDeps, makeMediaBody } from './media-body.ts';
-import { corsHeaders, makeOutcomeHeaders } from './media-headers.ts';
+import { makeOutcomeHeaders } from './media-headers.ts';
 import type { MediaUrl } from './media-url.ts';
 import { Refusal } from './refusals.ts';
 import { type ServedPart, type ServeRange, serveText } from './serve-range.ts';
@@ -37,6 +38,7 @@ export interface MediaAnswerDeps extends MediaBodyDeps {
   readonly serveRange: ServeRange;
   readonly gzip: GzipTable;
   readonly telemetry: Telemetry;
+  readonly cors: Cors;
 }
 
 /** What is known of a request once it was admitted. */
@@ -49,6 +51,8 @@ export interface Asked {
   readonly session: string | null;
   readonly onlyIfCached: boolean;
   readonly loop: string | undefined;
+  /** The address alone does not say who may have the answer: a cookie, a bearer or where the caller is says so too. */
+  readonly isPrivate: boolean;
   /** A fresh token, for viewers whose token comes by cookie. */
   readonly cookie?: HeaderBlock;
 }
@@ -163,10 +167,10 @@ export function makeMediaAnswer(deps: MediaAnswerDeps): (asked: Asked, version: 
   }
 
   function finish(
-    { exchange, visit, startedMs, cookie }: Asked,
+    { exchange, visit, startedMs, isPrivate, cookie }: Asked,
     status: number,
     outcome: Outcome,
-    { common }: Representation,
+    { common, commonPrivate }: Representation,
     head: readonly HeaderBlock[],
     body: Buffer | AsyncGenerator<BodyPart> | null,
     how?: ServedPart['how'],
@@ -174,7 +178,8 @@ export function makeMediaAnswer(deps: MediaAnswerDeps): (asked: Asked, version: 
     visit.outcome = outcome;
     const tookMs = performance.now() - startedMs;
     traffic.firstByte(outcome, tookMs / 1_000);
-    const blocks = [common, ...head, outcomeHeaders(outcome, tookMs, how)];
+    const cors = deps.cors.headers(exchange);
+    const blocks = [isPrivate ? commonPrivate : common, cors, ...head, outcomeHeaders(outcome, tookMs, how)];
     if (cookie) blocks.push(cookie);
     if (body === null || Buffer.isBuffer(body)) {
       exchange.send(status, blocks, body);
@@ -188,7 +193,7 @@ export function makeMediaAnswer(deps: MediaAnswerDeps): (asked: Asked, version: 
     const etag = etagOf(sha256);
     if (growing && exchange.header('if-none-match') === etag) {
       visit.outcome = 'not-modified';
-      exchange.send(304, [headerBlock({ etag }), corsHeaders, outcomeHeaders('not-modified', 0)], null);
+      exchange.send(304, [headerBlock({ etag }), outcomeHeaders('not-modified', 0)], null);
       return 'sent';
     }
     visit.outcome = 'hit-memory';
@@ -200,7 +205,7 @@ export function makeMediaAnswer(deps: MediaAnswerDeps): (asked: Asked, version: 
       'content-length': String(bytes.length),
     });
     const body = exchange.method === 'GET' ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length) : null;
-    exchange.send(200, [fields, corsHeaders, outcomeHeaders('hit-memory', 0)], body);
+    exchange.send(200, [fields, outcomeHeaders('hit-memory', 0)], body);
     return 'sent';
   }
 

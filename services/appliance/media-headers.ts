@@ -1,45 +1,26 @@
 /** Headers of media answers, in blocks that are made once: of the product, of a file, of an outcome. */
 import type { Outcome } from '../../shared/domain/demand.ts';
+import { licenceMethods, mediaMethods } from './cors.ts';
 import { type HeaderBlock, headerBlock } from './exchange.ts';
 
-/** Players run in pages of any origin; without credentials, since the token is in the address. */
-const corsFields = {
-  'access-control-allow-origin': '*',
-  'access-control-expose-headers':
-    'Accept-Ranges, Cache-Status, Content-Encoding, Content-Length, Content-Range, ETag, Last-Modified, Server-Timing, X-Request-Id',
-  'timing-allow-origin': '*',
-};
-export const corsHeaders = headerBlock(corsFields);
-
-const methods = 'GET, HEAD, OPTIONS';
-export const preflightHeaders = headerBlock({
-  ...corsFields,
-  'access-control-allow-methods': methods,
-  'access-control-allow-headers': 'Range, If-Range, If-None-Match, If-Modified-Since, Cache-Control',
-  'access-control-max-age': '86400',
-  allow: methods,
-});
-export const allowHeader = { allow: methods };
-
-const licenceMethods = 'POST, OPTIONS';
-export const licencePreflightHeaders = headerBlock({
-  ...corsFields,
-  'access-control-allow-methods': licenceMethods,
-  'access-control-allow-headers': 'Content-Type',
-  'access-control-max-age': '86400',
-  allow: licenceMethods,
-});
+export const allowHeader = { allow: mediaMethods };
 export const licenceAllowHeader = { allow: licenceMethods };
 
-/** RFC 9211: what this cache did, with our own word for it as `detail`. */
+/**
+ * RFC 9211: what this cache did, with our own word for it as `detail`.
+ *
+ * `stored` is left out, for that is decided while the answer is on its way already; so are `ttl`, which is the `max-age` of
+ * the same answer, and `key`, which is its path.
+ */
 export function cacheStatus(applianceId: string, outcome: Outcome): string {
-  const how = outcome.startsWith('hit-')
-    ? ' hit;'
-    : outcome === 'coalesced'
-      ? ' fwd=miss; collapsed;'
-      : outcome.startsWith('pull-')
-        ? ' fwd=miss; stored;'
-        : '';
+  const how =
+    outcome.startsWith('hit-') || outcome === 'not-modified'
+      ? ' hit;'
+      : outcome === 'coalesced'
+        ? ' fwd=miss; collapsed;'
+        : outcome.startsWith('pull-') || outcome.startsWith('upstream-')
+          ? ' fwd=miss;'
+          : '';
   return `nightfill-${applianceId};${how} detail=${outcome}`;
 }
 

@@ -11,7 +11,8 @@ describe('a media address', () => {
     ['/v/film/v1/video-720p/seg-0.m4s?x=1&token=a.b.c', 'a.b.c'],
     ['/t/a.b.c/v/film/v1/video-720p/seg-0.m4s', 'a.b.c'],
     ['/t/a.b.c/v/film/v1/video-720p/seg-0.m4s?token=d.e.f', 'a.b.c'],
-    ['/v/f%69lm/v1/video-720p%2Fseg-0.m4s', null],
+    ['/v/f%69lm/%761/video-720p/seg%2D0%2em4s', null],
+    ['/v/film/v1/video-720p/seg%2d0%2Em4s', null],
   ])('%s', (target, token) => {
     expect(parseMediaUrl(target)).toEqual({ key, name: 'film/v1/video-720p/seg-0.m4s', token });
   });
@@ -23,6 +24,17 @@ describe('a media address', () => {
     '/v/film/v1/a/../b.m4s',
     '/v/film/v1/%2e%2e/v2/a.m4s',
     '/v/film/v1/..%2fv2/a.m4s',
+    '/v/film/v1/video-720p%2Fa.m4s',
+    '/v/film%2Fv1/a.m4s',
+    '/v/film/v1/%c0%ae%c0%ae/a.m4s',
+    '/v/film/v1/a.m4s;v=1',
+    '/v/film/v1/a.m4s#x',
+    '/v/film/v1/a.m4s/',
+    '/v/film/v1/a%2em4s%',
+    '/v/film/v1/./a.m4s',
+    '/%76/film/v1/a.m4s',
+    '/v/film/v1/a+b.m4s',
+    '/t/a%2eb.c/v/film/v1/a.m4s',
     '/v/film/v1/%252e%252e/a.m4s',
     '/v/film/v1//a.m4s',
     '/v//film/v1/a.m4s',

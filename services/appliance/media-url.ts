@@ -1,8 +1,9 @@
 /**
  * The one place that reads a media address.
  *
- * Decoded once (RFC 3986 §2.4: never twice) and then held against a narrow alphabet, so that `..`, empty parts,
- * backslashes, control characters and whatever a second decoding would make of `%25…` are refused, not repaired.
+ * Decoded once (RFC 3986 §2.4: never twice), unreserved characters alone, whose escaped form is the same address (§6.2.2.2);
+ * and then held against a narrow alphabet. So `..`, empty parts, backslashes, `%2F`, control characters and whatever a
+ * second decoding would make of `%25…` are refused, not repaired: two addresses have one key only where they are the same.
  */
 import { formatObjectKey, type ObjectKey, parseObjectKey } from '../../shared/domain/keys.ts';
 
@@ -44,7 +45,7 @@ function readPath(path: string): Omit<MediaUrl, 'token'> | null {
   const found = known.get(path);
   if (found) return found;
   if (!path.startsWith('/v/') || path.length > maxPathLength) return null;
-  const key = parseObjectKey(decodeOnce(path.slice('/v/'.length)) ?? '');
+  const key = parseObjectKey(decodeOnce(path.slice('/v/'.length)));
   if (!key) return null;
   const place = { key, name: formatObjectKey(key) };
   // All at once rather than one by one: it fills only by addresses that somebody makes up.
@@ -53,13 +54,16 @@ function readPath(path: string): Omit<MediaUrl, 'token'> | null {
   return place;
 }
 
-function decodeOnce(text: string): string | null {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return null;
-  }
-}
+/** What is escaped and has no business to be stays as it is, and is in no key's alphabet. */
+const decodeOnce = (text: string): string =>
+  text.includes('%') ? text.replace(/%[0-9a-f]{2}/gi, (octet) => unreserved.get(octet.toLowerCase()) ?? octet) : text;
+
+const unreserved: ReadonlyMap<string, string> = new Map(
+  [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~'].map((letter) => [
+    `%${letter.charCodeAt(0).toString(16)}`,
+    letter,
+  ]),
+);
 
 /** Value of one cookie (RFC 6265 §4.2); null when it is not there. */
 export function cookieOf(header: string | undefined, name: string): string | null {

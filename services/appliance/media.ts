@@ -19,7 +19,7 @@ import { loopToken } from './http-source.ts';
 import { isKeyOf, isLicenceTarget, type KeyAnswerDeps, makeKeyAnswer } from './key-answer.ts';
 import type { Version } from './manifest-shape.ts';
 import { type Answer, type Asked, type MediaAnswerDeps, makeMediaAnswer } from './media-answer.ts';
-import { allowHeader, licencePreflightHeaders, preflightHeaders } from './media-headers.ts';
+import { allowHeader } from './media-headers.ts';
 import { cookieOf, parseMediaUrl } from './media-url.ts';
 import type { ReadAhead } from './pulling/read-ahead.ts';
 import { Refusal, refuseToken } from './refusals.ts';
@@ -59,7 +59,7 @@ export function makeMedia(deps: MediaDeps): (exchange: Exchange) => void {
 
   function handle(exchange: Exchange): void {
     if (exchange.method === 'OPTIONS') {
-      exchange.send(204, [isLicenceTarget(exchange.target) ? licencePreflightHeaders : preflightHeaders], null);
+      exchange.send(204, [deps.cors.preflight(exchange, isLicenceTarget(exchange.target))], null);
       return;
     }
     const visit = openVisit();
@@ -103,7 +103,8 @@ export function makeMedia(deps: MediaDeps): (exchange: Exchange) => void {
       visit.assetId = url.key.assetId;
       visit.key = url.name;
       guard.session(session, ip);
-      return answerFrom({ exchange, visit, startedMs, url, session, onlyIfCached, loop }, version);
+      const asked: Asked = { exchange, visit, startedMs, url, session, onlyIfCached, loop, isPrivate: false };
+      return answerFrom(asked, version);
     }
     const url = parseMediaUrl(exchange.target);
     if (!url) throw new Refusal('bad-request', 'invalid-request', 'This is no address of media.');
@@ -123,13 +124,14 @@ export function makeMedia(deps: MediaDeps): (exchange: Exchange) => void {
     );
     return andThen(admission, (admitted) => {
       const session = enter(admitted, key, visit);
-      const asked: Asked = { exchange, visit, startedMs, url, session, onlyIfCached, loop };
+      // Behind a bearer or a cookie the address alone does not say who asks, nor does it for a token bound to a caller.
+      const isPrivate = url.token === null || admitted.kind !== 'viewer' || admitted.isBound;
+      const asked: Asked = { exchange, visit, startedMs, url, session, onlyIfCached, loop, isPrivate };
       return andThen(findVersion(asked), (version) => {
         if (admitted.kind !== 'viewer' || session === null) return answerFrom(asked, version);
         guard.session(session, ip);
-        // Behind a bearer or a cookie the address alone does not say who asks, nor does it for a token bound to a caller;
-        // and what grows will be another version.
-        if (url.token !== null && authorization === undefined && !admitted.isBound && !version.growing)
+        // What grows will be another version.
+        if (!isPrivate && authorization === undefined && !version.growing)
           entrances.remember(exchange.target, origin, { url, session, version }, admitted.expiresAtS, madeAt);
         const nowS = Math.floor(deps.clock.now() / 1_000);
         if (url.token !== null || !admitted.renewal?.isDue(nowS)) return answerFrom(asked, version);

@@ -57,7 +57,7 @@ export function makeNodeExchange(
       if (isClosing()) pairs.push('connection', 'close');
       response.writeHead(status, pairs);
     } else {
-      for (let i = 0; i < pairs.length; i += 2) response.setHeader(pairs[i] ?? '', pairs[i + 1] ?? '');
+      for (let i = 0; i < pairs.length; i += 2) response.appendHeader(pairs[i] ?? '', pairs[i + 1] ?? '');
       response.writeHead(status);
     }
   }

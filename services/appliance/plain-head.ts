@@ -1,4 +1,5 @@
 /** The head of a plain request, or nothing: this is no parser that repairs or refuses, see `fast-lane.ts`. */
+import { maxHeaders } from './config.ts';
 
 export interface PlainHead {
   readonly method: 'GET' | 'HEAD';
@@ -53,5 +54,5 @@ function readFields(block: string): ReadonlyMap<string, string> | null {
     if (name === 'connection' && value.toLowerCase() !== 'keep-alive') return null;
     fields.set(name, value);
   }
-  return fields.get('host') ? fields : null;
+  return fields.get('host') && fields.size <= maxHeaders ? fields : null;
 }

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from '../../shared/platform/logger.ts';
 import { Problem } from '../../shared/platform/problem.ts';
+import type { Cors } from './cors.ts';
 import { type Exchange, headerBlock } from './exchange.ts';
-import { cacheStatus, corsHeaders, serverTiming } from './media-headers.ts';
+import { cacheStatus, serverTiming } from './media-headers.ts';
 import { Refusal, refusePull } from './refusals.ts';
 import { PullError } from './upstream.ts';
 import type { Visit } from './visit.ts';
@@ -10,6 +11,7 @@ import type { Visit } from './visit.ts';
 export interface RefusalDeps {
   readonly applianceId: string;
   readonly logger: Logger;
+  readonly cors: Cors;
 }
 
 const requestIdForm = /^[\w.:-]{1,100}$/;
@@ -19,7 +21,7 @@ const expected: ReadonlySet<string> = new Set(['not-held', 'not-ready', 'overloa
 
 /** Answers with a problem document (RFC 9457) and the outcome under which the visit is counted. */
 export function sendRefusal(
-  { applianceId, logger }: RefusalDeps,
+  { applianceId, logger, cors }: RefusalDeps,
   exchange: Exchange,
   visit: Visit,
   error: unknown,
@@ -49,5 +51,5 @@ export function sendRefusal(
     'x-request-id': requestId,
     ...problem.headers,
   });
-  exchange.send(problem.statusCode, [head, corsHeaders], exchange.method === 'HEAD' ? null : body);
+  exchange.send(problem.statusCode, [head, cors.headers(exchange)], exchange.method === 'HEAD' ? null : body);
 }

@@ -2,6 +2,7 @@
 import { type HttpServer, makeHttpServer } from '../../shared/platform/http-server.ts';
 import type { Logger } from '../../shared/platform/logger.ts';
 import type { Metrics } from '../../shared/platform/metrics.ts';
+import { makeNetworks } from '../../shared/platform/networks.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
 import { makeApiClient } from './api-client.ts';
 import type { ConsoleSettings } from './config.ts';
@@ -28,6 +29,7 @@ export async function makeConsoleApp({ logger, metrics, clock, settings }: Conso
     logger,
     metrics,
     trustProxy: settings.trustProxy,
+    mayReadMetrics: makeNetworks(settings.metricsFrom),
     readiness: { control: () => ready(urls.control), ingest: () => ready(urls.ingest) },
   });
 

@@ -8,6 +8,7 @@ export const consoleSettings = [
   'publicUrl',
   'openWatchPage',
   'trustProxy',
+  'metricsFrom',
 ] as const;
 
 export interface ConsoleSettings {
@@ -18,6 +19,7 @@ export interface ConsoleSettings {
   readonly publicUrl: string;
   readonly openPages: boolean;
   readonly trustProxy: readonly string[];
+  readonly metricsFrom: readonly string[];
 }
 
 export const readConsoleSettings = (settings: Pick<Settings, (typeof consoleSettings)[number]>): ConsoleSettings => ({
@@ -27,4 +29,5 @@ export const readConsoleSettings = (settings: Pick<Settings, (typeof consoleSett
   publicUrl: settings.publicUrl,
   openPages: settings.openWatchPage,
   trustProxy: settings.trustProxy,
+  metricsFrom: settings.metricsFrom,
 });

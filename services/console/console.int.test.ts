@@ -45,6 +45,7 @@ async function startConsole(over: Partial<ConsoleSettings> = {}): Promise<{ base
       publicUrl: '',
       openPages: false,
       trustProxy: [],
+      metricsFrom: ['loopback'],
       ...over,
     },
   });

@@ -54,6 +54,21 @@ describe('the HTTP server of every process', () => {
     expect(await response.text()).not.toContain('swordfish');
   });
 
+  it('shows its metrics to those who may see them', async () => {
+    let asked = '';
+    const base = await start({
+      mayReadMetrics: (ip) => {
+        asked = ip;
+        return asked !== '127.0.0.1';
+      },
+    });
+    const refused = await fetch(`${base}/metrics`);
+    expect([refused.status, asked]).toEqual([403, '127.0.0.1']);
+    expect(await refused.json()).toMatchObject({ code: 'forbidden' });
+    await server?.close();
+    expect((await fetch(`${await start()}/metrics`)).status).toBe(200);
+  });
+
   it('is ready only while everything it needs is there, and says what is missing', async () => {
     let broken = true;
     const base = await start({

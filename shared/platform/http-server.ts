@@ -3,7 +3,7 @@
  *
  * - `GET /healthz`: the process is alive.
  * - `GET /readyz`: what it needs is there; `503` with the names of what is missing.
- * - `GET /metrics`: Prometheus text.
+ * - `GET /metrics`: Prometheus text, for those who may read it.
  */
 import { randomUUID } from 'node:crypto';
 import type { RequestListener, Server } from 'node:http';
@@ -23,6 +23,8 @@ export interface HttpServerOptions {
   readonly bodyLimitBytes?: number;
   /** Networks of proxies whose X-Forwarded-* are believed. */
   readonly trustProxy?: readonly string[];
+  /** Whether an address may read `/metrics`; all may where only a trusted network reaches the server. */
+  readonly mayReadMetrics?: (ip: string) => boolean;
   /** False for servers of media, whose requests are counted rather than logged. */
   readonly logRequests?: boolean;
   /** Requests may take as long as they need by default, because uploads and media do. */
@@ -38,7 +40,7 @@ export type HttpServer = ReturnType<typeof makeHttpServer>;
 
 export function makeHttpServer(options: HttpServerOptions) {
   const { logger, metrics, readiness = {}, logRequests = true } = options;
-  const { makeServer } = options;
+  const { makeServer, mayReadMetrics = () => true } = options;
   const server = fastify({
     ...(makeServer ? { serverFactory: (routes: RequestListener) => makeServer(routes) } : {}),
     loggerInstance: logger,
@@ -104,7 +106,8 @@ export function makeHttpServer(options: HttpServerOptions) {
       checks: Object.fromEntries(entries.map(([name, failure]) => [name, failure ?? 'ok'])),
     };
   });
-  server.get('/metrics', { schema: { hide: true } }, async (_request, reply) => {
+  server.get('/metrics', { schema: { hide: true } }, async (request, reply) => {
+    if (!mayReadMetrics(request.ip)) throw new Problem('forbidden', 'NIGHTFILL_METRICS_FROM says who reads this.');
     reply.type(metrics.contentType);
     return metrics.text();
   });

@@ -172,6 +172,11 @@ export const settings = {
     fallback: '',
   }),
 
+  metricsFrom: list('NIGHTFILL_METRICS_FROM', {
+    doc: 'Addresses and networks (or `loopback`) that may read `/metrics` of appliances and the console, which the world can reach. A proxy on the same machine must be in NIGHTFILL_TRUST_PROXY, or all its callers count as loopback.',
+    fallback: 'loopback',
+  }),
+
   // appliance
   applianceId: text('NIGHTFILL_APPLIANCE_ID', { doc: 'Id under which control knows this appliance.' }),
   applianceCredential: secret('NIGHTFILL_APPLIANCE_CREDENTIAL', {
@@ -188,6 +193,10 @@ export const settings = {
     fallback: '5s',
   }),
 
+  cookieOrigins: list('NIGHTFILL_COOKIE_ORIGINS', {
+    doc: 'Origins (`https://player.example`, comma separated) of pages whose players carry the token as a cookie; empty: none. A token in the address works from everywhere.',
+    fallback: '',
+  }),
   tlsCertificate: text('NIGHTFILL_TLS_CERTIFICATE', {
     doc: 'PEM file of the certificate and its chain, for TLS with HTTP/2; empty: no TLS. Read again when it changes and on SIGHUP.',
     fallback: '',

@@ -213,6 +213,7 @@ export interface StartOptions {
   readonly upstreamTimeoutMs?: number;
   readonly limits?: Partial<Limits>;
   readonly clock?: Clock;
+  readonly cookieOrigins?: readonly string[];
   readonly topUp?: TopUpBudget;
   /** Leaves control's orders as they are. */
   readonly keepOrders?: boolean;
@@ -250,6 +251,8 @@ export async function startAppliance(options: StartOptions): Promise<RunningAppl
     trustProxy: [],
     isStrained: () => false,
     limits: { ...noLimits, ...options.limits },
+    cookieOrigins: options.cookieOrigins ?? [],
+    mayReadMetrics: () => true,
   });
   const url = await app.server.listen({ host: '127.0.0.1', port: 0 });
   app.start();

@@ -37,6 +37,14 @@ describe('If-None-Match and If-Modified-Since', () => {
   );
 });
 
+describe('what has no date', () => {
+  const undated = { etag: '"abc"', lastModifiedMs: null };
+  it.each([changedAt, 'yesterday', ''])('is not told apart by %s', (text) => {
+    expect(evaluateConditions({ ifModifiedSince: text }, undated, 100)).toEqual({ kind: 'whole' });
+    expect(evaluateConditions({ ifRange: text, range: 'bytes=0-1' }, undated, 100)).toEqual({ kind: 'whole' });
+  });
+});
+
 describe('If-Range', () => {
   const range = 'bytes=10-19';
 

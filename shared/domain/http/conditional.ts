@@ -7,12 +7,12 @@
 import { parseHttpDate } from './date.ts';
 import { type RangeResolution, resolveRange } from './range.ts';
 
-/** What identifies a representation. Versions are immutable, so both validators are strong (RFC 9110 §8.8.1). */
+/** What identifies a representation, by strong validators alone (RFC 9110 §8.8.1). */
 export interface Validators {
   /** Quoted, strong: `"…"`. */
   readonly etag: string;
-  /** Unix milliseconds, whole seconds. */
-  readonly lastModifiedMs: number;
+  /** Unix milliseconds, whole seconds; null for what changes oftener than its date would. */
+  readonly lastModifiedMs: number | null;
 }
 
 export interface ConditionalHeaders {
@@ -40,7 +40,8 @@ function matchesNone(header: string, etag: string): boolean {
 function rangeStands(header: string, validators: Validators): boolean {
   const text = header.trim();
   if (text.startsWith('"') || text.startsWith('W/')) return text === validators.etag;
-  return parseHttpDate(text) === validators.lastModifiedMs;
+  const { lastModifiedMs } = validators;
+  return lastModifiedMs !== null && parseHttpDate(text) === lastModifiedMs;
 }
 
 /** How a GET or HEAD is to be answered, in the order of §13.2.2. `range` must be left out for HEAD (§14.2). */
@@ -54,7 +55,8 @@ export function evaluateConditions(
   } else if (headers.ifModifiedSince !== undefined) {
     // §13.1.3: ignored where it is no valid date.
     const sinceMs = parseHttpDate(headers.ifModifiedSince.trim());
-    if (sinceMs !== null && validators.lastModifiedMs <= sinceMs) return { kind: 'not-modified' };
+    const { lastModifiedMs } = validators;
+    if (sinceMs !== null && lastModifiedMs !== null && lastModifiedMs <= sinceMs) return { kind: 'not-modified' };
   }
   if (headers.ifRange !== undefined && !rangeStands(headers.ifRange, validators)) return { kind: 'whole' };
   return resolveRange(headers.range, sizeBytes);
