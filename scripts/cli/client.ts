@@ -1,6 +1,6 @@
 /** The calls of the public API that the command line makes, typed by the documents they answer with (docs/api.md). */
 import type { Asset, AssetState, TranscodeProgress } from '../../shared/domain/asset.ts';
-import type { Fill, FillPlan, FillReport, Forecast } from '../../shared/domain/fill.ts';
+import type { Fill, FillReport } from '../../shared/domain/fill.ts';
 import type {
   Appliance,
   ApplianceHealth,
@@ -12,6 +12,8 @@ import type {
 } from '../../shared/domain/fleet.ts';
 import type { Rendition } from '../../shared/domain/manifest.ts';
 import type { Explanation } from '../../shared/domain/planning/explain.ts';
+import type { PlanListName, PlanLists } from '../../shared/domain/planning/outline.ts';
+import type { ForecastView, PlanView } from '../../shared/domain/planning/plan-view.ts';
 import type { RoomNow } from '../../shared/domain/pulled-room/pulled-room.ts';
 import type { FillAction } from '../../shared/domain/reporting/failures.ts';
 import type { Verification } from '../../shared/domain/reporting/verify-report.ts';
@@ -138,7 +140,7 @@ export interface ReportDetail extends FillReport {
 }
 
 /** A plan as it would be made now, or as it was frozen. */
-export interface PlanAnswer extends FillPlan {
+export interface PlanAnswer extends PlanView {
   readonly explanation?: Explanation;
   readonly frozen: boolean;
 }
@@ -255,10 +257,15 @@ export function makeClient(transport: Transport) {
     exportDemand: (query: { region?: string | undefined; from?: string | undefined; to?: string | undefined }) =>
       request('/v1/demand', { query, headers: { accept: 'text/csv' } }),
 
-    forecast: (region: string, date?: string) =>
-      json<Forecast>(at('regions', region, '/forecast'), { query: { date } }),
-    plan: (region: string, date?: string, asset?: string) =>
-      json<PlanAnswer>(at('regions', region, '/plan'), { query: { date, asset } }),
+    forecast: (region: string, date?: string, limit?: number) =>
+      json<ForecastView>(at('regions', region, '/forecast'), { query: { date, limit } }),
+    plan: (region: string, date?: string, asset?: string, limit?: number) =>
+      json<PlanAnswer>(at('regions', region, '/plan'), { query: { date, asset, limit } }),
+    /** A list of a frozen plan, however long. */
+    planLines: <L extends PlanListName>(
+      region: string,
+      query: { date?: string | undefined; list: L; appliance?: string | undefined },
+    ) => pages<PlanLists[L]>(at('regions', region, '/plan/lines'), { ...query, limit: 10_000 }),
     pulledRoom: (region: string) => json<RoomNow>(at('regions', region, '/pulled-room')),
     startFill: (body: { regionId: string; start: 'now' | 'window'; date?: string; mustHave?: readonly string[] }) =>
       post<Fill>('/v1/fills', body),

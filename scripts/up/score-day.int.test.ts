@@ -94,7 +94,7 @@ async function play(at: RunningAppliance, assetId: string, from: number, to: num
 
 /** The one edge on which the plan puts the asset, and the other one. */
 function placesOf(plan: FillPlan, assetId: string): readonly [RunningAppliance, RunningAppliance] {
-  const places = plan.appliances.filter(({ fetch }) => fetch.some((one) => one.assetId === assetId));
+  const places = plan.appliances.filter(({ fetch }) => [...fetch].some((one) => one.assetId === assetId));
   const [place] = places;
   if (!place || places.length !== 1) throw new Error(`${assetId} is on ${places.length} edges`);
   const id = place.applianceId;
@@ -123,11 +123,11 @@ describe('the score of a day', () => {
     const fill = await night.freezeFor(edges.map(targetOf), { budget: { bytesPerNight: 5.2 * 10 * segment } });
     const plan = await night.kit.documents.getPlan('r', nightDate);
     if (!plan) throw new Error('no plan');
-    const leftOut = plan.rejected.find(({ files }) => files === 13)?.assetId ?? '';
+    const leftOut = [...plan.rejected].find(({ files }) => files === 13)?.assetId ?? '';
     expect(leftOut).not.toBe('');
     const [home, away] = placesOf(plan, 'b');
     const part = plan.appliances.find(({ applianceId }) => applianceId === home.id);
-    const orders = { pinned: part?.fetch.map((one) => one.key) ?? [], evict: [] };
+    const orders = { pinned: Array.from(part?.fetch ?? [], (one) => one.key), evict: [] };
 
     // The plan is known, the bytes are not here yet.
     await api.applyPlan(targetOf(home), orders);

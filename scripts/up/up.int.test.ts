@@ -11,10 +11,11 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { FillPlan, FillReport } from '../../shared/domain/fill.ts';
+import type { FillReport } from '../../shared/domain/fill.ts';
 import type { ApplianceView } from '../../shared/domain/fleet.ts';
 import { parsePlaylist } from '../../shared/hls/parse.ts';
 import { hasBrowser, launchBrowser } from '../../shared/testing/browser.ts';
+import type { PlanAnswer } from '../cli/client.ts';
 import { outcomeOf, playThrough } from '../demo/player.ts';
 
 const run = promisify(execFile);
@@ -278,7 +279,7 @@ describe('an operator at the command line', () => {
     const fill = JSON.parse(text) as { pushed: { files: number }; state: string };
     const report = JSON.parse(await cli('report', '--region', 'eu-berlin', '--json')) as FillReport;
     expect(report).toMatchObject({ run: 2, forecastCoverage: 1 });
-    const plan = JSON.parse(await cli('plan', '--region', 'eu-berlin', '--date', report.date, '--json')) as FillPlan;
+    const plan = JSON.parse(await cli('plan', '--region', 'eu-berlin', '--date', report.date, '--json')) as PlanAnswer;
     expect(plan.run).toBe(2);
     const fetched = plan.appliances.flatMap(({ fetch }) => fetch);
     expect(fetched.filter(({ assetId }) => assetId === id)).toEqual([]);

@@ -1,10 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { FillPlan } from '../../shared/domain/fill.ts';
+import type { FillPlan, PlannedFile } from '../../shared/domain/fill.ts';
+import { beginningOf, type ForecastView, forecastPage } from '../../shared/domain/planning/plan-view.ts';
 import type { PulledRoom } from '../../shared/domain/pulled-room/pulled-room.ts';
 import type { Verification } from '../../shared/domain/reporting/verify-report.ts';
 import { systemClock } from '../../shared/platform/clock.ts';
+import type { Page } from '../../shared/ports/catalogue.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
 import { makePortsKit, type PortsKit } from '../../shared/testing/ports-kit.ts';
+import type { PlanAnswer } from './schemas/fill.ts';
 import { forecast, plan, plannedFile, region, report } from './testing/builders.ts';
 import { type Doc, startControl, type TestControl } from './testing/start-control.ts';
 
@@ -117,16 +120,56 @@ describe('fills, forecasts and reports', () => {
   it('answers the frozen forecast and plan, narrowed to one asset where asked', async () => {
     const wanted = forecast('paris', '2026-11-21');
     await ports.documents.putForecast(wanted);
-    expect((await call('GET', '/v1/regions/paris/forecast?date=2026-11-21')).body).toEqual(wanted);
+    expect((await call('GET', '/v1/regions/paris/forecast?date=2026-11-21')).body).toEqual({
+      ...wanted,
+      assetCount: 1,
+      next: null,
+    });
 
     const frozen: FillPlan = {
       ...plan('paris', '2026-11-21', [plannedFile('film'), plannedFile('other')]),
       pulledRoom: { share: 0.2, key: null, reason: 'An operator set it.' },
     };
     await ports.documents.putPlan(frozen);
-    expect((await call('GET', '/v1/regions/paris/plan?date=2026-11-21')).body).toEqual({ frozen: true, ...frozen });
-    const narrowed = await call<FillPlan>('GET', '/v1/regions/paris/plan?date=2026-11-21&asset=film');
+    const whole = (await call<PlanAnswer>('GET', '/v1/regions/paris/plan?date=2026-11-21')).body;
+    expect(whole).toEqual({ frozen: true, ...(await beginningOf(frozen, 1_000)) });
+    expect(whole.appliances[0]?.fetch.map(({ assetId }) => assetId)).toEqual(['film', 'other']);
+    const narrowed = await call<PlanAnswer>('GET', '/v1/regions/paris/plan?date=2026-11-21&asset=film');
     expect(narrowed.body.appliances[0]?.fetch.map(({ assetId }) => assetId)).toEqual(['film']);
+  });
+
+  it('answers no more of a long plan or forecast than was asked for, and the rest page by page', async () => {
+    const date = '2026-11-28';
+    const names = Array.from({ length: 5 }, (_, at) => `title-${at}`);
+    const { assets } = forecast('paris', date);
+    await ports.documents.putForecast({
+      ...forecast('paris', date),
+      assets: names.flatMap((assetId) => assets.map((one) => ({ ...one, assetId }))),
+    });
+    const first = (await call<ForecastView>('GET', `/v1/regions/paris/forecast?date=${date}&limit=3`)).body;
+    expect(first).toMatchObject({ assetCount: 5, next: '3' });
+    const rest = await call<ForecastView>('GET', `/v1/regions/paris/forecast?date=${date}&limit=3&after=3`);
+    expect(rest.body.next).toBeNull();
+    expect([...first.assets, ...rest.body.assets].map(({ assetId }) => assetId)).toEqual(names);
+
+    await ports.documents.putPlan(plan('paris', date, names.map(plannedFile)));
+    const lines = `/v1/regions/paris/plan/lines?date=${date}`;
+    const begun = (await call<PlanAnswer>('GET', `/v1/regions/paris/plan?date=${date}&limit=2`)).body;
+    const [part] = begun.appliances;
+    expect(part?.fetch).toHaveLength(2);
+    expect(part?.totals.fetch.files).toBe(5);
+    const seen: string[] = [];
+    for (let after: string | null = '0'; after !== null; ) {
+      const path: string = `${lines}&list=fetch&appliance=${part?.applianceId}&limit=2&after=${after}`;
+      const page: Page<PlannedFile> = (await call<Page<PlannedFile>>('GET', path)).body;
+      seen.push(...page.items.map(({ assetId }) => assetId));
+      after = page.next;
+    }
+    expect(seen).toEqual(names);
+    expect((await call('GET', `${lines}&list=rejected`)).body).toEqual({ items: [], next: null });
+    expect((await call('GET', `${lines}&list=keep`)).body.detail).toContain(part?.applianceId);
+    expect((await call('GET', `${lines}&list=rejected&run=7`)).body).toMatchObject({ code: 'plan-not-found' });
+    expect((await call('GET', `${lines}&list=rejected&after=x`)).status).toBe(400);
   });
 
   it('tells the room that plans leave to pulls, with the last decision, and what an operator set instead', async () => {
@@ -165,7 +208,11 @@ describe('fills, forecasts and reports', () => {
     const worker = await ports.jobs.work('plan-region', async ({ payload }) => {
       if (!payload.dry) return { kind: 'frozen', fillId: payload.fillId ?? '' };
       const { regionId, date = '' } = payload;
-      return { kind: 'dry', forecast: forecast(regionId, date), plan: plan(regionId, date, []) };
+      return {
+        kind: 'dry',
+        forecast: forecastPage(forecast(regionId, date), payload.dry.lines),
+        plan: await beginningOf(plan(regionId, date, []), payload.dry.lines),
+      };
     });
     expect((await call('GET', '/v1/regions/paris/forecast?date=2026-11-30')).body).toMatchObject({
       date: '2026-11-30',

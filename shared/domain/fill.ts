@@ -1,6 +1,7 @@
 /** Forecast, fill plan, fill and report: the documents of the nightly loop. Frozen ones are never changed. */
 import type { FillBudget, FillWindow } from './fleet.ts';
 import type { Audience } from './planning/audience.ts';
+import type { Lines } from './planning/lines.ts';
 import type { RatePoint } from './rate-curve.ts';
 import type { FillScore, SeriesClass } from './score.ts';
 
@@ -106,11 +107,17 @@ export interface AppliancePlan {
   readonly applianceId: string;
   readonly capacityBytes: number;
   /** In the order to push. */
-  readonly fetch: readonly PlannedFile[];
+  readonly fetch: Lines<PlannedFile>;
   /** Held already and to be kept pinned. */
-  readonly keep: readonly PlannedFile[];
+  readonly keep: Lines<PlannedFile>;
   /** Held, and to make room: least valuable first. */
-  readonly evict: readonly { readonly key: string; readonly sizeBytes: number; readonly value: number }[];
+  readonly evict: Lines<PlannedEviction>;
+}
+
+export interface PlannedEviction {
+  readonly key: string;
+  readonly sizeBytes: number;
+  readonly value: number;
 }
 
 /** An asset, or a part of one, that the plan leaves out, and why. */
@@ -135,6 +142,7 @@ export interface PlanRoom {
 
 /** `plans/<region>/<date>.json`; with the forecast it names, everything that the decision was made from. */
 export interface FillPlan {
+  /** Of the plan; a stored one whose lists are in parts of their own says 2. */
   readonly schema: 1;
   /** The same as the id of the fill that carries it out. */
   readonly id: string;
@@ -157,7 +165,7 @@ export interface FillPlan {
   readonly fetchBytes: number;
   readonly fetchFiles: number;
   readonly appliances: readonly AppliancePlan[];
-  readonly rejected: readonly PlanRejection[];
+  readonly rejected: Lines<PlanRejection>;
 }
 
 export const fillStates = [

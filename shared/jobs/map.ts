@@ -5,8 +5,10 @@
  */
 
 import type { AssetEvent } from '../domain/asset-event.ts';
-import type { FillPlan, FillState, Forecast } from '../domain/fill.ts';
+import type { FillState } from '../domain/fill.ts';
 import type { FillBatch, FillBatchResult } from '../domain/fill-batch.ts';
+import type { Explanation } from '../domain/planning/explain.ts';
+import type { ForecastView, PlanView } from '../domain/planning/plan-view.ts';
 
 export interface JobPayloads {
   /** Make a published version of an uploaded asset. */
@@ -43,10 +45,19 @@ export interface PlanRegionPayload {
   readonly date?: string;
   /** The fill to plan for; absent for a schedule, which creates its own, and for a dry run. */
   readonly fillId?: string;
-  /** Compute and return, write nothing. */
-  readonly dry?: boolean;
+  /** Compute and return, write nothing. What it returns goes through Redis: no list is longer than asked for. */
+  readonly dry?: DryRun;
   /** Makes dry runs distinct from each other. */
   readonly nonce?: string;
+}
+
+export interface DryRun {
+  /** Lines of each list of the plan, and assets of the forecast. */
+  readonly lines: number;
+  /** Assets of the forecast before these. */
+  readonly after?: number;
+  /** Only what the plan says of this one, and why. */
+  readonly asset?: string;
 }
 
 export interface JobResults {
@@ -57,7 +68,12 @@ export interface JobResults {
   'retext-asset': { readonly version: string | null };
   /** A dry run returns its documents; a frozen plan is found under the fill's id. */
   'plan-region':
-    | { readonly kind: 'dry'; readonly forecast: Forecast; readonly plan: FillPlan }
+    | {
+        readonly kind: 'dry';
+        readonly forecast: ForecastView;
+        readonly plan: PlanView;
+        readonly explanation?: Explanation;
+      }
     | { readonly kind: 'frozen'; readonly fillId: string }
     /** A schedule found nothing to plan for: its region is gone or paused, or it came too late. */
     | { readonly kind: 'skipped'; readonly reason: string };

@@ -48,6 +48,7 @@ export const problemTypes = {
   'region-in-use': [409, 'The region still has appliances.'],
   'appliance-not-found': [404, 'There is no appliance of this id.'],
   'no-appliance-available': [503, 'No appliance can serve now.'],
+  'plan-not-found': [404, 'The date has no frozen plan.'],
   'forecast-not-ready': [503, 'The forecast was asked for and did not come in time.'],
   'fill-not-found': [404, 'There is no fill of this id.'],
   'fill-running': [409, 'The region is being filled already.'],

@@ -1,5 +1,6 @@
 import type { Fill, FillPlan, FillReport, Forecast } from '../domain/fill.ts';
 import type { Manifest } from '../domain/manifest.ts';
+import type { PlanListName, PlanLists, PlanOutline } from '../domain/planning/outline.ts';
 import type { PulledRoom } from '../domain/pulled-room/pulled-room.ts';
 
 /**
@@ -17,7 +18,21 @@ export interface Documents {
   getForecast(regionId: string, date: string, run?: number): Promise<Forecast | null>;
   putForecast(forecast: Forecast, run?: number): Promise<void>;
 
-  getPlan(regionId: string, date: string, run?: number): Promise<FillPlan | null>;
+  /**
+   * The whole plan, its lists as columns where they are long. Whoever does without `rejected`, which may be a million lines, is
+   * spared reading it and finds it empty.
+   */
+  getPlan(
+    regionId: string,
+    date: string,
+    run?: number,
+    options?: { readonly withRejected?: boolean },
+  ): Promise<FillPlan | null>;
+  /** Quick, however long the plan is. */
+  getPlanOutline(regionId: string, date: string, run?: number): Promise<PlanOutline | null>;
+  /** Some lines of one list; none behind its end, or where there is no plan. */
+  getPlanLines<L extends PlanListName>(plan: PlanName, list: L, span: PlanSpan): Promise<readonly PlanLists[L][]>;
+  /** Memory is bounded by a few thousand lines, however long the plan is. Returns false when the run has one. */
   putPlan(plan: FillPlan): Promise<boolean>;
 
   /** The region's latest decision. */
@@ -44,4 +59,18 @@ export interface Documents {
   putReport(report: FillReport): Promise<void>;
   /** Dates that have a report, newest first. */
   listReportDates(regionId: string, limit?: number): Promise<readonly string[]>;
+}
+
+export interface PlanName {
+  readonly regionId: string;
+  readonly date: string;
+  readonly run: number;
+}
+
+export interface PlanSpan {
+  /** Null for the plan's own list of what it leaves out. */
+  readonly applianceId: string | null;
+  /** From 0. */
+  readonly first: number;
+  readonly count: number;
 }

@@ -1,6 +1,6 @@
 /** What every keeper of the nightly loop's documents must do. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Fill, FillPlan, FillReport, Forecast } from '../domain/fill.ts';
+import type { Fill, FillPlan, FillReport, Forecast, PlannedFile } from '../domain/fill.ts';
 import { fillId } from '../domain/keys.ts';
 import type { Manifest } from '../domain/manifest.ts';
 import type { PulledRoom } from '../domain/pulled-room/pulled-room.ts';
@@ -47,7 +47,15 @@ const forecast = (regionId: string, date: string, expectedBytes = 1000): Forecas
   expectedViews: 1,
   expectedBytes,
   score: null,
-  assets: [],
+  assets: Array.from({ length: 4 }, (_, at) => ({
+    assetId: `asset-${at}`,
+    expectedViews: at,
+    expectedBytes: expectedBytes / 4,
+    lowBytes: 0,
+    highBytes: expectedBytes,
+    observedDays: 3,
+    ...(at > 0 ? { model: 'weekday-mean' } : {}),
+  })),
 });
 
 const plan = (regionId: string, date: string, run: number, fetchBytes = 5): FillPlan => ({
@@ -66,9 +74,45 @@ const plan = (regionId: string, date: string, run: number, fetchBytes = 5): Fill
   plannedCoverage: 0.5,
   fetchBytes,
   fetchFiles: 1,
-  appliances: [],
-  rejected: [],
+  appliances: ['e0', 'e1'].map((applianceId) => ({
+    applianceId,
+    capacityBytes: 100,
+    fetch: Array.from({ length: 5 }, (_, at) => planned(`${applianceId}-${at}`, run + at)),
+    keep: [planned('kept', 7)],
+    evict: [{ key: 'old/v1/asset.json', sizeBytes: 1, value: 0 }],
+  })),
+  rejected: Array.from({ length: 3 }, (_, at) => ({
+    assetId: `out-${at}`,
+    files: at === 0 ? null : at,
+    sizeBytes: at,
+    expectedBytes: 0.5 * at,
+    reason: 'over-capacity',
+  })),
 });
+
+const planned = (assetId: string, sizeBytes: number): PlannedFile => ({
+  key: `${assetId}/v1/video/0.m4s`,
+  assetId,
+  rendition: 'video',
+  sizeBytes,
+  sha256: 'cd'.repeat(32),
+  expectedBytes: sizeBytes / 3,
+  value: 1 / 3,
+  reason: 'expected-demand',
+});
+
+/** Lists may be read as columns; what they say is compared. */
+const asArrays = (read: FillPlan | null) =>
+  read && {
+    ...read,
+    appliances: read.appliances.map((one) => ({
+      ...one,
+      fetch: [...one.fetch],
+      keep: [...one.keep],
+      evict: [...one.evict],
+    })),
+    rejected: [...read.rejected],
+  };
 
 const fill = (regionId: string, date: string, run = 1): Fill => ({
   id: fillId(regionId, date, run),
@@ -177,9 +221,57 @@ export function documentsContract(name: string, make: () => Promise<DocumentsUnd
       expect(await documents.putPlan(plan('eu', '2026-11-21', 1))).toBe(true);
       expect(await under.other.putPlan(plan('eu', '2026-11-21', 1, 99))).toBe(false);
       expect(await documents.putPlan(plan('eu', '2026-11-21', 2))).toBe(true);
-      expect(await documents.getPlan('eu', '2026-11-21')).toEqual(plan('eu', '2026-11-21', 1));
-      expect(await documents.getPlan('eu', '2026-11-21', 2)).toEqual(plan('eu', '2026-11-21', 2));
+      expect(asArrays(await documents.getPlan('eu', '2026-11-21'))).toEqual(plan('eu', '2026-11-21', 1));
+      expect(asArrays(await under.other.getPlan('eu', '2026-11-21', 2))).toEqual(plan('eu', '2026-11-21', 2));
       expect(await documents.getPlan('eu', '2026-11-21', 3)).toBeNull();
+    });
+
+    it('lets one of several planners win, and the plan is all of one of them', async () => {
+      const tries = [1, 2, 3, 4].map((fetchBytes) => plan('race', '2026-11-21', 1, fetchBytes));
+      const own = tries.map((one, at) => ({
+        ...one,
+        rejected: [...one.rejected].map((line) => ({ ...line, sizeBytes: at })),
+      }));
+      const won = await Promise.all(own.map((one, at) => (at % 2 ? documents : under.other).putPlan(one)));
+      expect(won.filter(Boolean)).toHaveLength(1);
+      expect(asArrays(await documents.getPlan('race', '2026-11-21'))).toEqual(own[won.indexOf(true)]);
+    });
+
+    it('gives a plan’s outline and some of its lines without the rest', async () => {
+      const whole = plan('parts', '2026-11-21', 1);
+      await documents.putPlan(whole);
+      const { appliances: _appliances, rejected: _rejected, ...same } = whole;
+      const outline = await under.other.getPlanOutline('parts', '2026-11-21');
+      expect(outline).toMatchObject({
+        ...same,
+        rejected: 3,
+        copies: { kept: 2 },
+        appliances: ['e0', 'e1'].map((applianceId) => ({
+          applianceId,
+          capacityBytes: 100,
+          fetch: { files: 5, bytes: 15 },
+          keep: { files: 1, bytes: 7 },
+          evict: { files: 1, bytes: 1 },
+        })),
+      });
+      const fetch = [...(whole.appliances[1]?.fetch ?? [])];
+      const lines = (first: number, count: number) =>
+        documents.getPlanLines(whole, 'fetch', { applianceId: 'e1', first, count });
+      for (const [first, count] of [
+        [0, 5],
+        [1, 3],
+        [4, 9],
+        [5, 1],
+      ] as const)
+        expect(await lines(first, count)).toEqual(fetch.slice(first, first + count));
+      expect(await documents.getPlanLines(whole, 'evict', { applianceId: 'e0', first: 0, count: 9 })).toHaveLength(1);
+      expect(await documents.getPlanLines(whole, 'rejected', { applianceId: null, first: 1, count: 1 })).toEqual(
+        [...whole.rejected].slice(1, 2),
+      );
+      expect(
+        await documents.getPlanLines({ ...whole, run: 9 }, 'fetch', { applianceId: 'e1', first: 0, count: 1 }),
+      ).toEqual([]);
+      expect(await documents.getPlanOutline('parts', '2026-11-21', 9)).toBeNull();
     });
 
     it('gives the last decision on a region’s room, each of which is made once', async () => {

@@ -73,7 +73,7 @@ export function describeJobQueue(name: string, setUp: () => Promise<JobQueueSetu
     it('does not replace a job that waits', async () => {
       await queue.add('plan-region', { regionId: 'r', date: '2026-11-21' });
       const options = { replaceEnded: true, delayMs: 60_000 };
-      const again = await queue.add('plan-region', { regionId: 'r', date: '2026-11-21', dry: true }, options);
+      const again = await queue.add('plan-region', { regionId: 'r', date: '2026-11-21', dry: { lines: 10 } }, options);
       expect(again).toMatchObject({ state: 'waiting', payload: { regionId: 'r', date: '2026-11-21' } });
       expect(again.payload.dry).toBeUndefined();
     });

@@ -1,11 +1,11 @@
 /** Small worlds for the planner: manifests, forecasts and appliances with as few words as a test can do with. */
-import type { AssetForecast, FillPlan, Forecast } from '../domain/fill.ts';
+import type { AssetForecast, Forecast } from '../domain/fill.ts';
 import type { Appliance, Region } from '../domain/fleet.ts';
 import type { FileRole, Manifest, ManifestFile } from '../domain/manifest.ts';
 import type { Audience } from '../domain/planning/audience.ts';
 import { makeValuer } from '../domain/planning/file-values.ts';
 import type { HeldObject } from '../domain/planning/held.ts';
-import { type PlanFillInput, planFill } from '../domain/planning/plan-fill.ts';
+import { type PlanFillInput, type PlanInArrays, planFill } from '../domain/planning/plan-fill.ts';
 import type { PlannableVersion } from '../domain/planning/version-files.ts';
 
 const stamp = '2026-11-20T12:00:00.000Z';
@@ -132,7 +132,7 @@ export interface Case {
   readonly audience?: Audience;
 }
 
-export const plan = (c: Case): FillPlan => planFill(inputOf(c));
+export const plan = (c: Case): PlanInArrays => planFill(inputOf(c));
 
 export const inputOf = (c: Case): PlanFillInput => ({
   region: region(c.budget),
@@ -157,7 +157,7 @@ export const ladder = (assetId: string, scale = 1) =>
     'audio-128k': [mega * scale, mega * scale],
   });
 export const keysOf = (files: readonly { readonly key: string }[]): string[] => files.map(({ key }) => key);
-export const reasonsOf = (p: FillPlan): Record<string, string> =>
+export const reasonsOf = (p: PlanInArrays): Record<string, string> =>
   Object.fromEntries(p.rejected.map((r) => [`${r.assetId}:${r.reason}`, `${r.files}`]));
 export const inventoryOf = (v: PlannableVersion): HeldObject[] => [
   { key: `${v.manifest.assetId}/v1/asset.json`, heldBytes: v.manifestFile.sizeBytes },

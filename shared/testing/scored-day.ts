@@ -99,8 +99,8 @@ export function carriedOut(
   const failures: FillFailure[] = [];
   const pushedByAsset: Record<string, number> = {};
   const appliances = plan.appliances.map(({ applianceId, keep, fetch }): ApplianceFillResult => {
-    const came = fetch.filter((_, at) => arrives[at % arrives.length]);
-    const left = fetch.filter((_, at) => !arrives[at % arrives.length]);
+    const came = [...fetch].filter((_, at) => arrives[at % arrives.length]);
+    const left = [...fetch].filter((_, at) => !arrives[at % arrives.length]);
     held.set(applianceId, new Set([...keep, ...came].map(({ key }) => key)));
     for (const { assetId, sizeBytes } of came) pushedByAsset[assetId] = (pushedByAsset[assetId] ?? 0) + sizeBytes;
     for (const { key, sizeBytes } of left)

@@ -67,7 +67,7 @@ export function makeFillBatch(deps: FillBatchDeps): JobHandler<'fill-batch'> {
   const rates = new LRUCache<string, RateLimiter>({ max: 1_000 });
 
   async function open(fill: Fill): Promise<OpenFill | null> {
-    const plan = await documents.getPlan(fill.regionId, fill.date, fill.run);
+    const plan = await documents.getPlan(fill.regionId, fill.date, fill.run, { withRejected: false });
     if (!plan) return null;
     const { regionId, date, budget } = plan;
     const night: Night = { regionId, date, limitBytes: budget.bytesPerNight };
@@ -134,7 +134,10 @@ export function makeFillBatch(deps: FillBatchDeps): JobHandler<'fill-batch'> {
   ): Promise<FillBatchResult> {
     const open = await opened(fill);
     const part = open?.plan.appliances.find(({ applianceId }) => applianceId === batch.plannedFor);
-    const files = batch.files.flatMap((at) => (part?.fetch[at] ? [{ at, file: part.fetch[at] }] : []));
+    const files = batch.files.flatMap((at) => {
+      const file = part?.fetch.at(at);
+      return file ? [{ at, file }] : [];
+    });
     const held: number[] = [];
     const stopped: number[] = [];
     const failed: { file: number; reason: PushFailure['reason']; detail: string }[] = [];

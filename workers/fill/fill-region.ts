@@ -235,7 +235,7 @@ export function makeFillRegion(deps: FillRegionDeps): JobHandler<'fill-region'> 
     const fill = await documents.getFill(payload.fillId);
     if (!fill) throw new UnrecoverableJobError(`there is no fill ${payload.fillId}`);
     if (hasEnded(fill)) return { state: fill.state };
-    const plan = await documents.getPlan(fill.regionId, fill.date, fill.run);
+    const plan = await documents.getPlan(fill.regionId, fill.date, fill.run, { withRejected: false });
     if (!plan) throw new UnrecoverableJobError(`fill ${fill.id} has no plan`);
     const endTurn = await share.takeTurn(fill.regionId, signal);
     try {

@@ -95,6 +95,12 @@ export function makeLedger(plan: FillPlan, before: Fill): Ledger {
     if (!entry) throw new RangeError(`${applianceId} is not in plan ${plan.id}`);
     return entry;
   };
+  /** Counts are asked for once a second, and it takes a walk through the plan to write these down. */
+  let runsBefore: ReturnType<typeof heldRuns> | null = null;
+  const foundHeld = (applianceId: string, key: string): void => {
+    heldBefore.get(applianceId)?.add(key);
+    runsBefore = null;
+  };
   const credit = (file: PlannedFile): void => {
     pushedByAsset[file.assetId] = (pushedByAsset[file.assetId] ?? 0) + file.sizeBytes;
   };
@@ -110,7 +116,8 @@ export function makeLedger(plan: FillPlan, before: Fill): Ledger {
     greeted(applianceId, heldKeys) {
       const entry = entryOf(applianceId);
       const part = plan.appliances.find((one) => one.applianceId === applianceId);
-      const there = (part?.fetch ?? []).filter(({ key }) => heldKeys.has(key));
+      const there: PlannedFile[] = [];
+      if (heldKeys.size > 0) for (const file of part?.fetch ?? []) if (heldKeys.has(file.key)) there.push(file);
       for (const key of heldKeys) held.get(applianceId)?.add(key);
       if (entry.greeted) {
         entry.pushed = less(countFiles(there), entry.skipped);
@@ -119,7 +126,7 @@ export function makeLedger(plan: FillPlan, before: Fill): Ledger {
         }
       } else {
         entry.skipped = countFiles(there);
-        for (const { key } of there) heldBefore.get(applianceId)?.add(key);
+        for (const { key } of there) foundHeld(applianceId, key);
         entry.evicted = countFiles(part?.evict ?? []);
       }
       entry.greeted = true;
@@ -137,7 +144,7 @@ export function makeLedger(plan: FillPlan, before: Fill): Ledger {
     skipped(applianceId, file) {
       const entry = entryOf(applianceId);
       entry.skipped = addCounts(entry.skipped, one(file));
-      heldBefore.get(applianceId)?.add(file.key);
+      foundHeld(applianceId, file.key);
       held.get(applianceId)?.add(file.key);
     },
     failed(applianceId, file, reason, detail) {
@@ -170,12 +177,15 @@ export function makeLedger(plan: FillPlan, before: Fill): Ledger {
     held,
     pushedByAsset,
     results,
-    counts: () => ({
-      ...totalsOf(results()),
-      sentBytes,
-      appliances: results(),
-      // Of a fill that an older release began, what was there is not known: better nothing than half of it.
-      ...(knowsBefore ? { heldBefore: heldRuns(plan, heldBefore) } : {}),
-    }),
+    counts() {
+      runsBefore ??= heldRuns(plan, heldBefore);
+      return {
+        ...totalsOf(results()),
+        sentBytes,
+        appliances: results(),
+        // Of a fill that an older release began, what was there is not known: better nothing than half of it.
+        ...(knowsBefore ? { heldBefore: runsBefore } : {}),
+      };
+    },
   };
 }

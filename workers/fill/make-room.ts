@@ -4,6 +4,7 @@
  * Only what the plan neither keeps nor fetches may go; the plan's own files never do.
  */
 import type { AppliancePlan } from '../../shared/domain/fill.ts';
+import { chain } from '../../shared/domain/planning/lines.ts';
 import type { ApplianceApi, ApplianceTarget, HeldKey } from '../../shared/ports/appliance-api.ts';
 
 /** More than asked for is freed at once, so that not every file has to ask. */
@@ -21,7 +22,8 @@ export async function makeRoom(
   neededBytes: number,
   signal: AbortSignal,
 ): Promise<RoomMade | null> {
-  const planned = new Set([...plan.keep, ...plan.fetch].map(({ key }) => key));
+  const planned = new Set<string>();
+  for (const { key } of chain(plan.keep, plan.fetch)) planned.add(key);
   const evicted: { key: string; sizeBytes: number }[] = [];
   let freedBytes = 0;
   for await (const { key, heldBytes } of api.inventory(target, signal) as AsyncIterable<HeldKey>) {

@@ -7,6 +7,8 @@
  */
 import type { AppliancePlan, PlannedFile } from '../../shared/domain/fill.ts';
 import { manifestName } from '../../shared/domain/keys.ts';
+import type { Lines } from '../../shared/domain/planning/lines.ts';
+import { countFiles } from '../../shared/domain/reporting/fill-report.ts';
 import { isManifest, versionOf } from './planned-files.ts';
 
 export interface WorkPiece {
@@ -33,7 +35,7 @@ export interface PlannedWork {
 }
 
 interface Part {
-  readonly fetch: readonly PlannedFile[];
+  readonly fetch: Lines<PlannedFile>;
   todo: number[];
   /** Keys not settled, sent for or not. */
   readonly open: Set<string>;
@@ -51,17 +53,12 @@ export function makePlannedWork(
   limits: { readonly pieceBytes: number; readonly pieceFiles: number },
 ): PlannedWork {
   const parts = new Map<string, Part>(
-    appliances.map(({ applianceId, fetch }) => [
-      applianceId,
-      {
-        fetch,
-        todo: fetch.map((_, at) => at),
-        open: new Set(fetch.map(({ key }) => key)),
-        openBytes: fetch.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
-        begun: false,
-        healthy: false,
-      },
-    ]),
+    appliances.map(({ applianceId, fetch }) => {
+      const open = new Set<string>();
+      for (const { key } of fetch) open.add(key);
+      const todo = Array.from({ length: fetch.length }, (_, at) => at);
+      return [applianceId, { fetch, todo, open, openBytes: countFiles(fetch).bytes, begun: false, healthy: false }];
+    }),
   );
   const holders = new Map<string, Set<string>>();
   const masters = new Map<string, string>();
@@ -103,7 +100,7 @@ export function makePlannedWork(
       part.healthy = isHealthy;
       for (const key of heldKeys) noteHolder(applianceId, key);
       for (const file of part.fetch) if (heldKeys.has(file.key)) close(part, file);
-      part.todo = part.todo.filter((at) => part.open.has(part.fetch[at]?.key ?? ''));
+      part.todo = part.todo.filter((at) => part.open.has(part.fetch.at(at)?.key ?? ''));
     },
 
     next(applianceId) {
@@ -116,7 +113,7 @@ export function makePlannedWork(
       let bytes = 0;
       let seen = 0;
       for (const at of part.todo) {
-        const file = part.fetch[at];
+        const file = part.fetch.at(at);
         if (!file) continue;
         seen += 1;
         const full =
@@ -146,7 +143,7 @@ export function makePlannedWork(
 
     settle(applianceId, at, held) {
       const part = partOf(applianceId);
-      const file = part.fetch[at];
+      const file = part.fetch.at(at);
       if (!file) return;
       close(part, file);
       if (held) noteHolder(applianceId, file.key);

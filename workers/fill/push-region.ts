@@ -8,6 +8,7 @@
 import type { AppliancePlan, FillPlan, PlannedFile } from '../../shared/domain/fill.ts';
 import type { FillBatch, FillBatchResult } from '../../shared/domain/fill-batch.ts';
 import type { ApplianceView } from '../../shared/domain/fleet.ts';
+import { chain, type Lines } from '../../shared/domain/planning/lines.ts';
 import { rankAppliances } from '../../shared/domain/routing/rendezvous.ts';
 import type { ApplianceApi } from '../../shared/ports/appliance-api.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
@@ -61,7 +62,7 @@ export async function pushRegion(input: PushRegionInput): Promise<void> {
   let unaffordableBytes = Number.POSITIVE_INFINITY;
 
   const failFile = (part: AppliancePlan, at: number, { reason, message }: PushFailure): void => {
-    const file = part.fetch[at];
+    const file = part.fetch.at(at);
     if (!file) return;
     work.settle(part.applianceId, at, false);
     ledger.failed(part.applianceId, file, reason, message);
@@ -72,11 +73,11 @@ export async function pushRegion(input: PushRegionInput): Promise<void> {
   };
 
   async function greet(target: ApplianceView, part: AppliancePlan): Promise<ReadonlySet<string>> {
-    const planned = [...part.keep, ...part.fetch];
-    const orders = { pinned: planned.map(({ key }) => key), evict: part.evict.map(({ key }) => key) };
+    const sizes = new Map<string, number>();
+    for (const { key, sizeBytes } of chain(part.keep, part.fetch)) sizes.set(key, sizeBytes);
+    const orders = { pinned: [...sizes.keys()], evict: Array.from(part.evict, ({ key }) => key) };
     const greeting = () => input.api.applyPlan(target, orders, signal);
     const answer = await makePatience(input.patienceMs, clock).run(greeting, isPassing, signal);
-    const sizes = new Map(planned.map(({ key, sizeBytes }) => [key, sizeBytes]));
     return new Set(
       answer.filter(({ key, heldBytes }) => heldBytes >= Math.max(1, sizes.get(key) ?? 1)).map(({ key }) => key),
     );
@@ -101,7 +102,7 @@ export async function pushRegion(input: PushRegionInput): Promise<void> {
     const held = new Set(result.held);
     const stopped = new Set(result.stopped);
     for (const at of files) {
-      const file = part.fetch[at];
+      const file = part.fetch.at(at);
       const failure = failures.get(at);
       if (!file || stopped.has(at)) continue;
       if (failure) {
@@ -125,7 +126,7 @@ export async function pushRegion(input: PushRegionInput): Promise<void> {
     if (peers.length > 0 || unaffordableBytes === Number.POSITIVE_INFINITY) return files;
     const failure = new PushFailure('night-budget-spent', 'the bytes of the night are spent');
     return files.filter((at) => {
-      const fits = (part.fetch[at]?.sizeBytes ?? 0) < unaffordableBytes;
+      const fits = (part.fetch.at(at)?.sizeBytes ?? 0) < unaffordableBytes;
       if (!fits) failFile(part, at, failure);
       return fits;
     });
@@ -190,11 +191,11 @@ export async function pushRegion(input: PushRegionInput): Promise<void> {
 
   /** A title goes to the next one by the ranking that sends viewers. */
   async function standIn(part: AppliancePlan, others: readonly ApplianceView[]): Promise<void> {
-    const places = new Map(part.fetch.map((file, at) => [file.key, at]));
+    const places = new Map(Array.from(part.fetch, ({ key }, at) => [key, at]));
     const groups = new Map<string, number[]>();
     for (const failure of ledger.failures) {
       const at = places.get(failure.key);
-      const file = at === undefined ? undefined : part.fetch[at];
+      const file = at === undefined ? undefined : part.fetch.at(at);
       if (failure.applianceId !== part.applianceId || !standInReasons.includes(failure.reason)) continue;
       if (!file || at === undefined || work.isHeldInRegion(file.key)) continue;
       const [other] = rankAppliances(file.assetId, others);
@@ -207,7 +208,7 @@ export async function pushRegion(input: PushRegionInput): Promise<void> {
         const result = await run(part, targetId, piece, []);
         const missed = new Set([...result.stopped, ...result.failed.map(({ file }) => file)]);
         for (const at of piece) {
-          const file = part.fetch[at];
+          const file = part.fetch.at(at);
           if (file && !missed.has(at)) ledger.tookOver(targetId, part.applianceId, file);
         }
         if (missed.size === piece.length) break;
@@ -232,14 +233,14 @@ export async function pushRegion(input: PushRegionInput): Promise<void> {
 }
 
 function bytesOf(part: AppliancePlan, files: readonly number[], without: ReadonlySet<number>): number {
-  return files.reduce((sum, at) => sum + (without.has(at) ? 0 : (part.fetch[at]?.sizeBytes ?? 0)), 0);
+  return files.reduce((sum, at) => sum + (without.has(at) ? 0 : (part.fetch.at(at)?.sizeBytes ?? 0)), 0);
 }
 
-function* cut(part: { readonly fetch: readonly PlannedFile[] }, files: readonly number[], mostBytes: number) {
+function* cut(part: { readonly fetch: Lines<PlannedFile> }, files: readonly number[], mostBytes: number) {
   let piece: number[] = [];
   let bytes = 0;
   for (const at of files) {
-    const size = part.fetch[at]?.sizeBytes ?? 0;
+    const size = part.fetch.at(at)?.sizeBytes ?? 0;
     if (piece.length > 0 && (piece.length >= pieceFiles || bytes + size > mostBytes)) {
       yield piece;
       piece = [];

@@ -1,5 +1,6 @@
 /** Sends one file until it is stored: what a second try may mend is tried again, and room is made where there is none. */
 import type { AppliancePlan, FillCount, PlannedFile } from '../../shared/domain/fill.ts';
+import { chain } from '../../shared/domain/planning/lines.ts';
 import { countFiles } from '../../shared/domain/reporting/fill-report.ts';
 import { type ApplianceApi, ApplianceApiError, type ApplianceTarget } from '../../shared/ports/appliance-api.ts';
 import type { ApplianceState } from './appliance-state.ts';
@@ -27,8 +28,11 @@ const mostRoomRounds = 3;
 export function makeSendFile(deps: SendFileDeps) {
   const { api, state, part, standsIn, pushFile, storePatience, onEvicted } = deps;
   const { patience } = state;
-  const manifestOf = (file: PlannedFile): PlannedFile | undefined =>
-    [...part.keep, ...part.fetch].find((one) => isManifest(one) && versionOf(one) === versionOf(file));
+  function manifestOf(file: PlannedFile): PlannedFile | undefined {
+    const version = versionOf(file);
+    for (const one of chain(part.keep, part.fetch)) if (isManifest(one) && versionOf(one) === version) return one;
+    return undefined;
+  }
 
   async function send(
     target: ApplianceTarget,

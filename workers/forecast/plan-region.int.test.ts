@@ -115,7 +115,7 @@ describe('plan-region', () => {
       { ...today, regionId: 'r', bytes: 9e9 },
     ]);
     const expected = async (regionId: string) => {
-      const result = await run({ regionId, date: '2026-11-22', dry: true });
+      const result = await run({ regionId, date: '2026-11-22', dry: { lines: 1_000 } });
       return result.kind === 'dry' ? result.forecast.assets.map(({ assetId }) => assetId) : null;
     };
     expect(await expected('young')).toEqual(['cold']);
@@ -151,7 +151,7 @@ describe('plan-region', () => {
       })),
       { ...there, assetId: 'cold', day: '2026-11-20', bytes: 100_000 },
     ]);
-    const made = await run({ regionId: 'r', dry: true });
+    const made = await run({ regionId: 'r', dry: { lines: 1_000 } });
     if (made.kind !== 'dry') throw new Error(`a dry run ended as ${made.kind}`);
     expect(made.forecast.assets.map(({ assetId, model }) => [assetId, model])).toEqual([
       ['watched', 'blend/1'],
@@ -200,7 +200,7 @@ describe('plan-region', () => {
   });
 
   it('writes nothing for a dry run', async () => {
-    const result = await run({ regionId: 'r', dry: true });
+    const result = await run({ regionId: 'r', dry: { lines: 1_000 } });
     if (result.kind !== 'dry') throw new Error(result.kind);
     expect(result.plan.fetchFiles).toBe(5);
     expect(result.forecast.date).toBe(date);

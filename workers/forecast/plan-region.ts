@@ -4,13 +4,14 @@
  * May run any number of times for one fill: a frozen plan is found and handed on again, a fill that has ended is left
  * alone. A fill that cannot be planned ends as `failed`, with a message that names the mend.
  */
-import { type Fill, type FillPlan, type FillState, hasEnded } from '../../shared/domain/fill.ts';
+import { type Fill, type FillState, hasEnded } from '../../shared/domain/fill.ts';
 import type { Region } from '../../shared/domain/fleet.ts';
 import { fillId } from '../../shared/domain/keys.ts';
-import { severalCopies } from '../../shared/domain/planning/plan-fill.ts';
-import { countFiles } from '../../shared/domain/reporting/fill-report.ts';
+import { explainAsset } from '../../shared/domain/planning/explain.ts';
+import { fetchedBy, outlineOf, type PlanOutline } from '../../shared/domain/planning/outline.ts';
+import { aboutAsset, beginningOf, forecastPage } from '../../shared/domain/planning/plan-view.ts';
 import { comingWindow, remainingMs, windowFor } from '../../shared/domain/time/fill-window.ts';
-import type { JobResults } from '../../shared/jobs/map.ts';
+import type { DryRun, JobResults } from '../../shared/jobs/map.ts';
 import type { Logger } from '../../shared/platform/logger.ts';
 import {
   JobAbortedError,
@@ -48,23 +49,29 @@ export function makePlanRegion(deps: PlanRegionDeps): JobHandler<'plan-region'> 
     }
   }
 
-  async function dry(region: Region, asked: string | undefined, signal: AbortSignal) {
+  async function dry(region: Region, asked: string | undefined, run: DryRun, signal: AbortSignal) {
     const date = asked ?? comingWindow(clock.now(), region.window, region.timeZone).date;
     const span = windowFor(date, region.window, region.timeZone);
     const start = remainingMs(span, clock.now()) > 0 ? 'window' : 'now';
-    const made = await makePlan({ region, date, run: 1, fillId: fillId(region.id, date), start }, signal);
-    return { kind: 'dry' as const, forecast: made.forecast, plan: made.plan };
+    const { forecast, plan } = await makePlan({ region, date, run: 1, fillId: fillId(region.id, date), start }, signal);
+    return {
+      kind: 'dry' as const,
+      forecast: forecastPage(forecast, run.lines, run.after),
+      ...(run.asset === undefined
+        ? { plan: await beginningOf(plan, run.lines) }
+        : { plan: await aboutAsset(plan, run.asset), explanation: explainAsset(plan, forecast, run.asset) }),
+    };
   }
 
   /** Puts a frozen plan's fill into the hands of the fill worker. */
-  async function handOn(fill: Fill, plan: FillPlan): Promise<JobResults['plan-region']> {
+  async function handOn(fill: Fill, plan: PlanOutline): Promise<JobResults['plan-region']> {
     const { startMs } = windowFor(plan.date, plan.window, plan.timeZone);
     const delayMs = fill.start === 'window' ? Math.max(0, startMs - clock.now()) : 0;
     await jobs.add('fill-region', { fillId: fill.id }, { delayMs, replaceEnded: true });
     return { kind: 'frozen', fillId: fill.id };
   }
 
-  async function freeze(region: Region, fill: Fill, signal: AbortSignal, last: boolean): Promise<FillPlan> {
+  async function freeze(region: Region, fill: Fill, signal: AbortSignal, last: boolean): Promise<PlanOutline> {
     const span = windowFor(fill.date, region.window, region.timeZone);
     if (fill.start === 'window' && remainingMs(span, clock.now()) === 0) {
       throw new UnrecoverableJobError(`The window that prepares ${fill.date} is over; start a fill at once instead.`);
@@ -85,8 +92,8 @@ export function makePlanRegion(deps: PlanRegionDeps): JobHandler<'plan-region'> 
     }
     signal.throwIfAborted();
     await documents.putForecast(made.forecast, fill.run);
-    if (await documents.putPlan(made.plan)) return made.plan;
-    return (await documents.getPlan(region.id, fill.date, fill.run)) ?? made.plan;
+    if (await documents.putPlan(made.plan)) return outlineOf(made.plan);
+    return (await documents.getPlanOutline(region.id, fill.date, fill.run)) ?? outlineOf(made.plan);
   }
 
   const end = async (id: string, state: 'failed' | 'cancelled', message: string): Promise<void> => {
@@ -101,7 +108,7 @@ export function makePlanRegion(deps: PlanRegionDeps): JobHandler<'plan-region'> 
     signal: AbortSignal,
     last: boolean,
   ): Promise<JobResults['plan-region']> {
-    const frozen = await documents.getPlan(fill.regionId, fill.date, fill.run);
+    const frozen = await documents.getPlanOutline(fill.regionId, fill.date, fill.run);
     if (hasEnded(fill)) return { kind: 'frozen', fillId: fill.id };
     if (isUnderway(fill.state) && frozen) return handOn(fill, frozen);
     const made = frozen ?? (await freeze(region, fill, signal, last));
@@ -112,8 +119,8 @@ export function makePlanRegion(deps: PlanRegionDeps): JobHandler<'plan-region'> 
       ...(now ?? fill),
       state: 'scheduled',
       message: null,
-      planned: countFiles(made.appliances.flatMap(({ fetch }) => fetch)),
-      copies: severalCopies(made),
+      planned: fetchedBy(made),
+      copies: made.copies,
     });
     return handOn(fill, made);
   }
@@ -122,7 +129,7 @@ export function makePlanRegion(deps: PlanRegionDeps): JobHandler<'plan-region'> 
     const region = await fleet.getRegion(payload.regionId);
     if (payload.dry) {
       if (!region) throw new UnrecoverableJobError(`there is no region ${payload.regionId}`);
-      return dry(region, payload.date, signal);
+      return dry(region, payload.date, payload.dry, signal);
     }
     if (payload.fillId === undefined) {
       if (!region?.fillEnabled) return { kind: 'skipped', reason: `${payload.regionId} is not filled by schedule` };

@@ -1,18 +1,26 @@
 /**
- * How long a region's night takes to forecast and to plan as its titles grow, and how much memory: both should grow with
- * them, no faster.
+ * How long a region's night takes to forecast, to plan and to freeze as its titles grow, and how much memory: both should grow
+ * with them, no faster. Then how long it takes to read what was frozen, which other processes do.
  *
  *     node scripts/nightfill.mjs --exec scripts/bench/forecast/speed.ts [TITLES…]
  *
  * Each size is one night: 56 days of demand, four appliances that hold a part of what the plan wants, a night's budget, an audience
  * that leaves early. Manifests of 5 video renditions and sound at 100 segments each are made when the shortlist asks for them.
  */
-import type { Forecast } from '../../../shared/domain/fill.ts';
+import { execFileSync } from 'node:child_process';
+import { hash } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { makeStoreDocuments } from '../../../shared/adapters/documents/store-documents.ts';
+import { makeFolderObjectStore } from '../../../shared/adapters/folder/folder-object-store.ts';
+import type { FillPlan, Forecast } from '../../../shared/domain/fill.ts';
 import type { Appliance, Region } from '../../../shared/domain/fleet.ts';
 import { type DemandTable, makeDemandTable } from '../../../shared/domain/forecasting/demand-table.ts';
 import { forecastRegion } from '../../../shared/domain/forecasting/forecast-region.ts';
 import type { Rendition } from '../../../shared/domain/manifest.ts';
 import { learnAudience } from '../../../shared/domain/planning/audience.ts';
+import { explainAsset } from '../../../shared/domain/planning/explain.ts';
 import { makeValuer, type ValuedVersion } from '../../../shared/domain/planning/file-values.ts';
 import type { PlannableAppliance } from '../../../shared/domain/planning/held.ts';
 import { planFillOf } from '../../../shared/domain/planning/plan-fill.ts';
@@ -76,6 +84,11 @@ const smallBytes = 2_000;
 const titleBytes = (assetId: string): number =>
   ladder.reduce((sum, one) => sum + segmentBytes(one, assetId) * segments + 2 * smallBytes, smallBytes);
 
+const quarters = Array.from({ length: 8_192 }, (_, at) => hash('sha256', String(at)).slice(0, 16));
+/** As parsed from JSON, a string of its own, and as hard to pack as a real one. */
+const digestOf = (number: number): string =>
+  [1, 2, 3, 4].map((part) => quarters[Math.floor(noise(number * 4 + part) * quarters.length)]).join('');
+
 function manifestOf(assetId: string): PlannableVersion {
   const file = (
     path: string,
@@ -87,8 +100,7 @@ function manifestOf(assetId: string): PlannableVersion {
     path,
     role,
     sizeBytes,
-    // As parsed from JSON: a string of its own.
-    sha256: `${(Number(assetId.slice(6)) * 1_000 + sizeBytes + (index ?? 0)).toString(16)}`.padStart(64, '0'),
+    sha256: digestOf(Number(assetId.slice(6)) * 1_000 + (index ?? 0) + sizeBytes),
     rendition: of,
     index,
     startS: index === null ? null : index * segmentS,
@@ -186,7 +198,7 @@ function forecast(titles: number): Forecast {
   return audience ? { ...made, audience } : made;
 }
 
-function plan(titles: number, made: Forecast): void {
+function plan(titles: number, made: Forecast): FillPlan {
   const catalogue = Array.from({ length: titles }, (_, title): TitleOutline => {
     const assetId = `asset-${title}`;
     return { assetId, sizeBytes: titleBytes(assetId) };
@@ -233,13 +245,59 @@ function plan(titles: number, made: Forecast): void {
     console.log(
       `  planned in ${(now() - from - madeS).toFixed(1)} s, besides ${madeS.toFixed(1)} s to make ${versions.length} manifests in ${rounds} rounds: ${found.fetchFiles} files to fetch, ${kept} kept, ${(found.plannedCoverage * 100).toFixed(1)}% covered, ${found.rejected.length} lines left out`,
     );
-    return;
+    return found;
   }
 }
 
-const sizes = process.argv.slice(2).map(Number);
-for (const titles of sizes.length > 0 ? sizes : [10_000, 100_000, 1_000_000]) {
-  const before = cpuS();
-  plan(titles, forecast(titles));
-  console.log(`  ${(cpuS() - before).toFixed(1)} s of processor time, peak memory of the process ${mebibytes()} MiB`);
+/** Forecast and plan as the worker freezes them, in a folder of its own; `read` has the folder read again instead. */
+async function freeze(root: string, forecast: Forecast, plan: FillPlan): Promise<void> {
+  const documents = makeStoreDocuments(makeFolderObjectStore({ root }));
+  const from = now();
+  await documents.putForecast(forecast);
+  await documents.putPlan(plan);
+  console.log(
+    `  frozen in ${(now() - from).toFixed(1)} s: ${((await bytesIn(root)) / 1e6).toFixed(0)} MB stored, peak ${mebibytes()} MiB`,
+  );
+}
+
+async function bytesIn(root: string): Promise<number> {
+  let bytes = 0;
+  for await (const { sizeBytes } of makeFolderObjectStore({ root }).list('')) bytes += sizeBytes;
+  return bytes;
+}
+
+async function read(root: string): Promise<void> {
+  const documents = makeStoreDocuments(makeFolderObjectStore({ root }));
+  const step = async (name: string, work: () => Promise<unknown>): Promise<void> => {
+    const from = now();
+    await work();
+    console.log(`  ${name} in ${(now() - from).toFixed(2)} s, peak memory of its process ${mebibytes()} MiB`);
+  };
+  const date = dateOf(days);
+  await step('outline read', () => documents.getPlanOutline('bench', date));
+  await step('files read', () => documents.getPlan('bench', date, 1, { withRejected: false }));
+  await step('explained', async () => {
+    const found = await documents.getPlan('bench', date);
+    if (found) explainAsset(found, await documents.getForecast('bench', date), 'asset-1000');
+  });
+}
+
+const readFlag = '--read';
+if (process.argv[2] === readFlag) await read(process.argv[3] ?? '');
+else {
+  const sizes = process.argv.slice(2).map(Number);
+  for (const titles of sizes.length > 0 ? sizes : [10_000, 100_000, 1_000_000]) {
+    const root = await mkdtemp(join(tmpdir(), 'nightfill-bench-'));
+    try {
+      const [from, before] = [now(), cpuS()];
+      const made = forecast(titles);
+      await freeze(root, made, plan(titles, made));
+      console.log(
+        `  ${(now() - from).toFixed(1)} s in all, ${(cpuS() - before).toFixed(1)} s of processor time, peak memory of the process ${mebibytes()} MiB`,
+      );
+      execFileSync(process.execPath, [import.meta.filename, readFlag, root], { stdio: 'inherit' });
+    } finally {
+      await rm(root, { recursive: true, force: true });
+    }
+  }
 }

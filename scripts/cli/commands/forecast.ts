@@ -21,15 +21,15 @@ export function addForecast(program: Command): void {
     .action(async (flags: ForecastFlags, self: Command) => {
       const cli = openCli(self);
       const client = await cli.client();
-      const forecast = await client.forecast(flags.region, flags.date);
+      const forecast = await client.forecast(flags.region, flags.date, cli.json ? undefined : flags.limit);
       if (cli.json) return cli.document(forecast);
-      const { assets, score } = forecast;
+      const { assets, assetCount, score } = forecast;
       cli.facts([
         ['region', forecast.regionId],
         ['day', forecast.date],
         [
           'expected',
-          `${formatBytes(forecast.expectedBytes)} in ${formatNumberOf(forecast.expectedViews, 'view')} of ${formatNumberOf(assets.length, 'asset')}`,
+          `${formatBytes(forecast.expectedBytes)} in ${formatNumberOf(forecast.expectedViews, 'view')} of ${formatNumberOf(assetCount, 'asset')}`,
         ],
         ['model', `${forecast.model}, made ${formatTime(forecast.madeAt)}`],
         [
@@ -70,20 +70,18 @@ export function addForecast(program: Command): void {
           { head: 'DAYS SEEN', align: 'right' },
           { head: 'MODEL' },
         ],
-        assets
-          .slice(0, flags.limit)
-          .map((asset) => [
-            asset.assetId,
-            formatCount(asset.expectedViews),
-            formatBytes(asset.expectedBytes),
-            formatBytes(asset.lowBytes),
-            formatBytes(asset.highBytes),
-            formatCount(asset.observedDays),
-            asset.model ?? forecast.model,
-          ]),
+        assets.map((asset) => [
+          asset.assetId,
+          formatCount(asset.expectedViews),
+          formatBytes(asset.expectedBytes),
+          formatBytes(asset.lowBytes),
+          formatBytes(asset.highBytes),
+          formatCount(asset.observedDays),
+          asset.model ?? forecast.model,
+        ]),
       );
-      if (assets.length > flags.limit)
-        cli.note(`${formatCount(assets.length - flags.limit)} more; see them with --limit`);
+      if (assetCount > assets.length)
+        cli.note(`${formatCount(assetCount - assets.length)} more; see them with --limit`);
     });
   withExamples(command, 'forecast --region eu-berlin', 'forecast --region eu-berlin --date 2026-11-21 --json');
 }

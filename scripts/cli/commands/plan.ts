@@ -1,8 +1,9 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { PlanReason } from '../../../shared/domain/fill.ts';
 import type { Explanation } from '../../../shared/domain/planning/explain.ts';
+import { type PlanListName, planListNames } from '../../../shared/domain/planning/outline.ts';
 import { type Cli, openCli } from '../cli.ts';
-import type { PlanAnswer } from '../client.ts';
+import type { Client, PlanAnswer } from '../client.ts';
 import { formatBitRate, formatBytes, formatCount, formatNumberOf, formatPercent, printable } from '../format.ts';
 import { withExamples } from '../help.ts';
 import { dateOption } from '../parse.ts';
@@ -11,7 +12,12 @@ interface PlanFlags {
   readonly region: string;
   readonly date?: string;
   readonly explain?: string;
+  readonly list?: PlanListName;
+  readonly appliance?: string;
 }
+
+/** Left out of a plan are most titles; the command shows those that would have mattered most. */
+const shownLines = 50;
 
 export function addPlan(program: Command): void {
   const command = program
@@ -20,15 +26,32 @@ export function addPlan(program: Command): void {
     .requiredOption('--region <id>', 'region')
     .option('--date <date>', 'day on its calendar; by default the one that the coming window prepares', dateOption)
     .option('--explain <asset>', 'say why the files of this asset are or are not in the plan')
+    .addOption(new Option('--list <name>', 'print a whole list of the frozen plan').choices([...planListNames]))
+    .option('--appliance <id>', 'whose list; for all lists but rejected')
     .action(async (flags: PlanFlags, self: Command) => {
       const cli = openCli(self);
       const client = await cli.client();
-      const plan = await client.plan(flags.region, flags.date, flags.explain);
+      if (flags.list !== undefined) return printList(cli, client, flags, flags.list);
+      const plan = await client.plan(flags.region, flags.date, flags.explain, cli.json ? undefined : shownLines);
       if (cli.json) return cli.document(plan);
       if (flags.explain === undefined) showPlan(cli, plan);
       else explain(cli, plan, flags.explain);
     });
-  withExamples(command, 'plan --region eu-berlin', 'plan --region eu-berlin --explain big-buck-bunny-7f3a');
+  withExamples(
+    command,
+    'plan --region eu-berlin',
+    'plan --region eu-berlin --explain big-buck-bunny-7f3a',
+    'plan --region eu-berlin --list fetch --appliance edge-berlin-1 --json',
+  );
+}
+
+async function printList(cli: Cli, client: Client, flags: PlanFlags, list: PlanListName): Promise<void> {
+  const { region, date, appliance } = flags;
+  for await (const line of client.planLines(region, { date, list, appliance })) {
+    if (cli.json) cli.document(line);
+    else if ('key' in line) cli.say(`${line.key} ${formatBytes(line.sizeBytes)} ${line.value.toPrecision(3)}`);
+    else cli.say(`${line.assetId} ${formatBytes(line.sizeBytes)} ${line.reason}`);
+  }
 }
 
 const meanings: Readonly<Record<PlanReason, string>> = {
@@ -68,10 +91,10 @@ function showPlan(cli: Cli, plan: PlanAnswer): void {
         { head: 'EVICT', align: 'right' },
         { head: 'FILES', align: 'right' },
       ],
-      plan.appliances.map(({ applianceId, capacityBytes, fetch, keep, evict }) => [
+      plan.appliances.map(({ applianceId, capacityBytes, totals: { fetch, keep, evict } }) => [
         applianceId,
         formatBytes(capacityBytes),
-        ...[fetch, keep, evict].flatMap((files) => [formatBytes(sizeOf(files)), formatCount(files.length)]),
+        ...[fetch, keep, evict].flatMap(({ bytes, files }) => [formatBytes(bytes), formatCount(files)]),
       ]),
     );
   }
@@ -93,6 +116,8 @@ function showPlan(cli: Cli, plan: PlanAnswer): void {
       line.reason,
     ]),
   );
+  if (plan.rejectedLines > plan.rejected.length)
+    cli.note(`${formatCount(plan.rejectedLines - plan.rejected.length)} more; see them with --list rejected`);
 }
 
 function explain(cli: Cli, plan: PlanAnswer, assetId: string): void {

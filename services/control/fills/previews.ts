@@ -1,10 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import type { FillPlan, Forecast } from '../../../shared/domain/fill.ts';
+import type { Forecast } from '../../../shared/domain/fill.ts';
 import type { Region } from '../../../shared/domain/fleet.ts';
 import { explainAsset } from '../../../shared/domain/planning/explain.ts';
+import type { PlanListName, PlanLists, PlanOutline } from '../../../shared/domain/planning/outline.ts';
+import { aboutAsset, type ForecastView, forecastPage, viewOf } from '../../../shared/domain/planning/plan-view.ts';
 import { planRoomOf, type RoomNow } from '../../../shared/domain/pulled-room/pulled-room.ts';
 import { comingWindow } from '../../../shared/domain/time/fill-window.ts';
+import type { DryRun } from '../../../shared/jobs/map.ts';
 import { Problem } from '../../../shared/platform/problem.ts';
+import type { Page } from '../../../shared/ports/catalogue.ts';
 import type { Clock } from '../../../shared/ports/clock.ts';
 import type { Documents } from '../../../shared/ports/documents.ts';
 import type { Fleet } from '../../../shared/ports/fleet.ts';
@@ -37,8 +41,8 @@ export function makePreviews({ fleet, documents, jobs, clock, waitMs = 30_000 }:
     return asked ?? comingWindow(clock.now(), region.window, region.timeZone).date;
   }
 
-  async function dryRun(regionId: string, date: string) {
-    const job = await jobs.add('plan-region', { regionId, date, dry: true, nonce: randomUUID() });
+  async function dryRun(regionId: string, date: string, dry: DryRun) {
+    const job = await jobs.add('plan-region', { regionId, date, dry, nonce: randomUUID() });
     try {
       const ended = await jobs.waitFor('plan-region', job.id, waitMs);
       if (ended?.state === 'failed') {
@@ -61,9 +65,14 @@ export function makePreviews({ fleet, documents, jobs, clock, waitMs = 30_000 }:
   }
 
   return {
-    async forecast(regionId: string, asked?: string): Promise<Forecast> {
-      const date = await dateOf(regionId, asked);
-      return (await documents.getForecast(regionId, date)) ?? (await dryRun(regionId, date)).forecast;
+    async forecast(regionId: string, query: ForecastQuery): Promise<ForecastView> {
+      const date = await dateOf(regionId, query.date);
+      const { limit = usualLines } = query;
+      const after = placeOf(query.after);
+      const frozen = await documents.getForecast(regionId, date);
+      return frozen
+        ? forecastPage(frozen, limit, after)
+        : (await dryRun(regionId, date, { lines: limit, after })).forecast;
     },
 
     async room(regionId: string): Promise<RoomNow> {
@@ -72,43 +81,90 @@ export function makePreviews({ fleet, documents, jobs, clock, waitMs = 30_000 }:
       return { ...planRoomOf(pulledShare, decision), decision };
     },
 
-    /** `assetId` keeps only the lines that say why that asset is, or is not, in the plan. */
-    async plan(regionId: string, query: { readonly date?: string; readonly asset?: string }): Promise<PlanAnswer> {
+    /** `asset` keeps only the lines that say why that asset is, or is not, in the plan. */
+    async plan(regionId: string, query: PlanQuery): Promise<PlanAnswer> {
       const date = await dateOf(regionId, query.date);
-      const frozen = await latestPlan(documents, regionId, date);
-      const made = frozen
-        ? { plan: frozen, forecast: () => documents.getForecast(regionId, date, frozen.run) }
-        : await dryRun(regionId, date).then(({ plan, forecast }) => ({ plan, forecast: async () => forecast }));
-      const { plan } = made;
-      if (query.asset === undefined) return { frozen: frozen !== null, ...plan };
-      const explanation = explainAsset(plan, await made.forecast(), query.asset);
-      return { frozen: frozen !== null, explanation, ...narrow(plan, query.asset) };
+      const { asset, limit = usualLines } = query;
+      const outline = await latestPlan(documents, regionId, date);
+      if (!outline) {
+        const { plan, explanation } = await dryRun(regionId, date, {
+          lines: limit,
+          ...(asset === undefined ? {} : { asset }),
+        });
+        return { frozen: false, ...(explanation ? { explanation } : {}), ...plan };
+      }
+      const plan = asset === undefined ? null : await documents.getPlan(regionId, date, outline.run);
+      if (asset === undefined || !plan) {
+        const view = await viewOf(outline, (list, applianceId) =>
+          documents.getPlanLines(outline, list, { applianceId, first: 0, count: limit }),
+        );
+        return { frozen: true, ...view };
+      }
+      const forecast: Forecast | null = await documents.getForecast(regionId, date, outline.run);
+      return { frozen: true, explanation: explainAsset(plan, forecast, asset), ...(await aboutAsset(plan, asset)) };
+    },
+
+    /** Any list of a frozen plan, page by page. */
+    async planLines(regionId: string, query: PlanLinesQuery): Promise<Page<PlanLists[PlanListName]>> {
+      const date = await dateOf(regionId, query.date);
+      const outline = query.run
+        ? await documents.getPlanOutline(regionId, date, query.run)
+        : await latestPlan(documents, regionId, date);
+      if (!outline) {
+        throw new Problem(
+          'plan-not-found',
+          `${regionId} has no frozen plan for ${date}; one is made before its window.`,
+        );
+      }
+      const { list, appliance, limit = 1_000 } = query;
+      const part = outline.appliances.find(({ applianceId }) => applianceId === appliance);
+      if (list !== 'rejected' && !part) {
+        const names = outline.appliances.map(({ applianceId }) => applianceId).join(', ');
+        throw new Problem('invalid-request', `appliance must be one of the plan’s: ${names || 'it has none'}.`);
+      }
+      const first = placeOf(query.after);
+      const applianceId = list === 'rejected' ? null : (appliance ?? null);
+      const items = await documents.getPlanLines(outline, list, { applianceId, first, count: limit });
+      const length = list === 'rejected' ? outline.rejected : (part?.[list].files ?? 0);
+      const seen = first + items.length;
+      return { items, next: items.length > 0 && seen < length ? String(seen) : null };
     },
   };
 }
 
+interface ForecastQuery {
+  readonly date?: string;
+  readonly after?: string;
+  readonly limit?: number;
+}
+interface PlanQuery {
+  readonly date?: string;
+  readonly asset?: string;
+  readonly limit?: number;
+}
+interface PlanLinesQuery extends ForecastQuery {
+  readonly run?: number;
+  readonly list: PlanListName;
+  readonly appliance?: string;
+}
+
+/** Of each list, where nobody says how many. */
+const usualLines = 1_000;
+
+function placeOf(cursor: string | undefined): number {
+  const place = Number(cursor ?? 0);
+  if (!Number.isSafeInteger(place) || place < 0)
+    throw new Problem('invalid-request', `after must be the next of the page before (got ${cursor}).`);
+  return place;
+}
+
 /** The plan of the date's last run that has one: that is what the appliances were last told. */
-async function latestPlan(documents: Documents, regionId: string, date: string): Promise<FillPlan | null> {
+async function latestPlan(documents: Documents, regionId: string, date: string): Promise<PlanOutline | null> {
   const fills = await documents.listFills({ regionId, date });
   const runs = fills.map(({ run }) => run).sort((a, b) => b - a);
   for (const run of runs.includes(1) ? runs : [...runs, 1]) {
-    const plan = await documents.getPlan(regionId, date, run);
+    const plan = await documents.getPlanOutline(regionId, date, run);
     if (plan) return plan;
   }
   return null;
-}
-
-/** Totals stay those of the whole plan. */
-function narrow(plan: FillPlan, assetId: string): FillPlan {
-  const ofAsset = (line: { readonly assetId: string }) => line.assetId === assetId;
-  return {
-    ...plan,
-    appliances: plan.appliances.map((appliance) => ({
-      ...appliance,
-      fetch: appliance.fetch.filter(ofAsset),
-      keep: appliance.keep.filter(ofAsset),
-      evict: appliance.evict.filter(({ key }) => key.startsWith(`${assetId}/`)),
-    })),
-    rejected: plan.rejected.filter(ofAsset),
-  };
 }

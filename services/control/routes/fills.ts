@@ -3,7 +3,16 @@ import type { HttpServer } from '../../../shared/platform/http-server.ts';
 import type { Fills } from '../fills/fills.ts';
 import type { Previews } from '../fills/previews.ts';
 import { FillParams, Id, PageQuery, pageOf, problems, RegionParams } from '../schemas/common.ts';
-import { FillSchema, ForecastSchema, NewFill, PlanSchema, RoomSchema } from '../schemas/fill.ts';
+import {
+  FillSchema,
+  ForecastSchema,
+  NewFill,
+  PlanLine,
+  PlanListName,
+  PlanSchema,
+  RoomSchema,
+  run,
+} from '../schemas/fill.ts';
 import { pageBehind } from './paging.ts';
 
 /** Older ones are found through their reports. */
@@ -16,6 +25,10 @@ const date = Type.Optional(
   }),
 );
 
+const lines = Type.Optional(
+  Type.Integer({ minimum: 1, maximum: 10_000, default: 1_000, description: 'Lines of each list.' }),
+);
+
 export function fillRoutes(server: HttpServer, fills: Fills, previews: Previews): void {
   server.get(
     '/v1/regions/:id/forecast',
@@ -23,13 +36,13 @@ export function fillRoutes(server: HttpServer, fills: Fills, previews: Previews)
       schema: {
         tags: ['fills'],
         summary: 'Expected demand of a region’s day',
-        description: 'The frozen forecast of the date, else one made now.',
+        description: 'The frozen forecast of the date, else one made now; its assets page by page.',
         params: RegionParams,
-        querystring: Type.Object({ date }),
+        querystring: Type.Object({ date, after: PageQuery.properties.after, limit: lines }),
         response: { 200: ForecastSchema, ...problems('region-not-found', 'forecast-not-ready') },
       },
     },
-    async ({ params, query }) => previews.forecast(params.id, query.date),
+    async ({ params, query }) => previews.forecast(params.id, query),
   );
 
   server.get(
@@ -38,13 +51,42 @@ export function fillRoutes(server: HttpServer, fills: Fills, previews: Previews)
       schema: {
         tags: ['fills'],
         summary: 'What goes where, and why',
-        description: 'The frozen plan of the date’s last run, else a dry one (`frozen: false`).',
+        description:
+          'The frozen plan of the date’s last run, else a dry one (`frozen: false`): totals, and the first lines of each list. Frozen lists can be read whole, page by page, at `/plan/lines`.',
         params: RegionParams,
-        querystring: Type.Object({ date, asset: Type.Optional(Id('the asset to explain; narrows the lists to it')) }),
+        querystring: Type.Object({
+          date,
+          asset: Type.Optional(Id('the asset to explain; narrows the lists to it')),
+          limit: lines,
+        }),
         response: { 200: PlanSchema, ...problems('region-not-found', 'forecast-not-ready') },
       },
     },
     async ({ params, query }) => previews.plan(params.id, query),
+  );
+
+  server.get(
+    '/v1/regions/:id/plan/lines',
+    {
+      schema: {
+        tags: ['fills'],
+        summary: 'A list of a frozen plan, page by page',
+        params: RegionParams,
+        querystring: Type.Object({
+          date,
+          run: Type.Optional({ ...run, minimum: 1, description: 'By default the last that has a plan.' }),
+          list: PlanListName,
+          appliance: Type.Optional(Id('the appliance whose list it is; for all lists but `rejected`')),
+          after: PageQuery.properties.after,
+          limit: lines,
+        }),
+        response: { 200: pageOf(PlanLine), ...problems('region-not-found', 'plan-not-found') },
+      },
+    },
+    async ({ params, query }) => {
+      const { items, next } = await previews.planLines(params.id, query);
+      return { items: [...items], next };
+    },
   );
 
   server.get(

@@ -1,16 +1,10 @@
 import { Type } from 'typebox';
-import {
-  type Fill,
-  type FillCount,
-  type FillPlan,
-  type Forecast,
-  fillStates,
-  planReasons,
-  seriesClasses,
-} from '../../../shared/domain/fill.ts';
+import { type Fill, type FillCount, fillStates, planReasons, seriesClasses } from '../../../shared/domain/fill.ts';
 import type { Explanation } from '../../../shared/domain/planning/explain.ts';
+import { planListNames } from '../../../shared/domain/planning/outline.ts';
+import type { ForecastView, PlanView } from '../../../shared/domain/planning/plan-view.ts';
 import type { RoomNow } from '../../../shared/domain/pulled-room/pulled-room.ts';
-import { DateText, Id, Timestamp } from './common.ts';
+import { DateText, Id, Next, Timestamp } from './common.ts';
 import { documentSchema, nullable } from './document-schema.ts';
 import { BudgetSchema, WindowSchema } from './fleet.ts';
 
@@ -74,7 +68,7 @@ const curve = Type.Array(Type.Number(), {
   description: 'How much is played of each twentieth of a title, relative to the mean.',
 });
 
-export const ForecastSchema = documentSchema<Forecast>()(
+export const ForecastSchema = documentSchema<ForecastView>()(
   Type.Object({
     schema: Type.Literal(1),
     regionId: Type.String(),
@@ -138,12 +132,15 @@ export const ForecastSchema = documentSchema<Forecast>()(
         observedDays: Type.Number(),
         model: Type.Optional(Type.String({ description: 'The model that made it.' })),
       }),
+      { description: 'By expected bytes, at most `limit` of them.' },
     ),
+    assetCount: Type.Number({ description: 'Of all assets.' }),
+    next: Next,
   }),
 );
 
 const reason = Type.Enum([...planReasons]);
-const PlannedFile = Type.Object({
+const fileFields = {
   key: Type.String({ description: '`<assetId>/<version>/<path>`' }),
   assetId: Type.String(),
   rendition: nullable(Type.String()),
@@ -152,6 +149,15 @@ const PlannedFile = Type.Object({
   expectedBytes: bytes,
   value: Type.Number({ description: '`expectedBytes / sizeBytes`: what the plan ranks by.' }),
   reason,
+};
+const PlannedFile = Type.Object(fileFields);
+const rejectedFiles = nullable(
+  Type.Number({ description: 'Null: judged as a whole; no file of it could have been worth its place.' }),
+);
+
+export const PlanListName = Type.Enum([...planListNames]);
+export const PlanLine = Type.Partial(Type.Object({ ...fileFields, files: rejectedFiles }), {
+  description: 'As in the plan; which fields there are depends on the list.',
 });
 
 const RoomFields = {
@@ -221,19 +227,22 @@ const PlanFields = {
       fetch: Type.Array(PlannedFile, { description: 'In the order to push.' }),
       keep: Type.Array(PlannedFile, { description: 'Held already.' }),
       evict: Type.Array(Type.Object({ key: Type.String(), sizeBytes: bytes, value: Type.Number() })),
+      totals: Type.Object(
+        { fetch: Count, keep: Count, evict: Count },
+        { description: 'Of the whole lists, of which the answer has the first `limit` lines.' },
+      ),
     }),
   ),
   rejected: Type.Array(
     Type.Object({
       assetId: Type.String(),
-      files: nullable(
-        Type.Number({ description: 'Null: judged as a whole; no file of it could have been worth its place.' }),
-      ),
+      files: rejectedFiles,
       sizeBytes: bytes,
       expectedBytes: bytes,
       reason,
     }),
   ),
+  rejectedLines: Type.Number({ description: 'Of the whole list.' }),
 };
 
 const number = nullable(Type.Number());
@@ -284,7 +293,7 @@ const ExplanationSchema = documentSchema<Explanation>()(
   ),
 );
 
-export interface PlanAnswer extends FillPlan {
+export interface PlanAnswer extends PlanView {
   /** For the one asset that was asked for. */
   readonly explanation?: Explanation;
   /** False for a plan made for this answer only. */

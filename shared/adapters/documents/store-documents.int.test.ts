@@ -1,15 +1,25 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { FillPlan, PlannedFile } from '../../domain/fill.ts';
 import type { ObjectStore } from '../../ports/object-store.ts';
-import { documentsContract } from '../../testing/documents-contract.ts';
+import { type DocumentsUnderTest, documentsContract } from '../../testing/documents-contract.ts';
 import { makeFolderObjectStore } from '../folder/folder-object-store.ts';
 import { makeStoreDocuments } from './store-documents.ts';
+import { type Part, usualLinesAPart } from './store-parts.ts';
+import type { LongLists } from './store-plans.ts';
 
 const makeRoot = (): Promise<string> => mkdtemp(join(tmpdir(), 'nightfill-documents-'));
 
-documentsContract('object store', async () => {
+const inParts = { mostLines: 0, linesAPart: 2 };
+documentsContract('object store', () => makeUnderTest());
+documentsContract('object store, lists in parts', () => makeUnderTest(inParts));
+
+async function makeUnderTest(lists?: LongLists): Promise<DocumentsUnderTest> {
   const root = await makeRoot();
   let reads = 0;
   const counted = (): ObjectStore => {
@@ -23,12 +33,12 @@ documentsContract('object store', async () => {
     };
   };
   return {
-    documents: makeStoreDocuments(counted()),
-    other: makeStoreDocuments(counted()),
+    documents: makeStoreDocuments(counted(), lists),
+    other: makeStoreDocuments(counted(), lists),
     countReads: () => reads,
     dispose: () => rm(root, { recursive: true, force: true }),
   };
-});
+}
 
 describe('stored documents', () => {
   let root: string;
@@ -42,7 +52,7 @@ describe('stored documents', () => {
   it.each([
     ['not JSON', '{"schema": 1', 'it is not JSON'],
     ['without a schema', '[]', 'it has no schema number'],
-    ['of a later schema', '{"schema":2}', 'its schema is 2, this Nightfill reads 1'],
+    ['of a later schema', '{"schema":3}', 'its schema is 3, this Nightfill reads 1 and 2'],
   ])('says what is wrong with one that is %s', async (_name, text, message) => {
     await store.put('forecasts/eu/2026-11-21.json', Buffer.from(text));
     const reading = makeStoreDocuments(store).getForecast('eu', '2026-11-21');
@@ -74,5 +84,106 @@ describe('stored documents', () => {
     const documents = makeStoreDocuments(store);
     expect(await documents.listFills()).toEqual([]);
     expect(await documents.getReport('eu', '2026-11-21')).toBeNull();
+  });
+
+  const files = (count: number): PlannedFile[] =>
+    Array.from({ length: count }, (_, at) => ({
+      key: `film-${at % 7}/v${at % 2}/video/${at}.m4s`,
+      assetId: `film-${at % 7}`,
+      rendition: at % 3 ? 'video' : null,
+      sizeBytes: at,
+      sha256: at.toString(16).padStart(64, '0'),
+      expectedBytes: at / 3,
+      value: 1 / 3,
+      reason: at % 2 ? 'expected-demand' : 'must-have',
+    }));
+  const planOf = (fetch: PlannedFile[]): FillPlan => ({
+    schema: 1,
+    id: 'eu-2026-11-21',
+    regionId: 'eu',
+    date: '2026-11-21',
+    run: 1,
+    frozenAt: '2026-11-20T22:00:00.000Z',
+    window: { start: '01:00', end: '05:00' },
+    timeZone: 'Europe/Berlin',
+    budget: { bytesPerNight: 1_000, rateBps: 1_000 },
+    forecastKey: 'forecasts/eu/2026-11-21.json',
+    forecastModel: 'mean',
+    expectedBytes: 1,
+    plannedCoverage: 1,
+    fetchBytes: 1,
+    fetchFiles: fetch.length,
+    appliances: [{ applianceId: 'e0', capacityBytes: 1, fetch, keep: [], evict: [] }],
+    rejected: [],
+  });
+  const headOf = async (): Promise<{ parts?: Part[] }> =>
+    JSON.parse(await readFile(join(root, 'objects/plans/eu/2026-11-21.json'), 'utf8'));
+  const partsOf = async (): Promise<string[]> => {
+    const keys: string[] = [];
+    for await (const { key } of store.list('plans/eu/2026-11-21.parts/')) keys.push(key);
+    return keys;
+  };
+
+  it('of a short plan are one text, of a long one a short text and gzipped parts', async () => {
+    const documents = makeStoreDocuments(store);
+    expect(await documents.putPlan(planOf(files(100)))).toBe(true);
+    expect(await headOf()).toMatchObject({ schema: 1, appliances: [{ fetch: files(100) }] });
+    expect(await partsOf()).toEqual([]);
+    await store.delete('plans/eu/2026-11-21.json');
+
+    const fetch = files(usualLinesAPart + 5_000);
+    expect(await documents.putPlan(planOf(fetch))).toBe(true);
+    const { parts = [], ...head } = await headOf();
+    expect(head).toMatchObject({ schema: 2, appliances: [{ applianceId: 'e0', fetch: { files: fetch.length } }] });
+    expect(parts.map(({ list, first, lines }) => [list, first, lines])).toEqual([
+      ['fetch/e0', 0, usualLinesAPart],
+      ['fetch/e0', usualLinesAPart, 5_000],
+    ]);
+    const read = await documents.getPlan('eu', '2026-11-21');
+    expect([...(read?.appliances[0]?.fetch ?? [])]).toEqual(fetch);
+    for (const at of [0, 4_095, 4_096, usualLinesAPart + 4_999])
+      expect(read?.appliances[0]?.fetch.at(at)).toEqual(fetch[at]);
+    expect(read?.appliances[0]?.fetch.at(fetch.length)).toBeUndefined();
+    const object = await store.get(`plans/eu/2026-11-21.parts/${parts[1]?.sha256}.ndjson.gz`);
+    const text = gunzipSync(await buffer(object?.body ?? Readable.from([]))).toString();
+    expect(JSON.parse(text.slice(0, text.indexOf('\n')))).toEqual(fetch[usualLinesAPart]);
+  });
+
+  it('say which part is damaged or gone', async () => {
+    const documents = makeStoreDocuments(store, inParts);
+    await documents.putPlan(planOf(files(4)));
+    const [key = ''] = await partsOf();
+    await store.put(key, Buffer.from('other bytes'));
+    await expect(documents.getPlan('eu', '2026-11-21')).rejects.toThrow(`${key}: its bytes are not those`);
+    await store.delete(key);
+    await expect(documents.getPlan('eu', '2026-11-21')).rejects.toThrow(`${key}: it is gone`);
+    expect((await documents.getPlanOutline('eu', '2026-11-21'))?.fetchFiles).toBe(4);
+  });
+
+  it('leave nothing of a planner that died or came second, and never overwrite a plan', async () => {
+    const documents = makeStoreDocuments(store, inParts);
+    await store.put('plans/eu/2026-11-21.parts/0123.ndjson.gz', Buffer.from('of one that died'));
+    expect(await documents.putPlan(planOf(files(5)))).toBe(true);
+    const parts = await partsOf();
+    expect(parts).toHaveLength(3);
+    expect(await documents.putPlan(planOf(files(9)))).toBe(false);
+    expect(await partsOf()).toEqual(parts);
+    expect([...((await documents.getPlan('eu', '2026-11-21'))?.appliances[0]?.fetch ?? [])]).toEqual(files(5));
+  });
+
+  it('of a store that breaks off leave no plan behind', async () => {
+    let puts = 0;
+    const breaking: ObjectStore = {
+      ...store,
+      put: async (key, ...of) => {
+        puts += 1;
+        if (puts === 2) throw new Error('the disk is gone');
+        return store.put(key, ...of);
+      },
+    };
+    const failing = makeStoreDocuments(breaking, inParts).putPlan(planOf(files(9)));
+    await expect(failing).rejects.toThrow('the disk is gone');
+    expect(await makeStoreDocuments(store).getPlan('eu', '2026-11-21')).toBeNull();
+    expect(await makeStoreDocuments(store, inParts).putPlan(planOf(files(9)))).toBe(true);
   });
 });

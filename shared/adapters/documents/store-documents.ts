@@ -1,16 +1,21 @@
 import pLimit from 'p-limit';
-import type { Fill, FillPlan, FillReport, Forecast } from '../../domain/fill.ts';
+import type { Fill, FillReport } from '../../domain/fill.ts';
 import { storeKeys } from '../../domain/keys.ts';
 import type { Manifest } from '../../domain/manifest.ts';
 import type { PulledRoom } from '../../domain/pulled-room/pulled-room.ts';
 import type { Documents } from '../../ports/documents.ts';
 import type { ObjectStore } from '../../ports/object-store.ts';
 import { type DatedName, newestFirst, parseDatedKey } from './dated-key.ts';
+import { makeStoreForecasts } from './store-forecasts.ts';
 import { createDocument, readDocument, writeDocument } from './store-json.ts';
+import { usualLinesAPart } from './store-parts.ts';
+import { type LongLists, makeStorePlans } from './store-plans.ts';
 
 const schema = 1;
 const defaultFills = 50;
 const parallelReads = 8;
+/** Two megabytes of text or so: what is longer nobody reads from its beginning. */
+const usualLists: LongLists = { mostLines: 5_000, linesAPart: usualLinesAPart };
 
 /** A fill as it is stored; the domain's has no schema number because it is also what the API answers. */
 type StoredFill = Fill & { readonly schema: typeof schema };
@@ -20,7 +25,8 @@ type StoredFill = Fill & { readonly schema: typeof schema };
  *
  * Lists are made from keys alone, which say region, date and run; only the documents that are returned are read.
  */
-export function makeStoreDocuments(store: ObjectStore): Documents {
+export function makeStoreDocuments(store: ObjectStore, lists = usualLists): Documents {
+  const forecasts = makeStoreForecasts(store, lists);
   const getFill = async (id: string): Promise<Fill | null> => {
     const stored = await readDocument<StoredFill>(store, storeKeys.fill(id), schema);
     if (!stored) return null;
@@ -35,13 +41,11 @@ export function makeStoreDocuments(store: ObjectStore): Documents {
 
     async getForecast(regionId, date, run) {
       const number = run ?? (await lastRun(store, storeKeys.forecastsPrefix(regionId), date));
-      return number === null ? null : readDocument<Forecast>(store, storeKeys.forecast(regionId, date, number), schema);
+      return number === null ? null : forecasts.get(regionId, date, number);
     },
-    putForecast: (forecast, run) =>
-      writeDocument(store, storeKeys.forecast(forecast.regionId, forecast.date, run), forecast),
+    putForecast: forecasts.put,
 
-    getPlan: (regionId, date, run) => readDocument<FillPlan>(store, storeKeys.plan(regionId, date, run), schema),
-    putPlan: (plan) => createDocument(store, storeKeys.plan(plan.regionId, plan.date, plan.run), plan),
+    ...makeStorePlans(store, lists),
 
     async getPulledRoom(regionId) {
       const prefix = storeKeys.roomsPrefix(regionId);

@@ -26,14 +26,14 @@ export class UnreadableDocumentError extends Error {
 export async function readDocument<T extends Versioned>(
   store: ObjectStore,
   key: string,
-  schema: T['schema'],
+  schema: T['schema'] | readonly T['schema'][],
 ): Promise<T | null> {
   const found = await store.get(key);
   if (!found) return null;
-  return parseDocument<T>(key, (await buffer(found.body)).toString('utf8'), schema);
+  return parseDocument<T>(key, (await buffer(found.body)).toString('utf8'), [schema].flat());
 }
 
-function parseDocument<T extends Versioned>(key: string, text: string, schema: T['schema']): T {
+function parseDocument<T extends Versioned>(key: string, text: string, schemas: readonly number[]): T {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -43,9 +43,9 @@ function parseDocument<T extends Versioned>(key: string, text: string, schema: T
   if (typeof value !== 'object' || value === null || !('schema' in value)) {
     throw new UnreadableDocumentError(key, 'it has no schema number, so Nightfill did not write it');
   }
-  if (value.schema !== schema) {
-    const said = JSON.stringify(value.schema);
-    throw new UnreadableDocumentError(key, `its schema is ${said}, this Nightfill reads ${schema}; run one that fits`);
+  if (!schemas.some((schema) => schema === value.schema)) {
+    const said = `its schema is ${JSON.stringify(value.schema)}, this Nightfill reads ${schemas.join(' and ')}`;
+    throw new UnreadableDocumentError(key, `${said}; run one that fits`);
   }
   return value as T;
 }
@@ -66,12 +66,5 @@ export async function createDocument(store: ObjectStore, key: string, document: 
   }
 }
 
-/** For people too: an operator reads, compares and greps these files. One too long for a string with its indents goes without. */
-function encode(document: Versioned): Buffer {
-  try {
-    return Buffer.from(`${JSON.stringify(document, null, 2)}\n`);
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    return Buffer.from(`${JSON.stringify(document)}\n`);
-  }
-}
+/** For people too: an operator reads, compares and greps these files. Long lists are no part of them (`store-parts.ts`). */
+const encode = (document: Versioned): Buffer => Buffer.from(`${JSON.stringify(document, null, 2)}\n`);

@@ -1,5 +1,5 @@
 /** What an appliance must let go of for what comes: the least valuable first, and no more than is needed. */
-import type { AppliancePlan } from '../fill.ts';
+import type { PlannedEviction } from '../fill.ts';
 import { parseObjectKey } from '../keys.ts';
 import type { HeldObject } from './held.ts';
 
@@ -23,7 +23,7 @@ export function evictionsFor({
   isNeeded,
   valueHere,
   demandOf,
-}: EvictionInput): AppliancePlan['evict'] {
+}: EvictionInput): readonly PlannedEviction[] {
   const storedBytes = inventory.reduce((sum, object) => sum + object.heldBytes, 0);
   let excessBytes = storedBytes + comingBytes - capacityBytes;
   if (excessBytes <= 0) return [];

@@ -7,6 +7,7 @@ import type { FillPlan, Forecast, PlannedFile, PlanReason } from '../fill.ts';
 import { plannedSizes } from '../reporting/placement.ts';
 import type { Audience } from './audience.ts';
 import { swapFactor, usableBytes } from './limits.ts';
+import { chain, type Lines } from './lines.ts';
 
 /** What one appliance's place went for. */
 export interface Margin {
@@ -73,8 +74,8 @@ export function explainAsset(plan: FillPlan, forecast: Forecast | null, assetId:
   };
   const value = asset ? worthOf(assetId, asset.expectedBytes) : null;
   const values = (forecast?.assets ?? []).flatMap((one) => worthOf(one.assetId, one.expectedBytes) ?? []);
-  const files = plan.appliances.flatMap(({ keep, fetch }) => [...keep, ...fetch]);
-  const rejected = plan.rejected.filter((one) => one.assetId === assetId);
+  const files = plan.appliances.flatMap(({ keep, fetch }) => linesAbout(chain(keep, fetch), assetId));
+  const rejected = linesAbout(plan.rejected, assetId);
   const base: Omit<Explanation, 'words'> = {
     assetId,
     expectedBytes: asset?.expectedBytes ?? null,
@@ -86,16 +87,13 @@ export function explainAsset(plan: FillPlan, forecast: Forecast | null, assetId:
     value,
     rank: value === null ? null : values.filter((other) => other > value).length + 1,
     ranked: values.filter((other) => other > 0).length,
-    plannedBytes: bytesOf(files.filter((file) => file.assetId === assetId)),
+    plannedBytes: bytesOf(files),
     leftOutBytes: rejected.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
-    parts: partsOf(
-      files.filter((file) => file.assetId === assetId),
-      value,
-    ),
+    parts: partsOf(files, value),
     watched: watchedOf(forecast, assetId),
     unspentBytes: Math.max(0, plan.budget.bytesPerNight - plan.fetchBytes),
     margins: plan.appliances.map(({ applianceId, capacityBytes, keep, fetch }) => {
-      const plannedBytes = bytesOf([...keep, ...fetch]);
+      const plannedBytes = bytesOf(chain(keep, fetch));
       const usable = usableBytes(capacityBytes, plan.pulledRoom?.share);
       return {
         applianceId,
@@ -108,10 +106,7 @@ export function explainAsset(plan: FillPlan, forecast: Forecast | null, assetId:
       };
     }),
   };
-  const reasons = new Set([
-    ...files.filter((file) => file.assetId === assetId).map(({ reason }) => reason),
-    ...rejected.map(({ reason }) => reason),
-  ]);
+  const reasons = new Set([...files.map(({ reason }) => reason), ...rejected.map(({ reason }) => reason)]);
   return {
     ...base,
     words: [...[...reasons].map((reason) => wordsFor(reason, base)), ...audienceWords(base, forecast?.audience)],
@@ -160,13 +155,30 @@ function audienceWords(
   ];
 }
 
-const bytesOf = (files: readonly { readonly sizeBytes: number }[]): number =>
-  files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+/** What a list says of one asset. */
+export function linesAbout<T extends { readonly assetId: string } | { readonly key: string }>(
+  lines: Iterable<T>,
+  assetId: string,
+): T[] {
+  const about: T[] = [];
+  for (const line of lines)
+    if ('assetId' in line ? line.assetId === assetId : line.key.startsWith(`${assetId}/`)) about.push(line);
+  return about;
+}
 
-const least = (files: readonly PlannedFile[]): number | null =>
-  files.length > 0 ? files.reduce((value, file) => Math.min(value, file.value), Number.POSITIVE_INFINITY) : null;
+function bytesOf(files: Iterable<{ readonly sizeBytes: number }>): number {
+  let bytes = 0;
+  for (const { sizeBytes } of files) bytes += sizeBytes;
+  return bytes;
+}
 
-function leastValuable(keep: readonly PlannedFile[], but: string): Margin['displaces'] {
+function least(files: Lines<PlannedFile>): number | null {
+  let value = Number.POSITIVE_INFINITY;
+  for (const file of files) value = Math.min(value, file.value);
+  return files.length > 0 ? value : null;
+}
+
+function leastValuable(keep: Iterable<PlannedFile>, but: string): Margin['displaces'] {
   const assets = new Map<string, { assetId: string; sizeBytes: number; value: number }>();
   for (const { assetId, sizeBytes, value } of keep) {
     if (assetId === but) continue;

@@ -10,12 +10,12 @@ import {
   steepCurve,
   version,
 } from '../../testing/plan-case.ts';
-import type { FillPlan } from '../fill.ts';
 import { rankAppliances } from '../routing/rendezvous.ts';
 import { candidatesOf, type Spot } from './candidates.ts';
 import { makeValuer } from './file-values.ts';
 import { makeShelves } from './held.ts';
 import { swapFactor, usableBytes } from './limits.ts';
+import type { PlanInArrays } from './plan-fill.ts';
 
 const asset = fc.record({
   demand: fc.integer({ min: 1, max: 1e6 }),
@@ -51,7 +51,7 @@ const caseOf = ({ assets, capacities, bytesPerNight, held, isSteep }: Small): Ca
 };
 
 /** Bytes expected to be served, with what is held at its advantage: what a plan is to make the most of. */
-const worthOf = (p: FillPlan): number =>
+const worthOf = (p: PlanInArrays): number =>
   p.appliances.reduce(
     (sum, { keep, fetch }) =>
       sum +

@@ -2,7 +2,15 @@
  * The planner: from forecast, manifests and inventories to what each appliance fetches, keeps and evicts, and why
  * everything else is left out. Pure and deterministic: the same documents give the same plan.
  */
-import type { AppliancePlan, FillPlan, Forecast, PlannedFile, PlanRoom } from '../fill.ts';
+import type {
+  AppliancePlan,
+  FillPlan,
+  Forecast,
+  PlannedEviction,
+  PlannedFile,
+  PlanRejection,
+  PlanRoom,
+} from '../fill.ts';
 import type { Region } from '../fleet.ts';
 import { windowFor } from '../time/fill-window.ts';
 import { type Block, candidatesOf, plannedFile } from './candidates.ts';
@@ -12,6 +20,7 @@ import { expectedOf, placesIn } from './expected.ts';
 import type { ValuedVersion } from './file-values.ts';
 import { makeShelves, type PlannableAppliance, type Shelves } from './held.ts';
 import { nightBudgetBytes, usableBytes } from './limits.ts';
+import { chain } from './lines.ts';
 import { makeRejections, type Rejections, rejectUnread } from './rejections.ts';
 import type { TitleOutline } from './shortlist.ts';
 
@@ -41,7 +50,19 @@ export interface PlanFillInput {
   readonly pulledRoom?: PlanRoom;
 }
 
-export function planFill(input: PlanFillInput): FillPlan {
+/** A plan as it is made: its lists are arrays. */
+export interface PlanInArrays extends FillPlan {
+  readonly appliances: readonly AppliancePlanInArrays[];
+  readonly rejected: readonly PlanRejection[];
+}
+
+export interface AppliancePlanInArrays extends AppliancePlan {
+  readonly fetch: readonly PlannedFile[];
+  readonly keep: readonly PlannedFile[];
+  readonly evict: readonly PlannedEviction[];
+}
+
+export function planFill(input: PlanFillInput): PlanInArrays {
   const plan = planFillOf(input, () => []);
   if (!plan) throw new Error('a plan from all versions is always settled');
   return plan;
@@ -56,7 +77,7 @@ export function planFill(input: PlanFillInput): FillPlan {
 export function planFillOf(
   input: PlanFillInput,
   rest: (settledAbove: number) => readonly TitleOutline[] | null,
-): FillPlan | null {
+): PlanInArrays | null {
   const { region, date, forecast, versions, frozenAt } = input;
   const appliances = [...input.appliances].sort((a, b) => (a.appliance.id < b.appliance.id ? -1 : 1));
   const shelves = makeShelves(appliances);
@@ -101,7 +122,7 @@ export function planFillOf(
   rejectUnread({ unread, forecast, appliances, closedBy: choice.closedBy }, rejections);
   rejectDeleted(forecast, [versions, unread], rejections);
 
-  const plans = appliances.map(({ appliance, inventory }): AppliancePlan => {
+  const plans = appliances.map(({ appliance, inventory }): AppliancePlanInArrays => {
     const { keep, fetch, comingBytes, values, needed } = chosen.get(appliance.id) ?? emptyShelf(0);
     return {
       applianceId: appliance.id,
@@ -219,9 +240,9 @@ function rejectDeleted(
 export function copiesInPlan({ appliances }: Pick<FillPlan, 'appliances'>): ReadonlyMap<string, number> {
   const copies = new Map<string, number>();
   for (const { keep, fetch } of appliances) {
-    for (const assetId of new Set([...keep, ...fetch].map((file) => file.assetId))) {
-      copies.set(assetId, (copies.get(assetId) ?? 0) + 1);
-    }
+    const here = new Set<string>();
+    for (const { assetId } of chain(keep, fetch)) here.add(assetId);
+    for (const assetId of here) copies.set(assetId, (copies.get(assetId) ?? 0) + 1);
   }
   return copies;
 }

@@ -9,9 +9,8 @@ import {
   steepCurve,
   version,
 } from '../../testing/plan-case.ts';
-import type { FillPlan } from '../fill.ts';
 import { makeValuer } from './file-values.ts';
-import { planFill, planFillOf } from './plan-fill.ts';
+import { type PlanInArrays, planFill, planFillOf } from './plan-fill.ts';
 import { makeShortlist } from './shortlist.ts';
 
 const media = fc.array(fc.integer({ min: 500, max: 20_000 }), { minLength: 1, maxLength: 12 });
@@ -53,7 +52,7 @@ const caseArbitrary: fc.Arbitrary<Case> = fc
     };
   });
 
-function byShortlist(c: Case): { readonly plan: FillPlan; readonly read: number } {
+function byShortlist(c: Case): { readonly plan: PlanInArrays; readonly read: number } {
   const input = inputOf(c);
   const titles = c.versions.map((one) => ({ assetId: one.manifest.assetId, sizeBytes: sizeOf(one), one }));
   const shortlist = makeShortlist({ titles, forecast: input.forecast, appliances: c.appliances, fewest: 1 });

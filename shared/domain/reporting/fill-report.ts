@@ -13,6 +13,7 @@ import type {
   HeldFiles,
   PlannedFile,
 } from '../fill.ts';
+import { chain, type Lines } from '../planning/lines.ts';
 import { coverageShare } from '../planning/plan-fill.ts';
 import { type RatePoint, ratesOf } from '../rate-curve.ts';
 import { failedRuns, failureTotals } from './failures.ts';
@@ -28,10 +29,11 @@ export const addCounts = (a: FillCount, b: FillCount): FillCount => ({
   bytes: a.bytes + b.bytes,
 });
 
-export const countFiles = (files: readonly { readonly sizeBytes: number }[]): FillCount => ({
-  files: files.length,
-  bytes: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
-});
+export function countFiles(files: Lines<{ readonly sizeBytes: number }>): FillCount {
+  let bytes = 0;
+  for (const { sizeBytes } of files) bytes += sizeBytes;
+  return { files: files.length, bytes };
+}
 
 /** What an appliance held already, whether the plan knew it or found it out file by file. */
 export const heldBefore = ({ kept, skipped }: { readonly kept: FillCount; readonly skipped: FillCount }): FillCount =>
@@ -110,7 +112,7 @@ export function buildFillReport(plan: FillPlan, outcome: FillOutcome): FillRepor
 /** Share of the day's expected bytes that can be served where the plan wanted them. */
 export function forecastCoverage(plan: FillPlan, held: ReadonlyMap<string, ReadonlySet<string>>): number {
   const covered = plan.appliances.reduce(
-    (sum, { applianceId, keep, fetch }) => sum + expectedOf([...keep, ...fetch], held.get(applianceId)),
+    (sum, { applianceId, keep, fetch }) => sum + expectedOf(chain(keep, fetch), held.get(applianceId)),
     0,
   );
   return coverageShare(covered, plan.expectedBytes);
@@ -123,12 +125,15 @@ export function applianceCoverage(
   held: ReadonlyMap<string, ReadonlySet<string>>,
 ): number {
   const part = plan.appliances.find((one) => one.applianceId === applianceId);
-  const covered = part ? expectedOf([...part.keep, ...part.fetch], held.get(applianceId)) : 0;
+  const covered = part ? expectedOf(chain(part.keep, part.fetch), held.get(applianceId)) : 0;
   return coverageShare(covered, plan.expectedBytes);
 }
 
-const expectedOf = (files: readonly PlannedFile[], held: ReadonlySet<string> | undefined): number =>
-  files.reduce((sum, file) => sum + (held?.has(file.key) ? file.expectedBytes : 0), 0);
+function expectedOf(files: Iterable<PlannedFile>, held: ReadonlySet<string> | undefined): number {
+  let sum = 0;
+  for (const file of files) if (held?.has(file.key)) sum += file.expectedBytes;
+  return sum;
+}
 
 /** The first failure of each reason is always listed. */
 function capFailures(failures: readonly FillFailure[]): {

@@ -1,5 +1,6 @@
 /** Which planned files an appliance held, written down in few numbers: mostly one run, or two where a fill was cut. */
 import type { AppliancePlan, FillPlan, HeldFiles, PlannedFile } from '../fill.ts';
+import { chain, sliceOf } from '../planning/lines.ts';
 
 export const heldRuns = (plan: FillPlan, held: ReadonlyMap<string, ReadonlySet<string>>): HeldFiles[] =>
   plan.appliances.map((part) => ({
@@ -12,7 +13,7 @@ export function runsOf({ keep, fetch }: AppliancePlan, keys: ReadonlySet<string>
   const runs: { first: number; files: number }[] = [];
   if (keys.size === 0) return runs;
   let at = 0;
-  for (const { key } of [...keep, ...fetch]) {
+  for (const { key } of chain(keep, fetch)) {
     const last = runs.at(-1);
     if (keys.has(key)) {
       if (last && last.first + last.files === at) last.files += 1;
@@ -25,8 +26,10 @@ export function runsOf({ keep, fetch }: AppliancePlan, keys: ReadonlySet<string>
 
 /** The files again. */
 export function filesIn({ keep, fetch }: AppliancePlan, runs: HeldFiles['runs']): PlannedFile[] {
-  const files = [...keep, ...fetch];
-  return runs.flatMap((run) => files.slice(run.first, run.first + run.files));
+  return runs.flatMap(({ first, files }) => [
+    ...sliceOf(keep, first, files),
+    ...sliceOf(fetch, Math.max(0, first - keep.length), Math.min(files, first + files - keep.length)),
+  ]);
 }
 
 /** The keys again, as `forecastCoverage` takes them. */

@@ -1,6 +1,7 @@
 /** Why bytes were missed: what the appliance knew of it, joined with what plan, forecast and report know. */
 import type { AnswerTotal, ServiceRow } from '../demand.ts';
 import type { FillFailureReason, FillPlan, FillReport, Forecast } from '../fill.ts';
+import { chain } from '../planning/lines.ts';
 import { type MissClass, type MissScore, missClasses } from '../score.ts';
 import { isMiss } from './fill-use.ts';
 import type { Placement } from './placement.ts';
@@ -53,7 +54,7 @@ export function makeClassifier(
   const expected = new Set(forecast?.assets.filter(({ expectedBytes }) => expectedBytes > 0).map((one) => one.assetId));
   const plannedOn = new Map<string, Set<string>>();
   for (const { applianceId, keep, fetch } of plan?.appliances ?? []) {
-    for (const { assetId } of [...keep, ...fetch]) {
+    for (const { assetId } of chain(keep, fetch)) {
       const places = plannedOn.get(assetId) ?? new Set();
       plannedOn.set(assetId, places.add(applianceId));
     }

@@ -6,6 +6,7 @@
  */
 import type { FillPlan, Forecast, HeldFiles } from '../fill.ts';
 import { copiesOf } from '../planning/limits.ts';
+import { chain } from '../planning/lines.ts';
 import type { RegretScore } from '../score.ts';
 import { heldKeys } from './held-files.ts';
 
@@ -23,7 +24,7 @@ export function plannedSizes(plan: FillPlan, forecast: Forecast | null): Map<str
     totals.set(assetId, (totals.get(assetId) ?? 0) + bytes);
   };
   for (const { keep, fetch } of plan.appliances)
-    for (const file of [...keep, ...fetch]) add(file.assetId, file.sizeBytes);
+    for (const file of chain(keep, fetch)) add(file.assetId, file.sizeBytes);
   for (const { assetId, sizeBytes } of plan.rejected) add(assetId, sizeBytes);
   const expected = new Map(forecast?.assets.map(({ assetId, expectedBytes }) => [assetId, expectedBytes]));
   return new Map(
@@ -45,7 +46,7 @@ export function placementHeld(
   const heldBytes = new Map<string, number>();
   let bytes = 0;
   for (const { applianceId, keep, fetch } of plan.appliances) {
-    for (const { key, assetId, sizeBytes } of [...keep, ...fetch]) {
+    for (const { key, assetId, sizeBytes } of chain(keep, fetch)) {
       if (!keys.get(applianceId)?.has(key)) continue;
       heldBytes.set(assetId, (heldBytes.get(assetId) ?? 0) + sizeBytes);
       bytes += sizeBytes;
