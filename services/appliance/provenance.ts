@@ -12,6 +12,7 @@ import type { SliceSpec } from '../../shared/domain/manifest.ts';
 import { hash53 } from '../../shared/domain/routing/hash.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
 import type { InventoryEntry } from '../../shared/ports/segment-cache.ts';
+import { makeAgingMap } from './aging-map.ts';
 import type { StateFile } from './state-file.ts';
 
 export interface Provenance {
@@ -59,6 +60,8 @@ interface Planned {
 /** About 20 MB when full: what a terabyte of small segments holds, or two of large ones. */
 const defaultMaxSlices = 500_000;
 const maxAssets = 50_000;
+/** So many objects are entered before others have a turn: about a millisecond. */
+const enteredAtOnce = 1_000;
 const mostVersions = 4;
 /** A version is new for so long. */
 const newForMs = 24 * 3_600_000;
@@ -68,17 +71,12 @@ const latestFillMs = 18 * 3_600_000;
 export async function openProvenance(deps: ProvenanceDeps): Promise<Provenance> {
   const { clock, file, maxSlices = defaultMaxSlices } = deps;
   const plan = new Map<string, Planned>();
-  const slices = new Map<number, 'here' | 'purged'>();
+  const slices = makeAgingMap<number, 'here' | 'purged'>(maxSlices);
   /** Asset → its versions, with when each was first asked for or stored here. */
   const versions = new LRUCache<string, Map<string, number>>({ max: maxAssets });
   let appliedAtMs = 0;
 
-  const mark = (key: string, index: number, as: 'here' | 'purged'): void => {
-    slices.set(hash53(`${key}#${index}`), as);
-    if (slices.size <= maxSlices) return;
-    const [oldest] = slices.keys();
-    if (oldest !== undefined) slices.delete(oldest);
-  };
+  const mark = (key: string, index: number, as: 'here' | 'purged'): void => slices.set(hash53(`${key}#${index}`), as);
 
   function versionSeen(key: string, atMs: number): ReadonlyMap<string, number> | null {
     const object = parseObjectKey(key);
@@ -118,14 +116,24 @@ export async function openProvenance(deps: ProvenanceDeps): Promise<Provenance> 
     return sizeBytes;
   }
 
-  for (const entry of deps.inventory) {
-    versionSeen(entry.key, 0);
-    for (let index = 0, found = 0; found < entry.slices && index < entry.slices * 4 + 16; index += 1) {
-      if (!deps.has(entry.key, index)) continue;
+  function enterHeld({ key, slices: count }: InventoryEntry): void {
+    versionSeen(key, 0);
+    for (let index = 0, found = 0; found < count && index < count * 4 + 16; index += 1) {
+      if (!deps.has(key, index)) continue;
       found += 1;
-      mark(entry.key, index, 'here');
+      mark(key, index, 'here');
     }
   }
+  /** What is held matters here once it has left: there is time, and viewers wait for the start. */
+  async function enterAll(): Promise<void> {
+    let entered = 0;
+    for (const entry of deps.inventory) {
+      enterHeld(entry);
+      entered += 1;
+      if (entered % enteredAtOnce === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+  void enterAll();
   const kept = await file.read();
   if (kept) {
     appliedAtMs = Date.parse(kept.appliedAt);

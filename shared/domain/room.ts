@@ -9,7 +9,7 @@ export interface Room {
   /** Sees to it that there is a place for the series. */
   admit(series: number): void;
   readonly size: () => number;
-  /** Copies of the columns for the first `series`, in the order in which they were made. */
+  /** The columns for the first `series`, in the order in which they were made, as they lie: what is kept must be copied. */
   save(series: number): readonly Float64Array[];
   /** @throws RangeError when these are not as many columns of these widths; nothing has changed then. */
   restore(saved: readonly Float64Array[]): void;
@@ -37,7 +37,7 @@ export function makeRoom(initial: number): Room {
       if (series >= size) resize(Math.max(series + 1, size * 2));
     },
     size: () => size,
-    save: (series) => all.map(({ column, width }) => column.cells.slice(0, Math.min(series, size) * width)),
+    save: (series) => all.map(({ column, width }) => column.cells.subarray(0, Math.min(series, size) * width)),
     restore: (saved) => {
       const length = (saved[0]?.length ?? 0) / (all[0]?.width ?? 1);
       if (saved.length !== all.length || all.some(({ width }, at) => saved[at]?.length !== length * width))

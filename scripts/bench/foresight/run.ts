@@ -69,7 +69,7 @@ measure('noting one request among many', 'ns', asks, 1e6, () => {
 const dir = fs.mkdtempSync(join(tmpdir(), 'nightfill-foresight-'));
 const saving = cpuMs();
 const saved = pulled.save();
-console.log(`${'copying what is saved'.padEnd(44)} ${(cpuMs() - saving).toFixed(0).padStart(9)} ms`);
+console.log(`${'gathering what is saved'.padEnd(44)} ${(cpuMs() - saving).toFixed(0).padStart(9)} ms`);
 await writeForesight(dir, saved);
 console.log(`${'size of the file'.padEnd(44)} ${(fs.statSync(join(dir, 'foresight')).size / 1e6).toFixed(0)} MB`);
 const reading = cpuMs();

@@ -43,8 +43,13 @@ export interface Holdings {
   /** Of slices that left for others' sake. */
   readonly evictedBytes: number;
   readonly damagedSlices: number;
-  /** Counts the slices that recovery put into the index, and evicts those that no longer fit. */
-  adopt(capacityBytes: number): Promise<void>;
+  /** Counts the slices that recovery put into the index. */
+  count(): void;
+  /**
+   * Gives each of them its place among the pulled ones, a portion at a time. Before it resolves some of them cannot be
+   * evicted, so that whoever needs room has to wait.
+   */
+  adopt(): Promise<void>;
   isPinned(key: string): boolean;
   /**
    * Shows a slice to readers; its bytes are reserved already.
@@ -65,6 +70,9 @@ export interface Holdings {
   /** Resolves when the journal is not being replaced. */
   settled(): Promise<void>;
 }
+
+/** So many are adopted before others have a turn: about two milliseconds. */
+const adoptedAtOnce = 2_000;
 
 export function makeHoldings(deps: HoldingsDeps): Holdings {
   const { index, pulled, room, memory, parts, pinned, journal, files, compactAfterLines, onDiskError } = deps;
@@ -104,7 +112,7 @@ export function makeHoldings(deps: HoldingsDeps): Holdings {
   }
 
   function compactWhenDue(): void {
-    if (compacting || journal.length < Math.max(compactAfterLines, 2 * index.sliceCount)) return;
+    if (compacting || journal.length < Math.max(compactAfterLines, index.sliceCount / 2)) return;
     compacting = journal
       .compact(recordsOf(index, pinned))
       .catch((error: Error) => onDiskError(error))
@@ -116,7 +124,7 @@ export function makeHoldings(deps: HoldingsDeps): Holdings {
   function pin(key: string): void {
     if (!pinned.add(key)) return;
     tryAppend(['pin', pinned.setNumber, key]);
-    for (const slice of index.object(key)?.slices.values() ?? []) keepByPlan(slice);
+    for (const slice of index.object(key)?.slices ?? []) keepByPlan(slice);
     room.refit();
   }
 
@@ -133,16 +141,25 @@ export function makeHoldings(deps: HoldingsDeps): Holdings {
       return damagedSlices;
     },
 
-    async adopt(capacityBytes) {
+    count() {
+      room.count(index.heldBytes);
+      for (const key of pinned.keys()) room.pin(index.object(key)?.heldBytes ?? 0);
+    },
+
+    async adopt() {
+      let adopted = 0;
       for (const object of index.objects()) {
         const isPlanned = pinned.has(object.key);
-        for (const slice of object.slices.values()) {
-          room.count(slice.sizeBytes);
-          if (isPlanned) room.pin(slice.sizeBytes);
-          else pulled.keepByValue(slice);
+        for (const slice of object.slices) {
+          pulled.meet(slice);
+          if (!isPlanned) pulled.keepByValue(slice);
+          adopted += 1;
         }
+        if (adopted < adoptedAtOnce) continue;
+        adopted = 0;
+        await new Promise((resolve) => setImmediate(resolve));
       }
-      await room.shrinkTo(capacityBytes);
+      pulled.settle();
     },
 
     isPinned: pinned.has,
@@ -178,7 +195,7 @@ export function makeHoldings(deps: HoldingsDeps): Holdings {
         for (const object of index.objects()) {
           const stays = pinned.has(object.key);
           if (stays === before.has(object.key)) continue;
-          for (const slice of object.slices.values()) {
+          for (const slice of object.slices) {
             if (stays) keepByPlan(slice);
             else {
               room.pin(-slice.sizeBytes);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 export interface PinnedKeys {
   readonly setNumber: number;
   has(key: string): boolean;
+  keys(): Iterable<string>;
   /** Adds a key to the present set in memory; the journal makes it durable. False when it is in it already. */
   add(key: string): boolean;
   /** What was added since the set was made: the part that lives in the journal. */
@@ -25,6 +26,7 @@ export function openPinnedKeys(dir: string): PinnedKeys {
       return setNumber;
     },
     has: (key) => keys.has(key),
+    keys: () => keys,
     add(key) {
       if (keys.has(key)) return false;
       keys.add(key);

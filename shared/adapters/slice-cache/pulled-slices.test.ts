@@ -11,6 +11,7 @@ function open(options: { saved?: ReturnType<PulledSlices['save']>; mostAbsent?: 
   const { saved = null, capacityBytes = 100, ...rest } = options;
   const index = makeSliceIndex();
   const evicted: string[] = [];
+  let files = 0;
   const drop = (slice: HeldSlice) => index.remove(slice) && pulled.drop(slice);
   const onEvict = (slice: HeldSlice) => {
     evicted.push(slice.object.key);
@@ -21,7 +22,8 @@ function open(options: { saved?: ReturnType<PulledSlices['save']>; mostAbsent?: 
   const put = (key: string, sizeBytes = 10) => {
     const offer = pulled.offer({ key, index: 0 }, sizeBytes);
     if (typeof offer === 'string') return offer;
-    pulled.arrive(index.add(key, 0, { sizeBytes, fileId: 1, crc: 0 }), offer);
+    files += 1;
+    pulled.arrive(index.add(key, 0, { sizeBytes, fileId: files, crc: 0 }), offer);
     return 'stored';
   };
   const ask = (key: string, times: number) => {
@@ -74,8 +76,12 @@ describe('pulled slices', () => {
     const saved = first.pulled.save();
     clock.ms -= 86_400_000;
     const second = open({ saved, capacityBytes: 30 });
-    for (const key of ['a/v/1', 'a/v/2', 'a/v/3'])
-      second.pulled.keepByValue(second.index.add(key, 0, { sizeBytes: 10, fileId: 1, crc: 0 }));
+    for (const [at, key] of ['a/v/1', 'a/v/2', 'a/v/3'].entries()) {
+      const slice = second.index.add(key, 0, { sizeBytes: 10, fileId: at + 1, crc: 0 });
+      second.pulled.meet(slice);
+      second.pulled.keepByValue(slice);
+    }
+    second.pulled.settle();
     second.pulled.setCapacity(10);
     expect(second.evicted.sort()).toEqual(['a/v/1', 'a/v/3']);
     // Its demand of before counts; something new would not be worth the place.
@@ -98,6 +104,21 @@ describe('pulled slices', () => {
     expect(names.length).toBeLessThan(70);
     expect(names.filter((name) => name !== '').length).toBeLessThanOrEqual(52);
     expect(names).toContain('hot/v/1#0');
+  });
+
+  it('gives the numbers of what left between saving and starting to others, without their demand', () => {
+    const first = open({ capacityBytes: 30 });
+    for (const key of ['a/v/1', 'a/v/2']) first.put(key);
+    first.ask('a/v/2', 50);
+    const second = open({ saved: first.pulled.save(), capacityBytes: 10 });
+    const slice = second.index.add('a/v/1', 0, { sizeBytes: 10, fileId: 1, crc: 0 });
+    second.pulled.meet(slice);
+    second.pulled.settle();
+    expect(second.pulled.save().numbers.files).toEqual(Float64Array.of(1, 0));
+    second.ask('b/v/1', 1);
+    expect(second.put('b/v/1')).toBe('stored');
+    expect(second.put('c/v/1')).toBe('stored');
+    expect(second.evicted).toEqual(['b/v/1']);
   });
 
   it('gives up the place of what does not come, and knows what was lost on the way', () => {

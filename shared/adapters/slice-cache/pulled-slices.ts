@@ -40,11 +40,15 @@ export interface PulledSlices extends Pick<SliceDemand, 'missed' | 'seenElsewher
   keepByPlan(slice: HeldSlice): void;
   /** Nothing but its value keeps the held slice from now on; `setCapacity` is due then. */
   keepByValue(slice: HeldSlice): void;
+  /** Recognises a slice that was held when the demand was saved; to be told of all that are held, pinned ones too. */
+  meet(slice: HeldSlice): void;
+  /** All that are held have been met. */
+  settle(): void;
   /** The slice is no longer held. */
   drop(slice: HeldSlice): void;
   setCapacity(bytes: number): void;
   readonly usedBytes: number;
-  /** What a later run goes on with. */
+  /** What a later run goes on with; its counts change with the next request and are to be copied soon. */
   save(): SavedForesight;
   setTopUp(topUp: TopUp): void;
   /** Ends the rounds. */
@@ -52,7 +56,7 @@ export interface PulledSlices extends Pick<SliceDemand, 'missed' | 'seenElsewher
 }
 
 export interface PulledSlicesOptions {
-  readonly index: Pick<SliceIndex, 'object'>;
+  readonly index: Pick<SliceIndex, 'get' | 'object'>;
   readonly clock: { now(): number };
   readonly isPlanned: (key: string) => boolean;
   /** The slice has to leave. */
@@ -151,7 +155,7 @@ export function makePulledSlices(options: PulledSlicesOptions): PulledSlices {
       const share = slice.askedShare;
       slice.askedShare = 0;
       const { key } = slice.object;
-      const isHeld = index.object(key)?.slices.get(slice.index) === slice;
+      const isHeld = index.get(key, slice.index) === slice;
       const number = isHeld ? numbers.hold(slice) : numberOf({ key, index: slice.index }, slice.sizeBytes);
       cache.ask(number, nowS, share);
       versions.add(key.slice(0, key.indexOf('/', key.indexOf('/') + 1) + 1));
@@ -159,7 +163,7 @@ export function makePulledSlices(options: PulledSlicesOptions): PulledSlices {
     for (const { name, sizeBytes, share } of others.values()) cache.ask(numberOf(name, sizeBytes), nowS, share);
     // Whoever is given a file needs its manifest, which is mostly read from memory: it must not leave before its files.
     for (const version of versions)
-      for (const slice of index.object(version + manifestName)?.slices.values() ?? [])
+      for (const slice of index.object(version + manifestName)?.slices ?? [])
         if (slice.number >= 0) cache.ask(slice.number, nowS);
   }
 
@@ -206,7 +210,7 @@ export function makePulledSlices(options: PulledSlicesOptions): PulledSlices {
       if (missed.size >= mostNoted) weigh();
     },
     seenElsewhere(key, { index: sliceIndex, sizeBytes }, requests) {
-      const slice = index.object(key)?.slices.get(sliceIndex);
+      const slice = index.get(key, sliceIndex);
       const number = slice ? numbers.hold(slice) : numberOf({ key, index: sliceIndex }, sizeBytes);
       cache.observe(number, time.nowS(), requests);
     },
@@ -236,6 +240,10 @@ export function makePulledSlices(options: PulledSlicesOptions): PulledSlices {
       if (slice.number >= 0) cache.release(slice.number);
     },
     keepByValue: (slice) => cache.adopt(numbers.hold(slice), time.nowS()),
+    meet: numbers.meet,
+    settle() {
+      for (const number of numbers.settle()) cache.forget(number);
+    },
     drop(slice) {
       if (slice.number < 0) return;
       cache.release(slice.number);

@@ -17,7 +17,7 @@ export interface ScrubberDeps {
 /** Goes on where the last call stopped; see `SegmentCache.scrub`. */
 export function makeScrubber({ index, holdings, files, pool, isClosing }: ScrubberDeps) {
   const everySlice = function* (): Generator<HeldSlice> {
-    for (const object of index.objects()) yield* object.slices.values();
+    for (const object of index.objects()) yield* [...object.slices];
   };
   let scrubbing = everySlice();
 

@@ -22,7 +22,7 @@ import { makeOpenFiles } from './open-files.ts';
 import { makePartReader } from './part-reader.ts';
 import { openPinnedKeys } from './pinned-keys.ts';
 import { makePulledSlices } from './pulled-slices.ts';
-import { recover } from './recovery.ts';
+import { checkFiles, recover } from './recovery.ts';
 import { makeRoomKeeper } from './room.ts';
 import { makeScrubber } from './scrubber.ts';
 import { makeSliceFiles } from './slice-files.ts';
@@ -39,12 +39,14 @@ export interface SliceCacheOptions {
   readonly trustMs?: number;
   /** The machine's own by default. */
   readonly clock?: { now(): number };
-  /** The journal is replaced by a snapshot after so many lines, or twice as many as there are slices. */
+  /** The journal is replaced by a snapshot after so many lines, or half as many as there are slices. */
   readonly compactAfterLines?: number;
   /** Told of disk errors that the cache survived. */
   readonly onDiskError?: (error: Error) => void;
 }
 
+/** A cache of no more slices is all in order before it opens, a larger one some seconds later, while it serves. */
+const fewSlices = 10_000;
 /** Buffers that wait for the next read. */
 const idlePoolBytes = 64 * 1024 * 1024;
 
@@ -61,7 +63,8 @@ export async function openSliceCache(options: SliceCacheOptions): Promise<Segmen
 
   const pinned = openPinnedKeys(dir);
   const index = makeSliceIndex();
-  const { journal, nextFileId } = recover(dir, index, files, (set, key) => set === pinned.setNumber && pinned.add(key));
+  const recovered = recover(dir, index, (set, key) => set === pinned.setNumber && pinned.add(key));
+  const { journal } = recovered;
 
   let saving: Promise<void> | null = null;
   const saved = await readForesight(dir).catch((error: Error) => {
@@ -100,12 +103,33 @@ export async function openSliceCache(options: SliceCacheOptions): Promise<Segmen
   });
   let closing: Promise<void> | null = null;
   const reader = makeSliceReader({ index, pulled, memory, parts, holdings, files, onDiskError });
-  const writer = makeSliceWriter({ index, holdings, pulled, room, files, firstFileId: nextFileId, onDiskError });
   const scrub = makeScrubber({ index, holdings, files, pool, isClosing: () => closing !== null });
-  await holdings.adopt(capacityBytes);
+  holdings.count();
+  room.refit();
+  const adopting = holdings.adopt().then(() => room.shrinkTo(capacityBytes));
+  const writer = makeSliceWriter({
+    index,
+    holdings,
+    pulled,
+    room,
+    roomIsReady: adopting,
+    files,
+    firstFileId: recovered.firstFileId,
+    onDiskError,
+  });
+  const checking = checkFiles({
+    recovered,
+    nextFileId: () => writer.nextFileId,
+    index,
+    files,
+    onMissing: holdings.drop,
+    isClosing: () => closing !== null,
+  }).catch(onDiskError);
+  if (recovered.byFile.size <= fewSlices) await Promise.all([adopting, checking]);
 
   function saveForesight(): Promise<void> {
-    saving ??= writeForesight(dir, pulled.save())
+    saving ??= adopting
+      .then(() => writeForesight(dir, pulled.save()))
       .catch((error: Error) => onDiskError(error))
       .finally(() => {
         saving = null;
@@ -114,6 +138,8 @@ export async function openSliceCache(options: SliceCacheOptions): Promise<Segmen
   }
 
   async function closeOnce(): Promise<void> {
+    await checking;
+    await adopting;
     await writer.settled();
     await holdings.settled();
     pulled.stop();
@@ -130,7 +156,10 @@ export async function openSliceCache(options: SliceCacheOptions): Promise<Segmen
     write: writer.write,
     scrub,
     setPinned: holdings.setPinned,
-    setCapacity: room.shrinkTo,
+    async setCapacity(bytes) {
+      await adopting;
+      await room.shrinkTo(bytes);
+    },
     demand: {
       missed: pulled.missed,
       seenElsewhere: pulled.seenElsewhere,
@@ -142,7 +171,7 @@ export async function openSliceCache(options: SliceCacheOptions): Promise<Segmen
 
     async remove(keyOrPrefix) {
       writer.abandon(keyOrPrefix);
-      const slices = index.matching(keyOrPrefix).flatMap((object) => [...object.slices.values()]);
+      const slices = index.matching(keyOrPrefix).flatMap((object) => object.slices);
       let freedBytes = 0;
       for (const slice of slices) {
         await holdings.drop(slice);
@@ -153,7 +182,7 @@ export async function openSliceCache(options: SliceCacheOptions): Promise<Segmen
 
     *inventory(after) {
       for (const { key, heldBytes, slices } of index.inOrder(after)) {
-        yield { key, heldBytes, slices: slices.size, pinned: pinned.has(key) };
+        yield { key, heldBytes, slices: slices.length, pinned: pinned.has(key) };
       }
     },
 

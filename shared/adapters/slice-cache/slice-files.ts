@@ -6,6 +6,7 @@
  * file.
  */
 import fs from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -25,11 +26,6 @@ const passingErrors: ReadonlySet<unknown> = new Set(['EMFILE', 'ENFILE', 'ENOMEM
 /** A disk that cannot open more files is busy, not broken. */
 export const isPassing = (error: unknown): boolean => passingErrors.has((error as NodeJS.ErrnoException).code);
 
-export interface FoundFile {
-  readonly fileId: number;
-  readonly sizeBytes: number;
-}
-
 export interface SliceFiles {
   pathOf(fileId: number): string;
   /** Resolves when the bytes are on the disk under their final name; leaves nothing behind when it throws. */
@@ -38,8 +34,8 @@ export interface SliceFiles {
   read(fileId: number, sizeBytes: number, into?: Buffer): Promise<Buffer>;
   /** Removing what is not there is success. */
   remove(fileId: number): Promise<void>;
-  /** Deletes every file that `keep` does not want; blocks, because nothing else can be done before a start anyway. */
-  sweep(keep: (file: FoundFile) => boolean): void;
+  /** Deletes every file that `keep` does not want, folder by folder, until all are seen or `isOver`. */
+  sweep(keep: (fileId: number) => boolean, isOver: () => boolean): Promise<void>;
   /** Deletes what an interrupted process left half-written. */
   clearTemporary(): void;
 }
@@ -94,14 +90,13 @@ export function makeSliceFiles(dir: string): SliceFiles {
       });
     },
 
-    sweep(keep) {
-      for (const shard of fs.readdirSync(slices)) {
-        for (const name of fs.readdirSync(join(slices, shard))) {
-          const path = `${slices}/${shard}/${name}`;
+    async sweep(keep, isOver) {
+      for (const shard of await readdir(slices)) {
+        if (isOver()) return;
+        for (const name of await readdir(join(slices, shard))) {
           const fileId = Number(name);
           const inPlace = String(fileId) === name && shardName(fileId) === shard;
-          if (!inPlace || !keep({ fileId, sizeBytes: fs.statSync(path).size }))
-            fs.rmSync(path, { recursive: true, force: true });
+          if (!inPlace || !keep(fileId)) await rm(join(slices, shard, name), { recursive: true, force: true });
         }
       }
     },

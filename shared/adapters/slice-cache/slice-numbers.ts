@@ -31,13 +31,22 @@ export interface SliceNumbers {
   nameOf(number: number): SliceName | null;
   /** The number is free for another; nothing happens where the slice is held. */
   forget(number: number): void;
-  /** All of them, for `restore` to begin with. */
+  /** As `hold`, for a slice that had a number when it was saved; others get none. */
+  meet(slice: HeldSlice): void;
+  /** All slices that are held have been met. Returns the numbers of those that no longer are, which are free now. */
+  settle(): readonly number[];
+  /** All of them, for a later run to begin with. */
   save(): SavedNumbers;
 }
 
-/** By number; an empty name is a free number. Names are made as they are read, from what was known when it was saved. */
+/**
+ * By number. What is held is known again by the number of its file, so that neither writing nor reading has to handle a
+ * million names; the others have a name. With neither, the number is free.
+ */
 export interface SavedNumbers {
-  readonly names: Iterable<string>;
+  /** 0: not held. */
+  readonly files: Float64Array;
+  readonly names: readonly string[];
   readonly sizes: Float64Array;
 }
 
@@ -47,6 +56,8 @@ export function makeSliceNumbers(saved: SavedNumbers | null = null): SliceNumber
   /** By number: the slice that is held, or the name of one that is not. */
   const known: (HeldSlice | string | undefined)[] = [];
   const byName = new Map<string, number>();
+  /** Of slices that were held when it was saved, until they are met. */
+  const byFile = new Map<number, number>();
   const free: number[] = [];
 
   function next(entry: HeldSlice | string, sizeBytes: number): number {
@@ -57,13 +68,22 @@ export function makeSliceNumbers(saved: SavedNumbers | null = null): SliceNumber
     return number;
   }
 
-  for (const name of saved?.names ?? []) {
-    const number = known.length;
+  for (const [number, name] of saved?.names.entries() ?? []) {
+    const fileId = saved?.files[number] ?? 0;
     known.push(name === '' ? undefined : name);
-    if (name === '') free.push(number);
+    if (fileId > 0) byFile.set(fileId, number);
+    else if (name === '') free.push(number);
     else byName.set(name, number);
-    room.admit(number);
-    sizes.cells[number] = saved?.sizes[number] ?? 0;
+  }
+  if (known.length > 0) room.admit(known.length - 1);
+  sizes.cells.set(saved?.sizes ?? []);
+
+  function meet(slice: HeldSlice): void {
+    const number = byFile.get(slice.fileId);
+    if (number === undefined) return;
+    byFile.delete(slice.fileId);
+    slice.number = number;
+    known[number] = slice;
   }
 
   return {
@@ -84,6 +104,8 @@ export function makeSliceNumbers(saved: SavedNumbers | null = null): SliceNumber
     },
     hold(slice) {
       if (slice.number >= 0) return slice.number;
+      meet(slice);
+      if (slice.number >= 0) return slice.number;
       const name = nameOf(slice);
       const found = byName.get(name);
       slice.number = found ?? next(slice, slice.sizeBytes);
@@ -102,6 +124,13 @@ export function makeSliceNumbers(saved: SavedNumbers | null = null): SliceNumber
       const entry = known[number];
       return typeof entry === 'object' ? entry : null;
     },
+    meet,
+    settle() {
+      const left = [...byFile.values()];
+      for (const number of left) free.push(number);
+      byFile.clear();
+      return left;
+    },
     find: (name) => byName.get(textOf(name)) ?? -1,
     nameOf(number) {
       const entry = known[number];
@@ -118,11 +147,12 @@ export function makeSliceNumbers(saved: SavedNumbers | null = null): SliceNumber
       free.push(number);
     },
     save() {
-      const entries = known.slice();
-      function* names(): Generator<string> {
-        for (const entry of entries) yield entry === undefined ? '' : typeof entry === 'string' ? entry : nameOf(entry);
-      }
-      return { names: names(), sizes: sizes.cells.slice(0, known.length) };
+      const files = new Float64Array(known.length);
+      const names = known.map((entry, number) => {
+        if (typeof entry === 'object') files[number] = entry.fileId;
+        return typeof entry === 'string' ? entry : '';
+      });
+      return { files, names, sizes: sizes.cells.subarray(0, known.length) };
     },
   };
 }

@@ -23,8 +23,9 @@ export interface SliceWriterDeps {
   readonly holdings: Holdings;
   readonly pulled: Pick<PulledSlices, 'offer' | 'cancel'>;
   readonly room: RoomKeeper;
+  /** Before this nothing is written: what would have to leave is not known yet. */
+  readonly roomIsReady: Promise<void>;
   readonly files: SliceFiles;
-  /** Above those of all files that are there. */
   readonly firstFileId: number;
   readonly onDiskError: (error: Error) => void;
 }
@@ -32,6 +33,8 @@ export interface SliceWriterDeps {
 export interface SliceWriter extends Pick<SegmentCache, 'write'> {
   /** Makes the writes that are under way for the key, or below the prefix, end as `no-room`. */
   abandon(keyOrPrefix: string): void;
+  /** Above those of all files that were written. */
+  readonly nextFileId: number;
   /** Resolves when the writes that are under way have ended. */
   settled(): Promise<void>;
 }
@@ -50,11 +53,12 @@ interface Leave {
 }
 
 export function makeSliceWriter(deps: SliceWriterDeps): SliceWriter {
-  const { index, holdings, pulled, room, files, firstFileId, onDiskError } = deps;
+  const { index, holdings, pulled, room, roomIsReady, files, firstFileId, onDiskError } = deps;
   const writes = new Map<string, Write>();
   let nextFileId = firstFileId;
 
   async function askLeave(key: string, { index, sizeBytes }: SliceSpec, pinIt: boolean): Promise<Leave | WriteOutcome> {
+    await roomIsReady;
     if (pinIt || holdings.isPinned(key)) {
       const reservation = await room.reservePinned(sizeBytes);
       return reservation ? { reservation, expected: null } : 'no-room';
@@ -110,6 +114,10 @@ export function makeSliceWriter(deps: SliceWriterDeps): SliceWriter {
       const outcome = await store(write, slice, bytes, pinIt).finally(() => writes.delete(name));
       resolve(outcome);
       return outcome;
+    },
+
+    get nextFileId() {
+      return nextFileId;
     },
 
     abandon(keyOrPrefix) {

@@ -50,7 +50,7 @@ export interface PopularityForecaster {
   lastSeenS(series: number): number;
   /** Makes the number that of a series that was never seen. Lessons of the old one end with no further request. */
   forget(series: number): void;
-  /** Copies what a later run goes on with: the first `series`' counts and what was learnt, but no open lessons. */
+  /** What a later run goes on with: the first `series`' counts, as they lie, and what was learnt, but no open lessons. */
   save(series: number): SavedForecaster;
   /** @throws RangeError when it was saved by another make; nothing has changed then. */
   restore(saved: SavedForecaster): void;
