@@ -163,6 +163,8 @@ export interface FillPlan {
   /** Share of `expectedBytes` that the region holds if the plan is carried out wholly. */
   readonly plannedCoverage: number;
   readonly fetchBytes: number;
+  /** Of them what crosses into the region: the first copy of each file that no appliance keeps. Absent in plans from before it was told apart. */
+  readonly crossingBytes?: number;
   readonly fetchFiles: number;
   readonly appliances: readonly AppliancePlan[];
   readonly rejected: Lines<PlanRejection>;
@@ -304,6 +306,8 @@ export interface FillReport {
   readonly rateCurve?: readonly RatePoint[];
   /** Repeated bytes included: what the night was charged with. */
   readonly sentBytes?: number;
+  /** What the plan meant to bring across, as `sentBytes` counts it; absent in reports from before copies were told apart. */
+  readonly plannedCrossingBytes?: number;
   readonly failures: readonly FillFailure[];
   /** Failures over the list's cap, by reason; the list itself keeps the first of each. */
   readonly failureCounts: Readonly<Partial<Record<FillFailureReason, number>>>;

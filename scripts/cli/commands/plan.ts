@@ -71,7 +71,7 @@ function showPlan(cli: Cli, plan: PlanAnswer): void {
     ['plan', `${plan.id} for ${plan.date}${plan.frozen ? ', frozen' : ', dry: nothing is done by it'}`],
     ['window', `${plan.window.start}-${plan.window.end} ${plan.timeZone}`],
     ['budget', `${formatBytes(plan.budget.bytesPerNight)} a night at ${formatBitRate(plan.budget.rateBps)}`],
-    ['brings', `${formatBytes(plan.fetchBytes)} in ${formatNumberOf(plan.fetchFiles, 'file')}`],
+    ['brings', `${formatBytes(plan.fetchBytes)} in ${formatNumberOf(plan.fetchFiles, 'file')}${acrossText(plan)}`],
     [
       'covers',
       `${formatPercent(plan.plannedCoverage)} of ${formatBytes(plan.expectedBytes)} expected (${plan.forecastModel})`,
@@ -252,6 +252,10 @@ function showReasons(cli: Cli, plan: PlanAnswer, of: Explanation): void {
     ]),
   );
 }
+
+/** Copies come from peers, and cost the night nothing. */
+const acrossText = ({ crossingBytes, fetchBytes }: PlanAnswer): string =>
+  crossingBytes === undefined || crossingBytes === fetchBytes ? '' : `, ${formatBytes(crossingBytes)} into the region`;
 
 const roomText = ({ pulledRoom }: PlanAnswer): string | null =>
   pulledRoom ? `${formatPercent(pulledRoom.share)} of each disk. ${printable(pulledRoom.reason)}` : null;

@@ -219,6 +219,9 @@ const PlanFields = {
   expectedBytes: bytes,
   plannedCoverage: Type.Number({ description: 'Share of the expected bytes that the region then holds.' }),
   fetchBytes: bytes,
+  crossingBytes: Type.Optional(
+    Type.Number({ description: 'Bytes that cross into the region; further copies come from peers.' }),
+  ),
   fetchFiles: Type.Number(),
   appliances: Type.Array(
     Type.Object({

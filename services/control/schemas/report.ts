@@ -86,6 +86,9 @@ export const ReportSchema = documentSchema<ReportAnswer>()(
     sentBytes: Type.Optional(
       Type.Number({ description: 'What the night was charged with: bytes that left, repeated ones included.' }),
     ),
+    plannedCrossingBytes: Type.Optional(
+      Type.Number({ description: 'What the plan meant to bring into the region: of several copies one.' }),
+    ),
     appliances: Type.Array(
       Type.Object({
         applianceId: Type.String(),

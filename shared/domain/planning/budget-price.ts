@@ -16,15 +16,15 @@ export interface BudgetPrice {
   readonly settledAbove: number;
 }
 
-/** Blocks of one appliance by falling rank. */
+/** Blocks of one appliance that bear the same share of the price, by falling rank. */
 interface Column {
+  readonly share: number;
   readonly ranks: Float64Array;
   readonly bytes: Float64Array;
 }
 interface Shelf {
   readonly usableBytes: number;
-  readonly held: Column;
-  readonly missing: Column;
+  readonly columns: readonly Column[];
 }
 
 /** Enough for what goes before everything, which ranks far above all values. */
@@ -35,18 +35,17 @@ export function budgetPrice(blocks: readonly Block[], rooms: readonly Room[], bu
   const byAppliance = Map.groupBy(blocks, ({ spot }) => spot.applianceId);
   const shelves = rooms.map(({ applianceId, usableBytes }): Shelf => {
     const here = byAppliance.get(applianceId) ?? [];
-    return {
-      usableBytes,
-      held: columnOf(here.filter(({ held }) => held)),
-      missing: columnOf(here.filter(({ held }) => !held)),
-    };
+    const byShare = Map.groupBy(here, ({ share }) => share);
+    return { usableBytes, columns: [...byShare].map(([share, list]) => columnOf(share, list)) };
   });
   const wantedBytes = (price: number): number =>
-    shelves.reduce((sum, shelf) => sum + fill(shelf, price).missingBytes, 0);
+    shelves.reduce((sum, shelf) => sum + fill(shelf, price).crossingBytes, 0);
   let high = 0;
   if (wantedBytes(0) > budgetBytes) {
     let low = 0;
-    high = shelves.reduce((most, { missing }) => Math.max(most, missing.ranks[0] ?? 0), 0);
+    // A file of several copies bears only a part of the price, and may be worth it long after.
+    for (const { columns } of shelves)
+      for (const { share, ranks } of columns) if (share > 0) high = Math.max(high, (ranks[0] ?? 0) / share);
     for (let step = 0; step < steps && low < high * closeEnough; step += 1) {
       const middle = (low + high) / 2;
       if (wantedBytes(middle) > budgetBytes) low = middle;
@@ -57,33 +56,38 @@ export function budgetPrice(blocks: readonly Block[], rooms: readonly Room[], bu
   return { price: high, settledAbove: settled.length > 0 ? Math.min(...settled) : 0 };
 }
 
-function columnOf(blocks: readonly Block[]): Column {
+function columnOf(share: number, blocks: readonly Block[]): Column {
   const sorted = [...blocks].sort((a, b) => b.rank - a.rank);
   return {
+    share,
     ranks: Float64Array.from(sorted, ({ rank }) => rank),
     bytes: Float64Array.from(sorted, ({ spot, files }) => files.reduce((sum, at) => sum + (spot.sizes[at] ?? 0), 0)),
   };
 }
 
-/** Both columns merged by worth, as far as the shelf goes and anything is worth its price. */
-function fill({ usableBytes, held, missing }: Shelf, price: number): { missingBytes: number; leastTaken: number } {
-  let [room, missingBytes, leastTaken] = [usableBytes, 0, Number.POSITIVE_INFINITY];
-  let [kept, come] = [0, 0];
+/** All columns merged by worth, as far as the shelf goes and anything is worth its price. */
+function fill({ usableBytes, columns }: Shelf, price: number): { crossingBytes: number; leastTaken: number } {
+  let [room, crossingBytes, leastTaken] = [usableBytes, 0, Number.POSITIVE_INFINITY];
+  const next = columns.map(() => 0);
   while (room > 0) {
-    const ofHeld = held.ranks[kept] ?? 0;
-    const ofMissing = (missing.ranks[come] ?? 0) - price;
-    const worth = Math.max(ofHeld, ofMissing);
-    if (worth <= 0) return { missingBytes, leastTaken: 0 };
-    leastTaken = worth;
-    if (ofHeld >= ofMissing) {
-      room -= held.bytes[kept] ?? 0;
-      kept += 1;
-    } else {
-      const taken = Math.min(room, missing.bytes[come] ?? 0);
-      missingBytes += taken;
-      room -= taken;
-      come += 1;
+    let [best, worth] = [-1, 0];
+    for (const [at, { ranks, share }] of columns.entries()) {
+      const rank = ranks[next[at] ?? 0];
+      // At equal worth what costs the night less.
+      const isBetter =
+        rank !== undefined &&
+        (rank - price * share > worth ||
+          (rank - price * share === worth && best >= 0 && share < (columns[best]?.share ?? 0)));
+      if (isBetter) [best, worth] = [at, rank - price * share];
     }
+    const column = columns[best];
+    if (!column) return { crossingBytes, leastTaken: 0 };
+    leastTaken = worth;
+    const place = next[best] ?? 0;
+    const taken = Math.min(room, column.bytes[place] ?? 0);
+    crossingBytes += taken * column.share;
+    room -= taken;
+    next[best] = place + 1;
   }
-  return { missingBytes, leastTaken };
+  return { crossingBytes, leastTaken };
 }

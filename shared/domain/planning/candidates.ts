@@ -5,6 +5,7 @@
 import type { AssetForecast, PlannedFile } from '../fill.ts';
 import { formatObjectKey } from '../keys.ts';
 import { rankAppliances } from '../routing/rendezvous.ts';
+import { type Copies, makeCopies, shareOf } from './crossing.ts';
 import { digestAt, type ValuedVersion } from './file-values.ts';
 import type { Shelves } from './held.ts';
 import { copiesOf, swapFactor } from './limits.ts';
@@ -22,8 +23,10 @@ export interface Spot {
   readonly held: Uint8Array;
   /** Where each lies in the appliance's inventory, wholly or in part, -1 where it does not; null where none does. */
   readonly places: Int32Array | null;
-  /** Chosen to be there. */
+  /** Chosen to be there; changed by `mark` alone. */
   readonly planned: Uint8Array;
+  /** What it shares with the title's other spots; null for one that has no others. */
+  readonly copies: Copies | null;
   /** Base files that are missing there, and their bytes. */
   readonly missingBase: readonly number[];
   readonly missingBaseBytes: number;
@@ -37,6 +40,8 @@ export interface Block {
   readonly held: boolean;
   /** What blocks are compared by: the value, with the swap's cost in favour of what is held. */
   readonly rank: number;
+  /** Of the price of a byte of the night, what a byte of it bears; 0 for what is held. */
+  readonly share: number;
   /** Places in the spot's files, in their order. */
   readonly files: readonly number[];
 }
@@ -58,51 +63,58 @@ export function candidatesOf(input: CandidateInput): Block[] {
   const copies = copiesOf(forecast.expectedBytes, input.regionExpectedBytes, shelves.appliances.length);
   const mean = sizeBytes > 0 ? forecast.expectedBytes / copies / sizeBytes : 0;
   const values = factors.map((factor) => mean * factor);
-  return rankAppliances(forecast.assetId, shelves.appliances)
+  const found = rankAppliances(forecast.assetId, shelves.appliances)
     .slice(0, copies)
-    .flatMap(({ id: applianceId }) => {
+    .map(({ id: applianceId }) => {
       const places = shelves.placesOf(applianceId, version);
       const held = new Uint8Array(sizes.length);
-      const missingBase: number[] = [];
-      let missingBaseBytes = 0;
-      for (const [at, size] of sizes.entries()) {
+      for (const [at, size] of sizes.entries())
         if (shelves.heldBytes(applianceId, places?.[at] ?? -1) >= Math.max(1, size)) held[at] = 1;
-        else if (at < baseCount) {
-          missingBase.push(at);
-          missingBaseBytes += size;
-        }
-      }
-      const spot: Spot = {
-        assetId: forecast.assetId,
-        applianceId,
-        version,
-        sizes,
-        baseCount,
-        values,
-        held,
-        places,
-        planned: new Uint8Array(sizes.length),
-        missingBase,
-        missingBaseBytes,
-        mustHave,
-      };
-      return blocksOf(spot);
+      return { applianceId, places, held };
     });
+  const shared = copies > 1 ? makeCopies(sizes.length, (at) => found.some(({ held }) => held[at] === 1), copies) : null;
+  return found.flatMap(({ applianceId, places, held }) => {
+    const missingBase: number[] = [];
+    let missingBaseBytes = 0;
+    for (let at = 0; at < baseCount; at += 1) {
+      if (held[at]) continue;
+      missingBase.push(at);
+      missingBaseBytes += sizes[at] ?? 0;
+    }
+    const spot: Spot = {
+      assetId: forecast.assetId,
+      applianceId,
+      version,
+      sizes,
+      baseCount,
+      values,
+      held,
+      places,
+      planned: new Uint8Array(sizes.length),
+      copies: shared,
+      missingBase,
+      missingBaseBytes,
+      mustHave,
+    };
+    return blocksOf(spot);
+  });
 }
 
 function blocksOf(spot: Spot): Block[] {
-  const groups = [new Map<number, number[]>(), new Map<number, number[]>()];
+  /** Those that cross, those that a peer holds, and those that are here. */
+  const groups = [new Map<number, number[]>(), new Map<number, number[]>(), new Map<number, number[]>()];
   for (const [at, value] of spot.values.entries()) {
-    const ofKind = groups[spot.held[at] ?? 0];
+    const ofKind = groups[spot.held[at] ? 2 : shareOf(spot, at) > 0 ? 0 : 1];
     const files = ofKind?.get(value);
     if (files) files.push(at);
     else ofKind?.set(value, [at]);
   }
-  return groups.flatMap((values, held) =>
+  return groups.flatMap((values, kind) =>
     [...values].map(([value, files]) => ({
       spot,
-      held: held === 1,
-      rank: (spot.mustHave ? mustHaveRank : 0) + (held === 1 ? value * swapFactor : value),
+      held: kind === 2,
+      rank: (spot.mustHave ? mustHaveRank : 0) + (kind === 2 ? value * swapFactor : value),
+      share: kind === 0 ? shareOf(spot, files[0] ?? 0) : 0,
       // A list that grew has room to spare, which adds up over all blocks.
       files: files.slice(),
     })),
@@ -127,7 +139,7 @@ export function plannedFile(spot: Spot, at: number, held: boolean, heldKey?: str
 }
 
 /**
- * By falling rank, that of missing files less the price of a byte of the night; at equal rank what is held, then by name, then in
+ * By falling rank, that of missing files less their share of the price of a byte of the night; at equal rank what is held, then by name, then in
  * the order of a title's files, so that equal inputs give equal plans.
  */
 export const byRank =
@@ -139,7 +151,6 @@ export const byRank =
     compare(a.spot.applianceId, b.spot.applianceId) ||
     (a.files[0] ?? 0) - (b.files[0] ?? 0);
 
-export const worthOf = ({ rank, held }: Pick<Block, 'rank' | 'held'>, price: number): number =>
-  held ? rank : rank - price;
+export const worthOf = ({ rank, share }: Pick<Block, 'rank' | 'share'>, price: number): number => rank - price * share;
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -4,11 +4,12 @@
  *
  * Value per byte in falling order, with the night's bytes at their price, is the optimum of the linear relaxation; whole
  * files lose at most about one file an appliance against it. Invariants: an appliance never plans more than it may hold; the region never
- * fetches more than its budget; once a held file found no room, nothing of less worth is fetched to its appliance.
+ * brings more across than its budget; once a held file found no room, nothing of less worth is fetched to its appliance.
  */
 import type { PlanReason } from '../fill.ts';
 import { budgetPrice, type Room } from './budget-price.ts';
-import { type Block, byRank, worthOf } from './candidates.ts';
+import { type Block, byRank, type Spot, worthOf } from './candidates.ts';
+import { crossingBytes, mark } from './crossing.ts';
 import { type Night, type Shelf, searchMargin } from './search.ts';
 
 export type { Room } from './budget-price.ts';
@@ -20,6 +21,8 @@ export interface Choice {
   readonly reasons: readonly (PlanReason | null)[];
   /** Missing files of less rank than this were not looked at: whatever they were, the choice would be the same. */
   readonly settledAbove: number;
+  /** Bytes that cross into the region. */
+  readonly crossingBytes: number;
   /** Why more of nothing was taken: for titles that were never looked at. */
   readonly closedBy: ReadonlyMap<string, PlanReason>;
 }
@@ -50,10 +53,11 @@ export function chooseFiles(blocks: Block[], rooms: readonly Room[], budgetBytes
     if (openShelves.size > 0) openDownTo = worthOf(block, price);
     if (!shelf) reasons.push('no-appliance');
     else if (block.held) {
-      const reason = keepBlock(block, shelf);
+      const reason = keepBlock(block, shelf, night);
       if (reason) largestBytes = Math.max(largestBytes, ...sizesOf(block));
       reasons.push(reason);
-    } else if (isClosed(shelf, night)) reasons.push(closedReason(shelf, night));
+    } else if (isFull(shelf) || (isSpent(night) && block.spot.copies === null))
+      reasons.push(closedReason(shelf, night));
     else {
       largestBytes = Math.max(largestBytes, ...sizesOf(block));
       reasons.push(fetchBlock(block, shelf, night));
@@ -71,27 +75,28 @@ export function chooseFiles(blocks: Block[], rooms: readonly Room[], budgetBytes
     order,
     reasons,
     settledAbove: openShelves.size === 0 ? Math.min(settledAbove, openDownTo + price, searchedDownTo) : 0,
+    crossingBytes: budgetBytes - night.leftBytes,
     closedBy: new Map([...shelves].map(([id, shelf]) => [id, closedReason(shelf, night)])),
   };
 }
 
 const isSpent = (night: Night): boolean => night.refused && night.leftBytes <= night.budgetBytes * negligibleShare;
 
-const isClosed = (shelf: Shelf, night: Night): boolean =>
-  shelf.squeezed ||
-  (shelf.refused && shelf.usableBytes - shelf.usedBytes <= shelf.usableBytes * negligibleShare) ||
-  isSpent(night);
+const isFull = (shelf: Shelf): boolean =>
+  shelf.squeezed || (shelf.refused && shelf.usableBytes - shelf.usedBytes <= shelf.usableBytes * negligibleShare);
+
+/** To what crosses; what peers have may still come to a shelf with room. */
+const isClosed = (shelf: Shelf, night: Night): boolean => isFull(shelf) || isSpent(night);
 
 function closedReason(shelf: Shelf, night: Night): PlanReason {
   if (shelf.squeezed) return 'worth-less-than-held';
-  const isFull = shelf.refused && shelf.usableBytes - shelf.usedBytes <= shelf.usableBytes * negligibleShare;
-  if (!isFull && night.refused) return 'over-night-budget';
+  if (!isFull(shelf) && night.refused) return 'over-night-budget';
   return shelf.keptBytes > 0 ? 'worth-less-than-held' : 'over-capacity';
 }
 
 const sizesOf = ({ spot, files }: Block): number[] => files.map((at) => spot.sizes[at] ?? 0);
 
-function keepBlock({ spot, files }: Block, shelf: Shelf): PlanReason | null {
+function keepBlock({ spot, files }: Block, shelf: Shelf, night: Night): PlanReason | null {
   let reason: PlanReason | null = null;
   for (const at of files) {
     const sizeBytes = spot.sizes[at] ?? 0;
@@ -100,7 +105,7 @@ function keepBlock({ spot, files }: Block, shelf: Shelf): PlanReason | null {
       reason = 'over-capacity';
       continue;
     }
-    spot.planned[at] = 1;
+    night.leftBytes -= mark(spot, at, true);
     shelf.usedBytes += sizeBytes;
     shelf.keptBytes += sizeBytes;
   }
@@ -112,52 +117,59 @@ function fetchBlock(block: Block, shelf: Shelf, night: Night): PlanReason | null
   const isShort = spot.missingBase.some((at) => !spot.planned[at]);
   if (isShort) {
     // Without its playlists and init segments no media can be played, and they alone play nothing.
-    const hindrance = refuse(shelf, night, spot.missingBaseBytes + leastMediaBytes(block));
+    const least = leastMedia(block);
+    const needed = least === null ? spot.missingBase : [...spot.missingBase, least];
+    const hindrance = refuse(shelf, night, spot, needed);
     if (hindrance) return hindrance;
   }
   let reason: PlanReason | null = null;
   for (const at of isShort ? new Set([...spot.missingBase, ...files]) : files) {
+    // Base files that a peer has and those that cross are in two blocks, and come with the first.
+    if (spot.planned[at]) continue;
     const sizeBytes = spot.sizes[at] ?? 0;
-    const refusal = refuse(shelf, night, sizeBytes);
+    const refusal = refuse(shelf, night, spot, [at]);
     if (refusal) {
       reason = refusal;
       continue;
     }
-    spot.planned[at] = 1;
+    night.leftBytes -= mark(spot, at, true);
     shelf.usedBytes += sizeBytes;
-    night.leftBytes -= sizeBytes;
   }
   return reason;
 }
 
-/** Of the block, or of the whole spot where the block is but base files; 0 where all media are held. */
-function leastMediaBytes({ spot, files }: Block): number {
-  const least = (places: Iterable<number>): number => {
-    let bytes = Number.POSITIVE_INFINITY;
+/** Of the block, or of the whole spot where the block is but base files; null where all media are held. */
+function leastMedia({ spot, files }: Block): number | null {
+  const least = (places: Iterable<number>): number | null => {
+    let found: number | null = null;
     for (const at of places) {
-      if (at >= spot.baseCount && !spot.held[at]) bytes = Math.min(bytes, spot.sizes[at] ?? bytes);
+      if (at < spot.baseCount || spot.held[at]) continue;
+      if (found === null || (spot.sizes[at] ?? 0) < (spot.sizes[found] ?? 0)) found = at;
     }
-    return bytes;
+    return found;
   };
-  const here = least(files);
-  const anywhere = Number.isFinite(here) ? here : least(spot.sizes.keys());
-  return Number.isFinite(anywhere) ? anywhere : 0;
+  return least(files) ?? least(spot.sizes.keys());
 }
 
-function refuse(shelf: Shelf, night: Night, sizeBytes: number): PlanReason | null {
-  const reason = refusal(shelf, sizeBytes, night.leftBytes);
+function refuse(shelf: Shelf, night: Night, spot: Spot, files: readonly number[]): PlanReason | null {
+  const reason = refusal(shelf, spot, files, night.leftBytes);
   if (reason === 'over-night-budget') night.refused = true;
   else if (reason) shelf.refused = true;
   return reason;
 }
 
-/** Why so many missing bytes cannot come; null where they can. */
-export function refusal(shelf: Shelf, sizeBytes: number, leftBytes: number): PlanReason | null {
+/** Why missing files of a spot cannot come; null where they can. */
+function refusal(shelf: Shelf, spot: Spot, files: readonly number[], leftBytes: number): PlanReason | null {
   if (shelf.squeezed) return 'worth-less-than-held';
+  let [sizeBytes, acrossBytes] = [0, 0];
+  for (const at of files) {
+    sizeBytes += spot.sizes[at] ?? 0;
+    acrossBytes += crossingBytes(spot, at);
+  }
   if (shelf.usedBytes + sizeBytes > shelf.usableBytes) {
     return shelf.usedBytes - shelf.keptBytes + sizeBytes <= shelf.usableBytes
       ? 'worth-less-than-held'
       : 'over-capacity';
   }
-  return sizeBytes > leftBytes ? 'over-night-budget' : null;
+  return acrossBytes > leftBytes ? 'over-night-budget' : null;
 }

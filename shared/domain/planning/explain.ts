@@ -91,7 +91,7 @@ export function explainAsset(plan: FillPlan, forecast: Forecast | null, assetId:
     leftOutBytes: rejected.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     parts: partsOf(files, value),
     watched: watchedOf(forecast, assetId),
-    unspentBytes: Math.max(0, plan.budget.bytesPerNight - plan.fetchBytes),
+    unspentBytes: Math.max(0, plan.budget.bytesPerNight - (plan.crossingBytes ?? plan.fetchBytes)),
     margins: plan.appliances.map(({ applianceId, capacityBytes, keep, fetch }) => {
       const plannedBytes = bytesOf(chain(keep, fetch));
       const usable = usableBytes(capacityBytes, plan.pulledRoom?.share);

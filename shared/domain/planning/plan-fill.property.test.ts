@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { appliance, audienceOf, type Case, inventoryOf, keysOf, plan, version } from '../../testing/plan-case.ts';
-import { usableBytes } from './limits.ts';
+import { rankAppliances } from '../routing/rendezvous.ts';
+import { copiesOf, usableBytes } from './limits.ts';
+import { copiesInPlan } from './plan-fill.ts';
 
 const caseArbitrary: fc.Arbitrary<Case> = fc
   .record({
@@ -41,7 +43,15 @@ describe('planFill, for any input', () => {
     fc.assert(
       fc.property(caseArbitrary, (c) => {
         const p = plan(c);
-        expect(p.fetchBytes).toBeLessThanOrEqual(Math.max(0, (c.budget?.bytesPerNight ?? 0) - (c.spentBytes ?? 0)));
+        const kept = new Set(p.appliances.flatMap(({ keep }) => keysOf(keep)));
+        const across = new Map(
+          p.appliances.flatMap(({ fetch }) =>
+            fetch.filter(({ key }) => !kept.has(key)).map(({ key, sizeBytes }) => [key, sizeBytes]),
+          ),
+        );
+        const acrossBytes = [...across.values()].reduce((sum, size) => sum + size, 0);
+        expect(p.crossingBytes).toBe(acrossBytes);
+        expect(acrossBytes).toBeLessThanOrEqual(Math.max(0, (c.budget?.bytesPerNight ?? 0) - (c.spentBytes ?? 0)));
         for (const one of p.appliances) {
           const inventory = new Map(
             c.appliances
@@ -74,6 +84,30 @@ describe('planFill, for any input', () => {
         expect(p.plannedCoverage).toBeLessThanOrEqual(1);
       }),
       { numRuns: 300 },
+    );
+  });
+
+  it('brings what crosses to every place that is to have it, where disks are large: further copies cost the night nothing', () => {
+    fc.assert(
+      fc.property(caseArbitrary, (c) => {
+        const large = c.appliances.map((one) => ({ appliance: appliance(one.appliance.id, 1e9), inventory: [] }));
+        const p = plan({ ...c, appliances: large });
+        const held = new Map(
+          p.appliances.map((one) => [one.applianceId, new Set(keysOf([...one.keep, ...one.fetch]))]),
+        );
+        for (const [assetId, count] of copiesInPlan(p)) {
+          const wanted = copiesOf(c.demand[assetId] ?? 0, p.expectedBytes, large.length);
+          const spots = rankAppliances(
+            assetId,
+            large.map((one) => one.appliance),
+          ).slice(0, wanted);
+          expect(count).toBeLessThanOrEqual(wanted);
+          for (const files of held.values())
+            for (const key of files)
+              if (key.startsWith(`${assetId}/`)) for (const { id } of spots) expect(held.get(id)?.has(key)).toBe(true);
+        }
+      }),
+      { numRuns: 200 },
     );
   });
 

@@ -162,6 +162,47 @@ describe('planFill', () => {
     expect(p.plannedCoverage).toBe(1);
   });
 
+  it('pays for what several appliances get once, and spends the rest on other titles', () => {
+    const edges = ['e1', 'e2', 'e3'].map((id) => empty(appliance(id, 1e9)));
+    const names = ['hot', 'a', 'b', 'c'];
+    const given = {
+      demand: { hot: 900, a: 30, b: 20, c: 10 },
+      versions: names.map((name) => version(name, { v: [100_000] })),
+      appliances: edges,
+    };
+    const all = plan(given);
+    const title = (all.fetchBytes ?? 0) / 6;
+    expect(Object.fromEntries(copiesInPlan(all))).toEqual({ hot: 3, a: 1, b: 1, c: 1 });
+    expect(all.crossingBytes).toBe(4 * title);
+    const short = plan({ ...given, budget: { bytesPerNight: 3 * title } });
+    expect(Object.fromEntries(copiesInPlan(short))).toEqual({ hot: 3, a: 1, b: 1 });
+    expect(short).toMatchObject({ crossingBytes: 3 * title, fetchBytes: 5 * title });
+    // What one of them holds already crosses for none.
+    const [hot] = given.versions;
+    const holding = edges.map((edge, at) => (at === 1 && hot ? { ...edge, inventory: inventoryOf(hot) } : edge));
+    const again = plan({ ...given, appliances: holding, budget: { bytesPerNight: title } });
+    expect(Object.fromEntries(copiesInPlan(again))).toEqual({ hot: 3, a: 1 });
+    expect(again).toMatchObject({ crossingBytes: title, fetchBytes: 3 * title });
+    expect(plan({ ...given, appliances: holding, budget: { bytesPerNight: 0 } })).toMatchObject({
+      crossingBytes: 0,
+      fetchBytes: 2 * title,
+    });
+  });
+
+  it('gives a further copy no room that a first one of more worth wants', () => {
+    const edges = ['e1', 'e2'].map((id) => appliance(id, 150_000));
+    const home = (edge: string) =>
+      Array.from({ length: 99 }, (_, at) => `t${at}`).find((id) => rankAppliances(id, edges)[0]?.id === edge) ?? '';
+    const [first, second] = [home('e1'), home('e2')];
+    // Each disk has room for one title; a copy of the hot one is worth 300 on each.
+    const p = plan({
+      demand: { hot: 600, [first]: 310, [second]: 290, elsewhere: 800 },
+      versions: ['hot', first, second].map((name) => version(name, { v: [100_000] })),
+      appliances: edges.map(empty),
+    });
+    expect(Object.fromEntries(copiesInPlan(p))).toEqual({ hot: 1, [first]: 1 });
+  });
+
   it('keeps what lies there already, and does not fetch it again', () => {
     const v = ladder('a');
     const p = plan({

@@ -164,6 +164,7 @@ export function planFillOf(
     expectedBytes: forecast.expectedBytes,
     plannedCoverage: coverageShare(plannedBytes, forecast.expectedBytes),
     fetchBytes,
+    crossingBytes: choice.crossingBytes,
     fetchFiles,
     appliances: plans,
     rejected: rejections.list(),

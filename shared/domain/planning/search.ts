@@ -6,6 +6,7 @@
  * files before media, and nothing fetched beside a held file of more rank that is left out.
  */
 import { type Block, type Spot, worthOf } from './candidates.ts';
+import { isCrossing, mark, shareOf } from './crossing.ts';
 
 export interface Shelf {
   readonly applianceId: string;
@@ -41,8 +42,10 @@ interface Item {
   readonly held: boolean;
   readonly isBase: boolean;
   readonly rank: number;
-  /** Rank less the night's price, for a byte. */
+  /** Rank less its share of the night's price, for a byte. */
   readonly worth: number;
+  /** Its share of the price, for all of it. */
+  readonly bears: number;
   readonly sizeBytes: number;
   readonly wasIn: boolean;
 }
@@ -57,32 +60,34 @@ const goodEnough = 1.002;
 export function searchMargin({ order, shelves, night, price }: SearchInput): number {
   const items = itemsOf(order, shelves, price);
   const { core, leastWorth } = coreOf(items, shelves.length);
-  for (const item of core) if (!item.wasIn) dropParts(item, shelves[item.shelf]);
+  for (const item of core) if (!item.wasIn) take(item, false, shelves[item.shelf], night);
   const settledAbove = leastWorth === null ? 0 : leastWorth + price;
-  const chosen = search(core, items, shelves, night, price);
-  if (!chosen) return settledAbove;
-  for (const [at, item] of core.entries()) {
-    const isIn = chosen[at] === 1;
-    if (isIn === item.wasIn) continue;
-    for (const file of item.files) item.spot.planned[file] = isIn ? 1 : 0;
-    const shelf = shelves[item.shelf];
-    const bytes = isIn ? item.sizeBytes : -item.sizeBytes;
-    if (shelf) shelf.usedBytes += bytes;
-    if (shelf && item.held) shelf.keptBytes += bytes;
-    if (!item.held) night.leftBytes -= bytes;
-  }
+  const barred = barredIn(core);
+  for (const item of core) take(item, false, shelves[item.shelf], night);
+  const chosen = search({ core, barred, all: items, shelves, night, price });
+  for (const [at, item] of core.entries())
+    take(item, chosen ? chosen[at] === 1 : item.wasIn, shelves[item.shelf], night);
   return settledAbove;
 }
 
-/** Some held base files of a title of which others found no room: decided anew, all or none. */
-function dropParts({ spot, files }: Item, shelf: Shelf | undefined): void {
+/** All files of an item, also where only some are in: of held base files some may have found no room. */
+function take({ spot, files, held }: Item, isIn: boolean, shelf: Shelf | undefined, night: Night): void {
   for (const at of files) {
-    if (!spot.planned[at] || !shelf) continue;
-    const sizeBytes = spot.sizes[at] ?? 0;
-    spot.planned[at] = 0;
-    shelf.usedBytes -= sizeBytes;
-    shelf.keptBytes -= sizeBytes;
+    if (!shelf || (spot.planned[at] === 1) === isIn) continue;
+    const bytes = (isIn ? 1 : -1) * (spot.sizes[at] ?? 0);
+    shelf.usedBytes += bytes;
+    if (held) shelf.keptBytes += bytes;
+    night.leftBytes -= mark(spot, at, isIn);
   }
+}
+
+/** Media whose base files are decided, and not to come, cannot come. */
+function barredIn(core: readonly Item[]): boolean[] {
+  const based = new Set(core.filter(({ isBase, held }) => isBase && !held).map(({ spot }) => spot));
+  return core.map(
+    ({ spot, held, isBase }) =>
+      !held && !isBase && !based.has(spot) && spot.missingBase.some((file) => !spot.planned[file]),
+  );
 }
 
 function itemsOf(order: readonly Block[], shelves: readonly Shelf[], price: number): Item[] {
@@ -90,14 +95,22 @@ function itemsOf(order: readonly Block[], shelves: readonly Shelf[], price: numb
   const based = [new Set<Spot>(), new Set<Spot>()];
   return order.flatMap((block) => {
     const { spot, held, rank } = block;
-    const of = { spot, shelf: places.get(spot.applianceId) ?? 0, held, rank, worth: worthOf(block, price) };
-    const item = (files: readonly number[], isBase: boolean): Item => ({
-      ...of,
-      files,
-      isBase,
-      sizeBytes: files.reduce((sum, at) => sum + (spot.sizes[at] ?? 0), 0),
-      wasIn: files.every((at) => spot.planned[at] === 1),
-    });
+    const item = (files: readonly number[], isBase: boolean): Item => {
+      const sizeBytes = files.reduce((sum, at) => sum + (spot.sizes[at] ?? 0), 0);
+      const bears = held ? 0 : files.reduce((sum, at) => sum + price * shareOf(spot, at) * (spot.sizes[at] ?? 0), 0);
+      return {
+        spot,
+        shelf: places.get(spot.applianceId) ?? 0,
+        held,
+        rank,
+        files,
+        isBase,
+        sizeBytes,
+        bears,
+        worth: sizeBytes > 0 ? rank - bears / sizeBytes : worthOf(block, price),
+        wasIn: files.every((at) => spot.planned[at] === 1),
+      };
+    };
     const items = block.files.filter((at) => at >= spot.baseCount).map((at) => item([at], false));
     const seen = based[Number(held)];
     if (seen?.has(spot)) return items;
@@ -141,14 +154,15 @@ function coreOf(
   };
 }
 
-/** What is chosen of the core, or null where nothing better than what is was found. */
-function search(
-  core: readonly Item[],
-  all: readonly Item[],
-  shelves: readonly Shelf[],
-  night: Night,
-  price: number,
-): Uint8Array | null {
+interface CoreSearch extends Omit<SearchInput, 'order'> {
+  /** None of it in the choice now. */
+  readonly core: readonly Item[];
+  readonly barred: readonly boolean[];
+  readonly all: readonly Item[];
+}
+
+/** What is to be chosen of the core, or null where nothing better than what was in was found. */
+function search({ core, barred, all, shelves, night, price }: CoreSearch): Uint8Array | null {
   const inCore = new Set(core);
   const rooms = shelves.map(({ usableBytes, usedBytes }) => usableBytes - usedBytes);
   let left = night.leftBytes;
@@ -162,10 +176,7 @@ function search(
   }
   let best = 0;
   for (const item of core) {
-    if (!item.wasIn) continue;
-    rooms[item.shelf] = (rooms[item.shelf] ?? 0) + item.sizeBytes;
-    if (!item.held) left += item.sizeBytes;
-    best += item.rank * item.sizeBytes;
+    if (item.wasIn) best += item.rank * item.sizeBytes;
   }
   const baseAt = [new Map<Spot, number>(), new Map<Spot, number>()];
   for (const [at, item] of core.entries()) if (item.isBase) baseAt[Number(item.held)]?.set(item.spot, at);
@@ -175,23 +186,22 @@ function search(
       (at) => at !== undefined,
     ),
   );
-  // Media whose base files are decided, and not to come, cannot come.
-  const barred = core.map(
-    ({ spot, held, isBase }) =>
-      !held && !isBase && !baseAt[0]?.has(spot) && spot.missingBase.some((file) => !spot.planned[file]),
-  );
   const isIn = new Uint8Array(core.length);
   let found: Uint8Array | null = null;
   let steps = 0;
 
+  /** Base files of which some have to cross and others not are worth less than their place says. */
+  const byWorth = core.map((item, at) => ({ item, at })).sort((a, b) => b.item.worth - a.item.worth);
   /** No choice of the rest brings more: each shelf filled by worth, in parts too, and the night's bytes paid for. */
   function mostFrom(from: number): number {
     const free = [...rooms];
     let sum = price * left;
-    for (let at = from; at < core.length; at += 1) {
-      const item = core[at];
-      if (!item || item.worth <= 0 || barred[at]) continue;
+    for (const { item, at } of byWorth) {
+      if (at < from || barred[at]) continue;
       if (needs[at]?.some((base) => base < from && !isIn[base])) continue;
+      // What is decided may have paid for it already, or cost less with it.
+      sum += sparedBy(item, price);
+      if (item.worth <= 0) continue;
       const taken = Math.min(free[item.shelf] ?? 0, item.sizeBytes);
       free[item.shelf] = (free[item.shelf] ?? 0) - taken;
       sum += taken * item.worth;
@@ -212,31 +222,31 @@ function search(
     steps += 1;
     const item = core[at];
     if (!item) {
-      if (gain <= best * (1 + 1e-9) || !isPlayable()) return;
+      if (gain <= best * (1 + 1e-9) || left < 0 || !isPlayable()) return;
       best = gain;
       found = isIn.slice();
       return;
     }
     if (steps > mostSteps || gain + mostFrom(at) <= best * goodEnough) return;
     const { shelf, held, sizeBytes, rank } = item;
-    const fits = (rooms[shelf] ?? 0) >= sizeBytes && (held || left >= sizeBytes);
+    const fits = (rooms[shelf] ?? 0) >= sizeBytes;
     const hasBase = needs[at]?.every((base) => isIn[base] === 1) ?? true;
     const mayCome = hasBase && (held || (!barred[at] && rank >= (leftHeld[shelf] ?? 0)));
     if (fits && mayCome) {
       const before = leastFetched[shelf] ?? 0;
-      isIn[at] = 1;
-      rooms[shelf] = (rooms[shelf] ?? 0) - sizeBytes;
-      if (!held) {
-        left -= sizeBytes;
-        leastFetched[shelf] = Math.min(before, rank);
-      }
-      decide(at + 1, gain + rank * sizeBytes);
-      isIn[at] = 0;
-      rooms[shelf] = (rooms[shelf] ?? 0) + sizeBytes;
-      if (!held) {
-        left += sizeBytes;
+      const across = markAll(item, true);
+      if (across <= 0 || left >= across) {
+        isIn[at] = 1;
+        rooms[shelf] = (rooms[shelf] ?? 0) - sizeBytes;
+        left -= across;
+        if (!held) leastFetched[shelf] = Math.min(before, rank);
+        decide(at + 1, gain + rank * sizeBytes);
+        isIn[at] = 0;
+        rooms[shelf] = (rooms[shelf] ?? 0) + sizeBytes;
+        left += across;
         leastFetched[shelf] = before;
       }
+      markAll(item, false);
     }
     if (held && rank > (leastFetched[shelf] ?? 0)) return;
     const before = leftHeld[shelf] ?? 0;
@@ -251,3 +261,19 @@ function search(
 
 const hasMissingMedia = ({ sizes, baseCount, held }: Spot): boolean =>
   sizes.some((_, at) => at >= baseCount && !held[at]);
+
+const markAll = ({ spot, files }: Item, isIn: boolean): number =>
+  files.reduce((bytes, at) => bytes + mark(spot, at, isIn), 0);
+
+/** Of the price that an item bears what it would not cost, as far as other copies are in; and what a held one would take off their cost. */
+function sparedBy({ spot, files, held }: Item, price: number): number {
+  const { copies } = spot;
+  if (!copies || price === 0) return 0;
+  let spared = 0;
+  for (const at of files) {
+    const bytes = price * (spot.sizes[at] ?? 0);
+    if (held) spared += isCrossing(copies, at) ? bytes : 0;
+    else if (isCrossing(copies, at)) spared += bytes * (copies.shares[at] ?? 0);
+  }
+  return spared;
+}

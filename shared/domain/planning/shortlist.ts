@@ -31,7 +31,7 @@ export interface ShortlistInput<T extends TitleOutline> {
 
 export interface Shortlist<T extends TitleOutline> {
   /**
-   * The next titles to read: at first those that some appliance holds or an operator wants, and all that could have a file as good as
+   * The next titles to read: at first those that some appliance holds, that an operator wants or that are to have several copies, and all that could have a file as good as
    * the mean title with which the disks, or the night, would be full; then as many again. Empty when there are no more.
    */
   next(): readonly T[];
@@ -53,8 +53,10 @@ export function makeShortlist<T extends TitleOutline>({
   fewest = usuallyFewest,
 }: ShortlistInput<T>): Shortlist<T> {
   const audience = forecast.audience ?? null;
+  const copiesFor = ({ expectedBytes }: AssetForecast): number =>
+    copiesOf(expectedBytes, forecast.expectedBytes, appliances.length);
   const best = (title: TitleOutline, asset: AssetForecast): number => {
-    const copies = copiesOf(asset.expectedBytes, forecast.expectedBytes, appliances.length);
+    const copies = copiesFor(asset);
     if (title.sizeBytes === null || title.sizeBytes <= 0 || copies === 0) return Number.POSITIVE_INFINITY;
     // A little more than it is, since sums of many files are rounded.
     return (asset.expectedBytes / copies / title.sizeBytes) * peakRatio(title.assetId, audience) * (1 + 1e-6);
@@ -72,7 +74,8 @@ export function makeShortlist<T extends TitleOutline>({
     const asset = expectedOf(forecast, title.assetId);
     if (mustHave?.has(title.assetId)) here.push(title);
     else if (!asset || asset.expectedBytes <= 0 || appliances.length === 0) unwanted.push(title);
-    else if (held.has(title.assetId)) here.push(title);
+    // What is to have several copies bears only a part of the night's price: there are few such titles.
+    else if (held.has(title.assetId) || copiesFor(asset) > 1) here.push(title);
     else {
       places[count] = place;
       values[place] = best(title, asset);

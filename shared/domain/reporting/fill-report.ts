@@ -92,6 +92,7 @@ export function buildFillReport(plan: FillPlan, outcome: FillOutcome): FillRepor
       ? { rateCurve: outcome.rateCurve, ...ratesOf(outcome.rateCurve, durationS) }
       : {}),
     ...(outcome.sentBytes === undefined ? {} : { sentBytes: outcome.sentBytes }),
+    ...(plan.crossingBytes === undefined ? {} : { plannedCrossingBytes: plan.crossingBytes }),
     forecastCoverage: forecastCoverage(plan, outcome.held),
     appliances: outcome.appliances.map((result) => ({
       ...result,

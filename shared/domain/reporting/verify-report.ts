@@ -114,6 +114,8 @@ export function verifyReport(report: FillReport, { plan, fill, score }: StoredDo
     either(`appliances.${applianceId}.forecastCoverage`, part, again, noHeld);
   }
   if (report.sentBytes !== undefined) either('sentBytes', report.sentBytes, fill?.sentBytes, noFill);
+  if (report.plannedCrossingBytes !== undefined)
+    either('plannedCrossingBytes', report.plannedCrossingBytes, plan ? plannedAcross(plan) : undefined, noPlan);
   const rates = fill?.rateCurve && ratesOf(fill.rateCurve, durationOf(report));
   for (const name of ['meanRateBps', 'peakRateBps'] as const) either(name, report[name], rates?.[name], sampled);
   verifySources(report, fill, either);
@@ -176,6 +178,20 @@ function verifyFailures(
     if (unlisted !== undefined)
       either(`failureCounts.${reason}`, unlisted, files === undefined ? undefined : files - listed, why);
   }
+}
+
+/** Each file once, and not what some appliance keeps. */
+function plannedAcross({ appliances }: FillPlan): number {
+  const seen = new Set<string>();
+  for (const { keep } of appliances) for (const { key } of keep) seen.add(key);
+  let bytes = 0;
+  for (const { fetch } of appliances) {
+    for (const { key, sizeBytes } of fetch) {
+      if (!seen.has(key)) bytes += sizeBytes;
+      seen.add(key);
+    }
+  }
+  return bytes;
 }
 
 /** Sums may be taken in another order than they were. */
