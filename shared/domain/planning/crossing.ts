@@ -5,7 +5,6 @@
  * A copy's share of the price of a byte of the night is split evenly among those that the file would have, since none of them
  * crosses for itself alone.
  */
-import type { Spot } from './candidates.ts';
 
 /** The copies of one title's files; shared by the spots of a title that has several. Lists are by the place of a file. */
 export interface Copies {
@@ -22,9 +21,18 @@ export const makeCopies = (files: number, isHeldSomewhere: (at: number) => boole
   shares: Float64Array.from({ length: files }, (_, at) => (isHeldSomewhere(at) ? 0 : 1 / copies)),
 });
 
-type Place = Pick<Spot, 'sizes' | 'copies'>;
+/** What is to be known of a spot: lists by the place of a file, and `copies` null for a title's only spot. */
+interface Place {
+  readonly sizes: Float64Array;
+  readonly copies: Copies | null;
+}
 
-export const shareOf = ({ copies }: Place, at: number): number => copies?.shares[at] ?? 1;
+interface Chosen extends Place {
+  readonly held: Uint8Array;
+  readonly planned: Uint8Array;
+}
+
+export const shareOf = ({ copies }: Pick<Place, 'copies'>, at: number): number => copies?.shares[at] ?? 1;
 
 /** Bytes of the night that it would take to bring a file there now. */
 export function crossingBytes({ sizes, copies }: Place, at: number): number {
@@ -37,7 +45,7 @@ export const isCrossing = ({ coming, kept }: Copies, at: number): boolean =>
   (coming[at] ?? 0) > 0 && (kept[at] ?? 0) === 0;
 
 /** Takes a file into the choice, or out of it. Returns by how much the bytes of the night grow. */
-export function mark(spot: Spot, at: number, isPlanned: boolean): number {
+export function mark(spot: Chosen, at: number, isPlanned: boolean): number {
   if ((spot.planned[at] === 1) === isPlanned) return 0;
   const { copies } = spot;
   const isHeld = spot.held[at] === 1;
