@@ -47,7 +47,7 @@ const forecast = {
   schema: 1,
   regionId: 'eu',
   date: report.date,
-  model: 'best-by-class/1',
+  model: 'blend-by-class/1',
   madeAt: '2026-11-20T23:00:00.000Z',
   historyUntil: '2026-11-20',
   historyDays: 56,
@@ -58,11 +58,16 @@ const forecast = {
     {
       seriesClass: 'head',
       assets: 1,
-      model: 'seasonal-mean/1',
+      model: 'blend/2 head',
+      weights: [
+        { model: 'persistence/1', weight: 0.25 },
+        { model: 'seasonal-mean/1', weight: 0.75 },
+      ],
       chosen: true,
       candidates: [
         { model: 'persistence/1', wape: 0.4, bias: 0 },
         { model: 'seasonal-mean/1', wape: 0.2, bias: 0 },
+        { model: 'blend/2', wape: 0.15, bias: 0 },
       ],
     },
   ],
@@ -74,7 +79,7 @@ const forecast = {
       lowBytes: 200,
       highBytes: 400,
       observedDays: 9,
-      model: 'seasonal-mean/1',
+      model: 'blend/2 head',
     },
   ],
 };
@@ -213,11 +218,14 @@ describe('report --verify', () => {
   });
 });
 
-it('forecast names the model of each class with every candidate’s score, best first, and that of each asset', async () => {
+it('forecast names what each class is blended of with every model’s score, and the model of each asset', async () => {
   const { code, stdout } = await run(['forecast', '--region', 'eu'], { env: api.env });
   expect(code).toBe(0);
-  expect(stdout).toMatch(/head +1 +seasonal-mean\/1 +seasonal-mean 20.*, persistence 40/);
-  expect(stdout).toMatch(/film .* seasonal-mean\/1$/m);
+  expect(stdout).toMatch(/HEAD \(1\)/);
+  expect(stdout).toMatch(/^persistence +40\D* × 0\.25$/m);
+  expect(stdout).toMatch(/^seasonal-mean +20\D* × 0\.75$/m);
+  expect(stdout).toMatch(/^blend +15\D*$/m);
+  expect(stdout).toMatch(/film .* blend\/2 head$/m);
 });
 
 it('regions room tells what each share would have served, and which was chosen', async () => {

@@ -49,9 +49,11 @@ export interface ModelChoice {
   /** Assets of the class on the forecast day. */
   readonly assets: number;
   readonly model: string;
-  /** False while there are too few past days to choose by: `model` is then the default. */
+  /** What the model is blended of, with weights that add up to 1; absent in documents from before models were blended. */
+  readonly weights?: readonly { readonly model: string; readonly weight: number }[];
+  /** False while there are too few past days to choose by: `model`, or its weights, are then mostly the default. */
   readonly chosen: boolean;
-  /** Every model that was tried on the class's past days. */
+  /** Every model that was tried on the class's past days, and what was chosen each evening. */
   readonly candidates: readonly CandidateScore[];
 }
 

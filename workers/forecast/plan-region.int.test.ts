@@ -154,7 +154,7 @@ describe('plan-region', () => {
     const made = await run({ regionId: 'r', dry: { lines: 1_000 } });
     if (made.kind !== 'dry') throw new Error(`a dry run ended as ${made.kind}`);
     expect(made.forecast.assets.map(({ assetId, model }) => [assetId, model])).toEqual([
-      ['watched', 'blend/1'],
+      ['watched', 'blend/2 head'],
       ['cold', 'pooled-regions/1'],
     ]);
     // A tenth of the other's demand would be 10,000; a guess is held to 5% of what is known.

@@ -45,18 +45,19 @@ export function addForecast(program: Command): void {
         cli.say();
         cli.table(
           [
-            { head: 'CLASS' },
-            { head: 'ASSETS', align: 'right' },
-            { head: 'MODEL' },
-            { head: 'WAPE OF EACH CANDIDATE', shrink: true },
+            { head: 'MODEL, AND ITS WAPE BY CLASS', shrink: true },
+            ...choices.map(({ seriesClass, assets }) => ({
+              head: `${seriesClass.toUpperCase()} (${formatCount(assets)})`,
+              align: 'right' as const,
+            })),
           ],
-          choices.map((choice) => [
-            choice.seriesClass,
-            formatCount(choice.assets),
-            choice.chosen ? choice.model : `${choice.model} (default)`,
-            candidatesText(choice),
-          ]),
+          modelRows(choices),
         );
+        if (choices.some(({ weights }) => weights)) cli.note('× is the weight that a model has in the blend');
+        if (choices.some(({ chosen }) => !chosen))
+          cli.note(
+            `too few past days to weigh models by for ${choices.flatMap((one) => (one.chosen ? [] : [one.seriesClass])).join(', ')}: the usual weights`,
+          );
       }
       if (assets.length === 0) return;
       cli.say();
@@ -86,13 +87,23 @@ export function addForecast(program: Command): void {
   withExamples(command, 'forecast --region eu-berlin', 'forecast --region eu-berlin --date 2026-11-21 --json');
 }
 
-/** Best first. */
-const candidatesText = ({ candidates }: ModelChoice): string =>
-  candidates
-    .flatMap(({ model, wape }) => (wape === null ? [] : [{ model, wape }]))
-    .sort((a, b) => a.wape - b.wape)
-    .map(({ model, wape }) => `${model.replace(/\/.*/, '')} ${formatPercent(wape)}`)
-    .join(', ') || 'not yet: no past days to try them on';
+/** A line for each model that any class was tried with; empty where it was not. */
+function modelRows(choices: readonly ModelChoice[]): string[][] {
+  const models = [...new Set(choices.flatMap(({ candidates }) => candidates.map(({ model }) => model)))];
+  return models.map((name) => [
+    plainName(name),
+    ...choices.map(({ model, weights = [], candidates }) => {
+      const tried = candidates.find((candidate) => candidate.model === name);
+      if (!tried) return '';
+      const wape = tried.wape === null ? '–' : formatPercent(tried.wape);
+      const weight = weights.find((one) => one.model === name)?.weight;
+      if (weight !== undefined) return `${wape} × ${weight.toFixed(2)}`;
+      return model === name ? `${wape} (used)` : wape;
+    }),
+  ]);
+}
+
+const plainName = (model: string): string => model.replace(/\/.*/, '');
 
 const scoreText = (score: ForecastScore): string =>
   [

@@ -94,12 +94,19 @@ export const ForecastSchema = documentSchema<ForecastView>()(
           seriesClass: Type.Enum([...seriesClasses]),
           assets: Type.Number({ description: 'Assets of the class on the forecast day.' }),
           model: Type.String(),
-          chosen: Type.Boolean({ description: 'False: too few past days to choose by, the model is the default.' }),
+          weights: Type.Optional(
+            Type.Array(Type.Object({ model: Type.String(), weight: Type.Number() }), {
+              description: 'What the model is blended of; the weights add up to 1.',
+            }),
+          ),
+          chosen: Type.Boolean({
+            description: 'False: too few past days to weigh by, the weights are mostly the default.',
+          }),
           candidates: Type.Array(
             Type.Object({ model: Type.String(), wape: nullable(Type.Number()), bias: nullable(Type.Number()) }),
           ),
         }),
-        { description: 'The model of each class of assets, and how every candidate did in the back-test.' },
+        { description: 'The blend of models of each class of assets, and how every candidate did in the back-test.' },
       ),
     ),
     audience: Type.Optional(

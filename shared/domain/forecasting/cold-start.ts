@@ -14,8 +14,9 @@
 import type { AssetForecast } from '../fill.ts';
 import { dayNumber } from '../time/local-time.ts';
 import { firstDayOf, type History, type Series } from './history.ts';
+import { daysOf } from './level.ts';
 import { weightedMean } from './models/weighted-mean.ts';
-import { daysOf, walk } from './walk.ts';
+import { walk } from './walk.ts';
 
 const mostOfOne = 0.05;
 const mostOfAll = 0.25;
@@ -99,7 +100,7 @@ function byRegions({ history, known, otherRegions, date }: ColdStartInput, elsew
       }
       track.observe(day, believed);
     });
-    const level = track.expect({ number, weekday: 0, factor: 1 });
+    const level = track.expect({ number, weekday: 0, factor: 1, level: 0, expectedLevel: 0 });
     if (series) {
       ours += expectedHere.get(one.assetId) ?? 0;
       theirs += level;

@@ -1,25 +1,29 @@
 /**
- * Forecast of one region's day: for each asset by the model that did best on its class, with an 80% interval and the
- * scores it was chosen by; titles without a past here by other regions and by their series. Pure; time and memory grow
+ * Forecast of one region's day: for each asset by its class's blend of models, with an 80% interval and the scores
+ * that the blend was made by; titles without a past here by other regions and by their series. Pure; time and memory grow
  * with the number of assets times the observed days.
  */
-import { type AssetForecast, type Forecast, type ModelChoice, seriesClasses } from '../fill.ts';
+import { type AssetForecast, type Forecast, type ModelChoice, type SeriesClass, seriesClasses } from '../fill.ts';
 import { dayNumber } from '../time/local-time.ts';
 import { learnAgeCurve } from './age-curve.ts';
 import { backtest } from './backtest.ts';
+import { blendOf } from './blend-weights.ts';
 import { type ColdStart, coldStarts, type Title } from './cold-start.ts';
 import type { DemandTable } from './demand-table.ts';
-import { firstDayOf, type History, readHistory, type Series, weekdayOf } from './history.ts';
+import { firstDayOf, type History, readHistory, type Series } from './history.ts';
 import { intervalOf, makeErrorMeter } from './interval.ts';
+import { daysOf } from './level.ts';
+import { makeEnsemble } from './models/ensemble.ts';
 import { makeFamily } from './models/family.ts';
 import type { Day, Model } from './models/model.ts';
 import { decayOver } from './models/weighted-mean.ts';
 import { boundsOf, classOf, isNew, volumesOf } from './series-class.ts';
-import { daysOf, walk } from './walk.ts';
+import { blendName } from './tally.ts';
+import { walk } from './walk.ts';
 import { weekdayFactors } from './weekday.ts';
 
-/** Of the choice as a whole; each asset names its own model. Changes whenever the same history would give other numbers. */
-export const modelName = 'best-by-class/1';
+/** Of the blends as a whole; each asset names its own. Changes whenever the same history would give other numbers. */
+export const modelName = 'blend-by-class/1';
 
 export interface ForecastInput {
   readonly regionId: string;
@@ -72,49 +76,64 @@ export function forecastRegion(input: ForecastInput): Forecast {
 function forecastKnown(history: History, date: string, elsewhere: History | undefined) {
   const { axis } = history;
   const until = axis.dates.length;
-  const { tally, score } = backtest(history, elsewhere);
+  const { tally, weights, score } = backtest(history, elsewhere);
   const factors = weekdayFactors(axis);
-  const days = daysOf(axis, factors);
   const number = dayNumber(date);
-  const target: Day = { number, weekday: weekdayOf(number), factor: factors[weekdayOf(number)] ?? 1 };
+  const days = daysOf(axis, factors, number);
+  const target = days.pop();
   const { models } = makeFamily(learnAgeCurve(history, factors, until, elsewhere));
   const volumes = volumesOf(history, until);
   const bounds = boundsOf(volumes);
   const counts = new Map(seriesClasses.map((name) => [name, 0]));
-  const chosen = new Map(
-    seriesClasses.map((name) => {
-      const choice = tally.choose(name, until);
-      return [name, { ...choice, width: tally.width(name, choice.model, until) }];
+  const blends = new Map(
+    seriesClasses.map((name): [SeriesClass, Blend] => {
+      const { weights: all = [], chosen = false } = weights.get(name) ?? {};
+      const members = models.flatMap((model, at) => ((all[at] ?? 0) > 0 ? [{ model, weight: all[at] ?? 0 }] : []));
+      return [name, { name: `${blendName} ${name}`, members, chosen, width: tally.width(name, until) }];
     }),
   );
   const known: AssetForecast[] = [];
-  for (let place = 0; place < history.size; place += 1) {
+  for (let place = 0; place < history.size && target; place += 1) {
     const one = history.series(place);
     const seriesClass = isNew(axis, one, number) ? 'new' : classOf(volumes[place] ?? 0, bounds);
-    const choice = chosen.get(seriesClass);
-    const model = models[choice?.model ?? 0];
-    if (!choice || !model) continue;
+    const blend = blends.get(seriesClass);
+    if (!blend) continue;
     counts.set(seriesClass, (counts.get(seriesClass) ?? 0) + 1);
-    known.push(forecastOne(one, model, days, target, choice.width));
+    known.push(forecastOne(one, blend, days, target));
   }
   const choices = seriesClasses.flatMap((name): ModelChoice[] => {
-    const choice = chosen.get(name);
+    const blend = blends.get(name);
     const assets = counts.get(name) ?? 0;
     const candidates = tally.scores(name);
-    if (!choice || (assets === 0 && candidates.every(({ wape }) => wape === null))) return [];
-    return [{ seriesClass: name, assets, model: models[choice.model]?.name ?? '', chosen: choice.chosen, candidates }];
+    if (!blend || (assets === 0 && candidates.every(({ wape }) => wape === null))) return [];
+    const members = blend.members.map(({ model, weight }) => ({ model: model.name, weight }));
+    return [{ seriesClass: name, assets, model: blend.name, weights: members, chosen: blend.chosen, candidates }];
   });
   return { known, choices, score };
 }
 
-function forecastOne(one: Series, model: Model, days: readonly Day[], target: Day, width: number): AssetForecast {
-  const track = model.begin();
+interface Blend {
+  readonly name: string;
+  /** Those with any weight. */
+  readonly members: readonly { readonly model: Model; readonly weight: number }[];
+  readonly chosen: boolean;
+  readonly width: number;
+}
+
+function forecastOne(one: Series, { name, members, width }: Blend, days: readonly Day[], target: Day): AssetForecast {
+  const ensemble = makeEnsemble(members.map(({ model }) => model));
+  const weights = members.map(({ weight }) => weight);
+  const said = new Float64Array(members.length);
   const meter = makeErrorMeter();
   walk(one, days, ({ day, gapDays, isFirst, believed }) => {
-    if (!isFirst) meter.add(Math.abs(believed - track.expect(day)), gapDays);
-    track.observe(day, believed);
+    if (!isFirst) {
+      ensemble.expect(day, said);
+      meter.add(Math.abs(believed - blendOf(weights, said)), gapDays);
+    }
+    ensemble.observe(day, believed);
   });
-  const expected = track.expect(target);
+  ensemble.expect(target, said);
+  const expected = blendOf(weights, said);
   const { low, high } = intervalOf(expected, meter.scaleFor(expected), width);
   return {
     assetId: one.assetId,
@@ -123,7 +142,7 @@ function forecastOne(one: Series, model: Model, days: readonly Day[], target: Da
     lowBytes: Math.round(low),
     highBytes: Math.round(high),
     observedDays: one.length,
-    model: model.name,
+    model: name,
   };
 }
 

@@ -6,7 +6,7 @@
  */
 import { dateOfDayNumber, dayNumber } from '../time/local-time.ts';
 import type { DemandTable } from './demand-table.ts';
-import { makeCapper } from './winsorise.ts';
+import { levelCapFactor, makeCapper } from './winsorise.ts';
 
 /** The observed days, oldest first. */
 export interface Axis {
@@ -15,7 +15,7 @@ export interface Axis {
   readonly dayNumbers: readonly number[];
   /** 0 … 6, Thursday first: the weekday of 1970-01-01. */
   readonly weekdays: readonly number[];
-  /** Bytes of the whole region, of each asset as much as is believed. */
+  /** Bytes of the whole region, of each asset as much as says something of the others. */
   readonly totals: readonly number[];
 }
 
@@ -61,12 +61,15 @@ export function readHistory(table: DemandTable, before: string): History {
   const read = makeReader(table, dayNumbers);
   const totals = new Array<number>(dayNumbers.length).fill(0);
   const assets: number[] = [];
+  const levels = new Float64Array(dayNumbers.length);
   for (const asset of orderById(table.assetIds)) {
-    const { length, days, believed } = read(asset);
+    const one = read(asset);
+    const { length, days } = one;
     if (length > 0) assets.push(asset);
+    believe(one, levels, levelCapFactor);
     for (let at = 0; at < length; at += 1) {
       const day = days[at] ?? 0;
-      totals[day] = (totals[day] ?? 0) + (believed[at] ?? 0);
+      totals[day] = (totals[day] ?? 0) + (levels[at] ?? 0);
     }
   }
   const idAt = (place: number): string => table.assetIds[assets[place] ?? 0] ?? '';
@@ -142,8 +145,8 @@ function makeReader({ assetIds, visit }: DemandTable, dayNumbers: readonly numbe
   };
 }
 
-function believe({ length, days, bytes }: Series, believed: Float64Array): void {
-  const capper = makeCapper();
+function believe({ length, days, bytes }: Series, believed: Float64Array, factor?: number): void {
+  const capper = makeCapper(factor);
   let last = -1;
   for (let at = 0; at < length; at += 1) {
     const day = days[at] ?? 0;

@@ -1,5 +1,5 @@
 /** One asset's observed days in order, those without demand included, from its first to the day before `until`. */
-import { type Axis, firstDayOf, type Series } from './history.ts';
+import { firstDayOf, type Series } from './history.ts';
 import type { Day } from './models/model.ts';
 
 export interface Step {
@@ -12,12 +12,6 @@ export interface Step {
   bytes: number;
   believed: number;
 }
-
-export const daysOf = (axis: Axis, factors: readonly number[]): Day[] =>
-  axis.dayNumbers.map((number, at) => {
-    const weekday = axis.weekdays[at] ?? 0;
-    return { number, weekday, factor: factors[weekday] ?? 1 };
-  });
 
 /** @param visit is given one and the same object, changed from step to step: a region's past has many millions of them. */
 export function walk(series: Series, days: readonly Day[], visit: (step: Readonly<Step>) => void): void {

@@ -6,6 +6,8 @@
  * taken as it is: nothing says yet what is usual for it.
  */
 export const capFactor = 10;
+/** One asset moves what is taken for the region's level by less: a region goes up and down by many assets together. */
+export const levelCapFactor = 3;
 const medianDays = 7;
 const fewestDays = 5;
 
@@ -14,7 +16,7 @@ export interface Capper {
   cap(bytes: number): number;
 }
 
-export function makeCapper(): Capper {
+export function makeCapper(factor = capFactor): Capper {
   const recent: number[] = [];
   let previous = 0;
   return {
@@ -23,8 +25,8 @@ export function makeCapper(): Capper {
       previous = bytes;
       if (bytes === 0) return 0;
       // The median is only looked at where the day before does not vouch already.
-      const isVouched = recent.length < fewestDays || bytes <= capFactor * before;
-      const believed = isVouched ? bytes : Math.min(bytes, capFactor * Math.max(median(recent), before));
+      const isVouched = recent.length < fewestDays || bytes <= factor * before;
+      const believed = isVouched ? bytes : Math.min(bytes, factor * Math.max(median(recent), before));
       recent.push(bytes);
       if (recent.length > medianDays) recent.shift();
       return believed;

@@ -9,6 +9,10 @@ export interface Day {
   readonly weekday: number;
   /** How busy the region is on this weekday, around 1. */
   readonly factor: number;
+  /** Bytes of the whole region on this day, to be looked at when the day is over; 0 of a day to come. */
+  readonly level: number;
+  /** The same as it was expected the evening before. */
+  readonly expectedLevel: number;
 }
 
 export interface Track {

@@ -1,14 +1,23 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { dampedEts } from './damped-ets.ts';
+import { makeEnsemble } from './ensemble.ts';
 import { makeFamily } from './family.ts';
 import type { Day, Model } from './model.ts';
 import { newTitleDecay } from './new-title-decay.ts';
 import { persistence } from './persistence.ts';
 import { seasonalMean } from './seasonal-mean.ts';
+import { shareOfRegion } from './share-of-region.ts';
 import { weightedMean } from './weighted-mean.ts';
 
-const dayOf = (number: number, factor = 1): Day => ({ number, weekday: number % 7, factor });
+/** In a region that is as busy every day. */
+const dayOf = (number: number, factor = 1): Day => ({
+  number,
+  weekday: number % 7,
+  factor,
+  level: 1e15,
+  expectedLevel: 1e15,
+});
 /** What a model says of the day after a series that begins on day 0; null is a day of which nothing is known. */
 function saysAfter(model: Model, series: readonly (number | null)[]): number {
   const track = model.begin();
@@ -114,4 +123,33 @@ it('the age curve sets a title’s first days against those of others, and goes 
   expect(saysAfter(model, [800])).toBeCloseTo(400);
   expect(saysAfter(model, [800, 400, 200])).toBeCloseTo(100);
   expect(saysAfter(model, [1_600, null, 400])).toBeCloseTo(200);
+});
+
+it('a share of the region follows the region at once, and the asset in its own time', () => {
+  const track = shareOfRegion(4).begin();
+  for (let at = 0; at < 20; at += 1) track.observe({ ...dayOf(at), level: 10_000 }, 1_000);
+  expect(track.expect({ ...dayOf(20), expectedLevel: 3_000 })).toBeCloseTo(300);
+  track.observe({ ...dayOf(20), level: 3_000 }, 300);
+  expect(track.expect({ ...dayOf(21), expectedLevel: 10_000 })).toBeCloseTo(1_000);
+});
+
+describe('models told side by side', () => {
+  const saidAfter = (series: readonly number[]): number => {
+    const ensemble = makeEnsemble([weightedMean]);
+    const said = new Float64Array(1);
+    for (const [at, bytes] of series.entries()) ensemble.observe(dayOf(at), bytes);
+    ensemble.expect(dayOf(series.length), said);
+    return said[0] ?? 0;
+  };
+  const steady = times(30, () => 6_500);
+
+  it('begin anew where demand has broken off for two days', () => {
+    expect(saidAfter([...steady, 25])).toBeGreaterThan(5_000);
+    expect(saidAfter([...steady, 25, 20])).toBeLessThan(30);
+  });
+
+  it('hold on through days without demand where such days are usual', () => {
+    const rare = times(30, (day) => (day % 4 === 0 ? 0 : 100));
+    expect(saidAfter([...rare, 0, 0])).toBeGreaterThan(40);
+  });
 });
