@@ -122,6 +122,19 @@ describe('one connection', () => {
     );
   });
 
+  it('gives nobody an error in place of an answer that is owed: what cannot be read behind it ends the connection', async () => {
+    for (const more of ['', 'TE: trailers\r\n']) {
+      const connection = talk(edge.port);
+      connection.write(`${get(large, more)}\x01 not HTTP\r\n\r\n`);
+      const answer = await connection.answer().catch(() => null);
+      if (answer) expect([answer.status, answer.body.equals(bytesAt('video-720p/large.mp4'))]).toEqual([200, true]);
+      await connection.closed;
+    }
+    const connection = talk(edge.port);
+    connection.write('\x01 not HTTP\r\n\r\n');
+    expect((await connection.answer()).status).toBe(400);
+  });
+
   it('answers a client that sends no more but still reads, and then closes', async () => {
     const connection = talk(edge.port);
     connection.write(get(large));

@@ -8,6 +8,7 @@ import type { Guard } from './guard.ts';
 import { isMediaTarget } from './media.ts';
 import { allowHeader } from './media-headers.ts';
 import { makeNodeExchange, type NodeRequest, type NodeResponse } from './node-exchange.ts';
+import { endUnreadable } from './unreadable.ts';
 
 export interface FrontDeps {
   readonly media: (exchange: Exchange) => void;
@@ -50,6 +51,7 @@ export function makeFront(deps: FrontDeps): Front {
       // Fills take as long as they take; what dawdles is cut by the idle time.
       server.requestTimeout = 0;
       server.maxHeadersCount = maxHeaders;
+      server.on('clientError', endUnreadable);
       leadThroughLane(server, deps);
       deps.guard.watch(server);
       return server;

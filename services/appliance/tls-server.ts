@@ -14,6 +14,7 @@ import type { Clock } from '../../shared/ports/clock.ts';
 import { headersMs, idleConnectionMs, keepAliveMs, maxHeaders } from './config.ts';
 import type { Guard } from './guard.ts';
 import type { NodeRequest, NodeResponse } from './node-exchange.ts';
+import { endUnreadable } from './unreadable.ts';
 
 export interface CertificateFiles {
   readonly certificateFile: string;
@@ -68,6 +69,7 @@ export async function openTlsServer(options: TlsServerOptions): Promise<TlsServe
     minVersion,
     settings: { maxConcurrentStreams: maxStreams, maxHeaderListSize: 16 * 1024, enablePush: false },
     unknownProtocolTimeout: 5_000,
+    handshakeTimeout: headersMs,
     maxSessionMemory: maxSessionMegabytes,
   });
   // For HTTP/1.1, whose limits the types do not know here; fills take as long as they take.
@@ -81,6 +83,7 @@ export async function openTlsServer(options: TlsServerOptions): Promise<TlsServe
   const sockets = new Set<{ destroy(): unknown }>();
   guard.watch(server);
   server.on('request', dispatch);
+  server.on('clientError', endUnreadable);
   server.setTimeout(idleConnectionMs);
   server.on('connection', (socket) => {
     sockets.add(socket);

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { fleetSecret as secret, startControl } from '../../../services/appliance/testing/fleet.ts';
+import type { ApplianceOrders } from '../../../shared/domain/fleet.ts';
 import { applianceCredential, pullCredential } from '../../../shared/tokens/credentials.ts';
 import { generateTokenKey, verificationKey } from '../../../shared/tokens/keys.ts';
 import { signPlaybackToken } from '../../../shared/tokens/playback.ts';
@@ -22,6 +23,8 @@ export interface ApplianceOptions {
   readonly certificate?: { readonly cert: string; readonly key: string };
   /** May use every core. */
   readonly unpinned?: boolean;
+  /** What control wants besides; replaces the usual orders. */
+  readonly orders?: Partial<ApplianceOrders>;
   /** Arguments for Node itself, such as `--cpu-prof`. */
   readonly nodeArgs?: readonly string[];
 }
@@ -39,6 +42,7 @@ export async function startAppliance(options: ApplianceOptions): Promise<Applian
     tokenKeys: [verificationKey(key)],
     pullCredential: pullCredential(secret, id),
     upstreams: [],
+    ...options.orders,
   });
   const tlsPort = options.certificate ? await freePort() : null;
   const main = join(import.meta.dirname, '../../../services/appliance/main.ts');

@@ -215,6 +215,8 @@ export interface StartOptions {
   readonly clock?: Clock;
   readonly cookieOrigins?: readonly string[];
   readonly topUp?: TopUpBudget;
+  /** Replaces some of the orders. */
+  readonly orders?: Partial<ApplianceOrders>;
   /** Leaves control's orders as they are. */
   readonly keepOrders?: boolean;
 }
@@ -232,7 +234,7 @@ export interface RunningAppliance {
 
 export async function startAppliance(options: StartOptions): Promise<RunningAppliance> {
   const { id, dir, control } = options;
-  if (!options.keepOrders) control.orders.set(id, ordersOf(options));
+  if (!options.keepOrders) control.orders.set(id, { ...ordersOf(options), ...options.orders });
   const cache = await options.openCache(join(dir, 'cache'));
   const dispatcher = new Agent({ connect: { timeout: 1_000 } });
   const app = await makeApplianceApp({
