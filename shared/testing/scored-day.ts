@@ -38,6 +38,8 @@ export const anyDay = fc
       { maxLength: 40 },
     ),
     refused: fc.nat(9),
+    /** How far viewers get; null where nothing is known of it. */
+    curve: fc.option(fc.array(fc.double({ min: 0, max: 3, noNaN: true }), { minLength: 20, maxLength: 20 })),
   })
   .map((c) => {
     const versions = c.sizes.map((list, index) => version(`a${index}`, { v: list }));
@@ -88,7 +90,9 @@ export const anyDay = fc
       },
       outcomes: async () => [],
     };
-    return { plan, forecast: forecastOf(demand), logs, service, ...report, refused: c.refused };
+    const audience = c.curve && { days: 7, hours: 100, curve: c.curve, mix: {}, assets: [] };
+    const forecast = { ...forecastOf(demand), ...(audience && { audience }) };
+    return { plan, forecast, logs, service, ...report, refused: c.refused };
   });
 
 export function carriedOut(

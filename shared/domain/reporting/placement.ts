@@ -1,5 +1,6 @@
 /**
- * Placements on paper, to compare what was held with what could have been: asset by asset, in the same bytes.
+ * Placements on paper, to compare what was held with what could have been: asset by asset, in the same bytes. Of a title held in part
+ * the part is the most watched one, by the audience that was frozen with the forecast.
  *
  * Sizes come from the frozen plan, which names every published version: what it chose of an asset and what it left out
  * are together one copy for each place that it considered.
@@ -9,8 +10,9 @@ import { copiesOf } from '../planning/limits.ts';
 import { chain } from '../planning/lines.ts';
 import type { RegretScore } from '../score.ts';
 import { heldKeys } from './held-files.ts';
+import { makeStepsOf, type Steps, servedShare } from './watched-shares.ts';
 
-/** Share of each asset that a placement holds, 0 … 1. */
+/** Share of each asset's demand that a placement serves, 0 … 1. */
 export type Placement = ReadonlyMap<string, number>;
 
 interface PlannedSize {
@@ -41,6 +43,7 @@ export function placementHeld(
   plan: FillPlan,
   held: readonly HeldFiles[],
   sizes: ReadonlyMap<string, PlannedSize>,
+  stepsOf: (assetId: string) => Steps,
 ): { readonly shares: Placement; readonly bytes: number } {
   const keys = heldKeys(plan, held);
   const heldBytes = new Map<string, number>();
@@ -55,32 +58,85 @@ export function placementHeld(
   const shares = new Map<string, number>();
   for (const [assetId, held] of heldBytes) {
     const size = sizes.get(assetId);
-    if (size && size.sizeBytes > 0) shares.set(assetId, Math.min(1, held / (size.sizeBytes * size.copies)));
+    if (!size || !(size.sizeBytes > 0)) continue;
+    shares.set(assetId, servedShare(stepsOf(assetId), Math.min(1, held / (size.sizeBytes * size.copies))));
   }
   return { shares, bytes };
 }
 
+/** A title in the running for a placement: a byte of its first step is worth `density` × the first of `steps`. */
+interface Runner {
+  readonly assetId: string;
+  readonly density: number;
+  readonly stepBytes: number;
+  readonly steps: Steps;
+}
+
 /**
- * The best placement of one copy each by what is expected of a byte; the last asset in part, which makes it the best there
- * is for its expectation (the fractional knapsack).
+ * The best placement of one copy each by what is expected of a byte; the last step in part, which makes it the best there is
+ * for its expectation (the fractional knapsack; a title's steps fall, so none is taken without those before it).
  */
 export function placementFor(
   expected: ReadonlyMap<string, number>,
   sizes: ReadonlyMap<string, PlannedSize>,
   budgetBytes: number,
+  stepsOf: (assetId: string) => Steps,
 ): Placement {
-  const ranked = [...expected]
-    .map(([assetId, bytes]) => ({ assetId, bytes, sizeBytes: sizes.get(assetId)?.sizeBytes ?? 0 }))
-    .filter(({ bytes, sizeBytes }) => bytes > 0 && sizeBytes > 0)
-    .sort((a, b) => b.bytes / b.sizeBytes - a.bytes / a.sizeBytes || (a.assetId < b.assetId ? -1 : 1));
+  const runners: Runner[] = [];
+  for (const [assetId, bytes] of expected) {
+    const { sizeBytes = 0 } = sizes.get(assetId) ?? {};
+    const steps = stepsOf(assetId);
+    if (bytes > 0 && sizeBytes > 0)
+      runners.push({ assetId, density: bytes / sizeBytes, stepBytes: sizeBytes / steps.length, steps });
+  }
+  const price = priceFor(runners, budgetBytes);
   const shares = new Map<string, number>();
+  const atMargin: { readonly runner: Runner; readonly worth: number }[] = [];
+  const taken = new Map<string, number>();
   let left = budgetBytes;
-  for (const { assetId, sizeBytes } of ranked) {
+  for (const runner of runners) {
+    const whole = stepsAbove(runner, price.high);
+    if (whole > 0) taken.set(runner.assetId, whole);
+    left -= whole * runner.stepBytes;
+    for (let step = whole; step < runner.steps.length; step += 1) {
+      const worth = runner.density * (runner.steps[step] ?? 0);
+      if (worth < price.low || worth <= 0) break;
+      atMargin.push({ runner, worth });
+    }
+  }
+  atMargin.sort((a, b) => b.worth - a.worth || (a.runner.assetId < b.runner.assetId ? -1 : 1));
+  for (const { runner } of atMargin) {
     if (left <= 0) break;
-    shares.set(assetId, Math.min(1, left / sizeBytes));
-    left -= sizeBytes;
+    taken.set(runner.assetId, (taken.get(runner.assetId) ?? 0) + Math.min(1, left / runner.stepBytes));
+    left -= runner.stepBytes;
+  }
+  for (const { assetId, steps } of runners) {
+    const count = taken.get(assetId);
+    if (count !== undefined) shares.set(assetId, servedShare(steps, count / steps.length));
   }
   return shares;
+}
+
+/** How many of a title's steps are worth more than a price. */
+function stepsAbove({ density, steps }: Runner, price: number): number {
+  let count = 0;
+  while (count < steps.length && density * (steps[count] ?? 0) > price) count += 1;
+  return count;
+}
+
+const halvings = 60;
+
+/** Two prices of a byte near each other: above `high` all fits, above `low` no more. By bisection, since sorting all steps of all titles takes longer. */
+function priceFor(runners: readonly Runner[], budgetBytes: number): { readonly low: number; readonly high: number } {
+  let low = 0;
+  let high = runners.reduce((most, { density, steps }) => Math.max(most, density * (steps[0] ?? 0)), 0);
+  for (let halving = 0; halving < halvings && high - low > 1e-9 * high; halving += 1) {
+    const price = (low + high) / 2;
+    const bytes = runners.reduce((sum, runner) => sum + stepsAbove(runner, price) * runner.stepBytes, 0);
+    if (bytes <= budgetBytes) high = price;
+    else low = price;
+  }
+  return { low, high };
 }
 
 /** Bytes of the demand that a placement serves. */
@@ -103,11 +159,12 @@ export interface RegretInput {
 export function regretOf(input: RegretInput): { readonly score: RegretScore; readonly clairvoyant: Placement } {
   const { plan, forecast, actual } = input;
   const sizes = plannedSizes(plan, forecast);
-  const asHeld = placementHeld(plan, input.held, sizes);
+  const stepsOf = makeStepsOf(forecast?.audience ?? null);
+  const asHeld = placementHeld(plan, input.held, sizes, stepsOf);
   const demandBytes = [...actual.values()].reduce((sum, bytes) => sum + bytes, 0);
   const expected = new Map(forecast?.assets.map(({ assetId, expectedBytes }) => [assetId, expectedBytes]));
   const share = (placement: Placement): number => (demandBytes > 0 ? servedBy(placement, actual) / demandBytes : 0);
-  const by = (wanted: ReadonlyMap<string, number>): Placement => placementFor(wanted, sizes, asHeld.bytes);
+  const by = (wanted: ReadonlyMap<string, number>): Placement => placementFor(wanted, sizes, asHeld.bytes, stepsOf);
   const clairvoyant = by(actual);
   const [held, best] = [share(asHeld.shares), share(clairvoyant)];
   return {

@@ -6,8 +6,9 @@ import { addDays } from '../time/local-time.ts';
 import { accuracyByClass, calibrationOf, classesBefore } from './accuracy.ts';
 import { actionsOf } from './failures.ts';
 import { makeClassifier } from './miss-taxonomy.ts';
-import { plannedSizes } from './placement.ts';
+import { placementFor, plannedSizes } from './placement.ts';
 import { savingsOf } from './savings.ts';
+import { makeStepsOf } from './watched-shares.ts';
 
 describe('sizes of titles', () => {
   it('count one copy, for a title that is everywhere too', () => {
@@ -57,6 +58,32 @@ describe('the taxonomy of misses', () => {
     ['its version had just come', row('n', 'replaced', 'e0'), 'purge'],
     ['it was damaged', row('p', 'lost'), 'other'],
   ])('%s', (_, of, expected) => expect(classify(of)).toBe(expected));
+});
+
+describe('a placement', () => {
+  const sizes = new Map(['a', 'b'].map((id) => [id, { sizeBytes: 1_000, copies: 1 }]));
+  const expected = new Map([
+    ['a', 3_000],
+    ['b', 2_000],
+  ]);
+  const shares = (curve: readonly number[]) =>
+    Object.fromEntries(
+      placementFor(expected, sizes, 1_000, makeStepsOf({ days: 7, hours: 100, curve, mix: {}, assets: [] })),
+    );
+
+  it('holds all of the most wanted title where every byte is watched alike', () => {
+    expect(shares(new Array(20).fill(1))).toEqual({ a: 1 });
+  });
+
+  it('holds the first halves of two where nobody gets further', () => {
+    expect(shares(Array.from({ length: 20 }, (_, bin) => (bin < 10 ? 2 : 0)))).toEqual({ a: 1, b: 1 });
+  });
+
+  it('holds the beginnings of more titles where most leave early', () => {
+    const found = shares(Array.from({ length: 20 }, (_, bin) => (bin < 5 ? 3 : 1 / 3)));
+    expect(found.a).toBeGreaterThan(0.75);
+    expect(found.b).toBeCloseTo(0.75, 6);
+  });
 });
 
 describe('accuracy', () => {
