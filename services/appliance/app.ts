@@ -12,7 +12,7 @@ import type { SegmentCache } from '../../shared/ports/segment-cache.ts';
 import { makeTokenVerifier } from '../../shared/tokens/playback.ts';
 import { makeAdmit } from './admit.ts';
 import { makeCallerOf } from './caller.ts';
-import { maxOpenRequests } from './config.ts';
+import { maxOpenRequests, slowReaderGraceMs } from './config.ts';
 import { makeContentKeys } from './content-keys.ts';
 import { makeControlClient } from './control-client.ts';
 import { makeCors } from './cors.ts';
@@ -33,6 +33,7 @@ import { makePullReport } from './pulling/report.ts';
 import { registerFill } from './routes/fill.ts';
 import { registerInventory } from './routes/inventory.ts';
 import { makeServeRange } from './serve-range.ts';
+import { makeSlowReaders } from './slow-readers.ts';
 import { makeStateFile } from './state-file.ts';
 import { makeStoreSource } from './store-source.ts';
 import { makeTakeObject } from './take-object.ts';
@@ -190,8 +191,16 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
   });
   topUps = fetching;
   const elsewhere = makeDemandElsewhere({ control, topUps: fetching, cache, versions, tombstones, clock, logger });
+  const slowReaders = makeSlowReaders({
+    slowestBytesPerSecond: deps.limits.slowestReaderBytesPerSecond,
+    graceMs: deps.limits.slowReaderGraceMs ?? slowReaderGraceMs,
+    isShort: () => guard.isBusy || traffic.openRequests > maxOpenRequests / 2,
+    metrics,
+  });
+  guard.onFull('answers', slowReaders.giveUp);
   const media = makeMedia({
     guard,
+    slowReaders,
     applianceId,
     orders: orders.current,
     admit: makeAdmit(verifier),
@@ -267,6 +276,7 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
         goodbyeMs,
         running.then(() => orders.beat()),
       );
+      slowReaders.stop();
       const closed = Promise.all([server.close(), tls?.close()]);
       await within(Math.max(0, graceMs - 2 * goodbyeMs), closed);
       server.server.closeAllConnections();

@@ -18,6 +18,7 @@ export const applianceSettings = [
   'requestsPerIp',
   'requestsPerSession',
   'answerMemoryBytes',
+  'slowestReaderBytesPerSecond',
   'limitsExempt',
   'scrubBytesPerSecond',
 ] as const satisfies readonly SettingName[];
@@ -27,6 +28,9 @@ export const maxOpenRequests = 4_000;
 
 /** A connection that moves no byte for so long is dropped, with the slice that it holds. */
 export const idleConnectionMs = 60_000;
+
+/** So long a reader may take nothing of an answer that waits for it, or less than the slowest rate. */
+export const slowReaderGraceMs = 30_000;
 
 /** Stored bytes are read and checked in portions of so much time. */
 export const scrubEveryMs = 10_000;

@@ -22,6 +22,10 @@ export interface Exchange {
   readBody(maxBytes: number): Promise<Buffer>;
   /** Answers whole. The body of HEAD, 204 and 304 is null. */
   send(status: number, head: readonly HeaderBlock[], body: Buffer | null): void;
+  /** Bytes that were taken of what was sent, from any beginning; null while none wait for the client. */
+  takenBytes(): number | null;
+  /** Ends an answer that is on its way, and its connection or stream. */
+  cut(): void;
   /** Answers part by part, each fetched when the one before is on its way; breaks off when `parts` throws. */
   stream(status: number, head: readonly HeaderBlock[], parts: AsyncGenerator<BodyPart>): void;
 }

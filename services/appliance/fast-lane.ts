@@ -27,6 +27,8 @@ export interface FastLaneDeps {
 
 export interface FastLane {
   take(socket: Socket): void;
+  /** Ends the connection that has waited longest for a request; false where none waits. */
+  closeIdlest(): boolean;
   /** Ends the connections that wait for a request; the others end with their answer. */
   closeIdle(): void;
   closeAll(): void;
@@ -117,6 +119,14 @@ export function makeFastLane({ media, isClosing, giveUp }: FastLaneDeps): FastLa
 
   return {
     take,
+    closeIdlest() {
+      // In the order in which they began to wait.
+      const [socket] = idle;
+      if (!socket) return false;
+      idle.delete(socket);
+      socket.destroy();
+      return true;
+    },
     closeIdle() {
       for (const socket of idle) socket.destroy();
     },

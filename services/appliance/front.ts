@@ -13,7 +13,7 @@ import { endUnreadable } from './unreadable.ts';
 export interface FrontDeps {
   readonly media: (exchange: Exchange) => void;
   readonly isClosing: () => boolean;
-  readonly guard: Pick<Guard, 'watch'>;
+  readonly guard: Pick<Guard, 'watch' | 'onFull'>;
 }
 
 export interface Front {
@@ -73,7 +73,7 @@ function readRequestLine(request: IncomingMessage): boolean {
 }
 
 /** New connections begin in the fast lane and come to Node's own listener when they leave it. */
-function leadThroughLane(server: Server, { media, isClosing }: FrontDeps): void {
+function leadThroughLane(server: Server, { media, isClosing, guard }: FrontDeps): void {
   const listeners = server.listeners('connection') as ((socket: Socket) => void)[];
   server.removeAllListeners('connection');
   const giveUp = (socket: Socket): void => {
@@ -83,6 +83,7 @@ function leadThroughLane(server: Server, { media, isClosing }: FrontDeps): void 
   server.on('connection', (socket) => {
     if (!socket.destroyed) lane.take(socket);
   });
+  guard.onFull('connections', lane.closeIdlest);
   const closeIdle = server.closeIdleConnections.bind(server);
   const closeAll = server.closeAllConnections.bind(server);
   server.closeIdleConnections = () => {

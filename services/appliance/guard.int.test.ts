@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import http2 from 'node:http2';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +10,7 @@ import { openSliceCache } from '../../shared/adapters/slice-cache/slice-cache.ts
 import type { ObjectStore } from '../../shared/ports/object-store.ts';
 import type { SigningKey } from '../../shared/tokens/keys.ts';
 import type { Limits } from './guard.ts';
+import { firstCertificate } from './testing/certificates.ts';
 import {
   type ControlStandIn,
   makeKey,
@@ -134,3 +136,39 @@ it('a head that comes byte by byte is not waited for', async () => {
   clearInterval(trickle);
   expect(Date.now() - startedMs).toBeLessThan(15_000);
 }, 20_000);
+
+it('who reads next to nothing of an answer is cut, over HTTP/1.1 and on a stream of HTTP/2, and others are not', async () => {
+  await start({ slowestReaderBytesPerSecond: 200_000, slowReaderGraceMs: 3_000 });
+  const path = await signedPath(key, title, 'video-720p/large-0.mp4');
+  const trickling = await open();
+  trickling.pause();
+  trickling.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+  const trickle = setInterval(() => trickling.read(100), 200);
+  const [certificateFile, keyFile] = [join(dir, 'cert.pem'), join(dir, 'key.pem')];
+  await writeFile(certificateFile, firstCertificate.cert);
+  await writeFile(keyFile, firstCertificate.key);
+  const tls = await edge.app.listenTls({ host: '127.0.0.1', port: 0, certificateFile, keyFile });
+  const session = http2.connect(`https://127.0.0.1:${tls.port}`, { rejectUnauthorized: false });
+  try {
+    const starved = session.request({ ':path': await signedPath(key, title, 'video-720p/large-1.mp4') });
+    starved.on('error', () => {});
+    const isCut = new Promise<void>((resolve) => starved.once('close', () => resolve()));
+    starved.pause();
+    const cuts = () => metric('nightfill_slow_readers_cut_total');
+    await expect.poll(cuts, { timeout: 20_000 }).toBe(2);
+    await isCut;
+    expect(await metric('nightfill_media_open_requests')).toBe(0);
+    expect((await send(edge.port, path)).body.length).toBe(16_000_000);
+  } finally {
+    clearInterval(trickle);
+    session.destroy();
+  }
+}, 40_000);
+
+it('where there are as many connections as there may be, one that does nothing makes room for a new one', async () => {
+  await start({ connections: 10 });
+  const path = await signedPath(key, title, 'video-720p/seg-0.m4s');
+  const idle: net.Socket[] = [];
+  for (let i = 0; i < 12; i += 1) idle.push(await open());
+  for (let i = 0; i < 20; i += 1) expect((await send(edge.port, path)).status).toBe(200);
+});

@@ -18,6 +18,10 @@ export interface Limits {
   readonly requestsPerSecondPerSession: number;
   /** Memory of answers on their way, beside the memory tier. */
   readonly answerBytes: number;
+  /** Who takes less of an answer is cut before long; 0: nobody is. */
+  readonly slowestReaderBytesPerSecond: number;
+  /** As in config.ts where it is not given. */
+  readonly slowReaderGraceMs?: number;
   /** Addresses and networks that are not limited. */
   readonly exempt: readonly string[];
 }
@@ -29,6 +33,8 @@ export interface Guard {
   session(sessionId: string, ip: string): void;
   /** Counts a server's connections and cuts those that are too many. Call it before the server listens. */
   watch(server: NetServer): void;
+  /** How an old one is given up for a new one, once there is as much as there may be; false: none should be. */
+  onFull(what: 'connections' | 'answers', giveUp: () => boolean): void;
   /**
    * Looks at the memory once more when an answer's first bytes are there: many are let in before the first holds any.
    *
@@ -55,14 +61,15 @@ export function makeGuard(limits: Limits, metrics: Metrics): Guard {
   const held = new Map<ArrayBufferLike, { holders: number; readonly bytes: number }>();
   let heldBytes = 0;
   let connections = 0;
+  const giveUp = { connections: (): boolean => false, answers: (): boolean => false };
   metrics.gauge('nightfill_answer_held_bytes', 'Memory of answers on their way.', [], () => heldBytes);
   metrics.gauge('nightfill_connections', 'Open connections.', [], () => connections);
 
   function admit(socket: Socket): void {
     const ip = socket.remoteAddress ?? '';
     const count = (open.get(ip) ?? 0) + 1;
-    const isTooMany = connections >= limits.connections || (count > limits.connectionsPerIp && !isExempt(ip));
-    if (isTooMany) {
+    const isOneTooMany = count > limits.connectionsPerIp && !isExempt(ip);
+    if (isOneTooMany || (connections >= limits.connections && !giveUp.connections())) {
       refused.inc({ limit: 'connections' });
       socket.destroy();
       return;
@@ -78,7 +85,7 @@ export function makeGuard(limits: Limits, metrics: Metrics): Guard {
   }
 
   function refuseWhenFull(): void {
-    if (heldBytes <= limits.answerBytes) return;
+    if (heldBytes <= limits.answerBytes || giveUp.answers()) return;
     refused.inc({ limit: 'memory' });
     throw new Refusal('overloaded', 'overloaded', 'Answers on their way hold all the memory they may.', retry);
   }
@@ -97,6 +104,9 @@ export function makeGuard(limits: Limits, metrics: Metrics): Guard {
       if (sessionId === '' || bySession.take(sessionId, performance.now()) || isExempt(ip)) return;
       refused.inc({ limit: 'requests of a session' });
       throw new Refusal('overloaded', 'too-many-requests', 'Too many requests with this token.', retry);
+    },
+    onFull(what, next) {
+      giveUp[what] = next;
     },
     watch: (server) => void server.prependListener('connection', admit),
     answer({ buffer }) {

@@ -4,6 +4,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { BodyPart, Exchange, HeaderBlock } from './exchange.ts';
 import type { PlainHead } from './plain-head.ts';
+import { takenBytesOf } from './taken-bytes.ts';
 
 /** Bodies up to this go out in one piece with their head: copying them costs less than a second buffer. */
 const joinedBytes = 16 * 1024;
@@ -113,6 +114,14 @@ export class LaneExchange implements Exchange {
       socket.uncork();
       socket.off('close', onClose);
     }
+  }
+
+  takenBytes(): number | null {
+    return takenBytesOf(this.#socket);
+  }
+
+  cut(): void {
+    this.#socket.destroy();
   }
 
   #headText(status: number, head: readonly HeaderBlock[]): string {

@@ -7,6 +7,7 @@ import { runProcess } from '../../shared/platform/lifecycle.ts';
 import { makeNetworks } from '../../shared/platform/networks.ts';
 import { makeApplianceApp } from './app.ts';
 import { applianceSettings, maxConnections, scrubEveryMs, unknownCapacityBytes } from './config.ts';
+import { connectionsWithin } from './file-limit.ts';
 import { parseOrders } from './orders.ts';
 import { makeStateFile } from './state-file.ts';
 
@@ -59,11 +60,12 @@ await runProcess({
       mayReadMetrics: makeNetworks(settings.metricsFrom),
       isStrained: watchStrain(repeat),
       limits: {
-        connections: maxConnections,
+        connections: await connectionsWithin(maxConnections),
         connectionsPerIp: settings.connectionsPerIp,
         requestsPerSecondPerIp: settings.requestsPerIp,
         requestsPerSecondPerSession: settings.requestsPerSession,
         answerBytes: settings.answerMemoryBytes,
+        slowestReaderBytesPerSecond: settings.slowestReaderBytesPerSecond,
         exempt: settings.limitsExempt,
       },
     });

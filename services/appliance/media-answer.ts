@@ -29,6 +29,7 @@ import { makeOutcomeHeaders } from './media-headers.ts';
 import type { MediaUrl } from './media-url.ts';
 import { Refusal } from './refusals.ts';
 import { type ServedPart, type ServeRange, serveText } from './serve-range.ts';
+import type { SlowReaders } from './slow-readers.ts';
 import type { Telemetry } from './telemetry.ts';
 import { notePart, type Visit } from './visit.ts';
 import { playPlaceOf } from './watched.ts';
@@ -38,6 +39,7 @@ export interface MediaAnswerDeps extends MediaBodyDeps {
   readonly serveRange: ServeRange;
   readonly gzip: GzipTable;
   readonly telemetry: Telemetry;
+  readonly slowReaders: SlowReaders;
   readonly cors: Cors;
 }
 
@@ -63,7 +65,7 @@ export type Answer = Sent | Promise<Sent>;
 
 /** @throws Refusal, PullError; nothing was sent then. */
 export function makeMediaAnswer(deps: MediaAnswerDeps): (asked: Asked, version: Version) => Answer {
-  const { traffic, telemetry, guard } = deps;
+  const { traffic, telemetry, slowReaders, guard } = deps;
   const { hold, held, inSequence, inMultipart } = makeMediaBody(deps);
   const outcomeHeaders = makeOutcomeHeaders(deps.applianceId);
 
@@ -185,6 +187,10 @@ export function makeMediaAnswer(deps: MediaAnswerDeps): (asked: Asked, version: 
       exchange.send(status, blocks, body);
       if (body) hold(visit, body);
     } else exchange.stream(status, blocks, held(visit, body));
+    if (!visit.isOver) {
+      visit.isWatched = true;
+      slowReaders.watch(exchange);
+    }
     return 'sent';
   }
 

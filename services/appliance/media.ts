@@ -69,6 +69,7 @@ export function makeMedia(deps: MediaDeps): (exchange: Exchange) => void {
       traffic.closed();
       visit.isOver = true;
       visit.leave?.();
+      if (visit.isWatched) deps.slowReaders.forget(exchange);
       if (visit.reader !== null && readAhead.isWatching && sentBytes !== Number.POSITIVE_INFINITY)
         readAhead.left(visit.reader);
       if (visit.held) guard.drop(visit.held);
@@ -148,7 +149,7 @@ export function makeMedia(deps: MediaDeps): (exchange: Exchange) => void {
       const why = current ? 'This appliance is disabled.' : 'This appliance has not heard from control yet.';
       throw new Refusal('overloaded', 'not-ready', why, { 'retry-after': '2' });
     }
-    if (traffic.openRequests > maxOpenRequests)
+    if (traffic.openRequests > maxOpenRequests && !deps.slowReaders.giveUp())
       throw new Refusal('overloaded', 'overloaded', 'Too many viewers at once.', { 'retry-after': '2' });
     return current;
   }

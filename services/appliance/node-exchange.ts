@@ -1,10 +1,11 @@
 /** Exchanges over Node's own servers, HTTP/1.1 and HTTP/2 alike. */
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import { constants, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
 import type { Writable } from 'node:stream';
 import type { BodyPart, Exchange, HeaderBlock } from './exchange.ts';
 import { Refusal } from './refusals.ts';
+import { takenBytesOf } from './taken-bytes.ts';
 
 export type NodeRequest = IncomingMessage | Http2ServerRequest;
 export type NodeResponse = ServerResponse | Http2ServerResponse;
@@ -23,6 +24,14 @@ export function makeNodeExchange(
 ): Exchange {
   const socket = request.socket;
   const writtenBefore = socket?.bytesWritten ?? 0;
+  /** On a stream of HTTP/2. */
+  let handedBytes = 0;
+  async function* counted(parts: AsyncGenerator<BodyPart>): AsyncGenerator<BodyPart> {
+    for await (const part of parts) {
+      handedBytes += part.bytes.length;
+      yield part;
+    }
+  }
   const exchange: Exchange = {
     method: request.method ?? '',
     target: request.url ?? '',
@@ -42,12 +51,24 @@ export function makeNodeExchange(
       writeHead(status, head);
       if (body === null) response.end();
       else if (!exchange.mayBorrow && body.length > pieceBytes)
-        pump(response, pieces(body)).catch(() => response.destroy());
-      else response.end(body);
+        pump(response, counted(pieces(body))).catch(() => response.destroy());
+      else {
+        handedBytes += body.length;
+        response.end(body);
+      }
+    },
+    takenBytes() {
+      if (isHttp1(response)) return socket ? takenBytesOf(socket) : null;
+      const waiting = response.stream?.writableLength ?? 0;
+      return waiting > 0 ? handedBytes - waiting : null;
+    },
+    cut() {
+      if (isHttp1(response)) response.destroy();
+      else response.stream?.close(constants.NGHTTP2_CANCEL);
     },
     stream(status, head, parts) {
       writeHead(status, head);
-      pump(response, exchange.mayBorrow ? parts : copied(parts)).catch(() => response.destroy());
+      pump(response, exchange.mayBorrow ? parts : counted(copied(parts))).catch(() => response.destroy());
     },
   };
 

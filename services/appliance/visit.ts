@@ -36,6 +36,8 @@ export interface Visit {
   /** What the answer holds in memory now. */
   held: Buffer | null;
   isOver: boolean;
+  /** Its reader is not to be too slow. */
+  isWatched: boolean;
   /** Session of a viewer that reads media. */
   reader: string | null;
   /** Set while it waits for a pull; called when it leaves. */
@@ -56,6 +58,7 @@ export const openVisit = (): Visit => ({
   parts: [],
   held: null,
   isOver: false,
+  isWatched: false,
   reader: null,
   leave: undefined,
   release: undefined,

@@ -230,6 +230,10 @@ export const settings = {
     doc: 'Memory that answers on their way to slow readers may hold; above it new requests get 503.',
     fallback: '1GiB',
   }),
+  slowestReaderBytesPerSecond: sizeBytes('NIGHTFILL_SLOWEST_READER', {
+    doc: 'Bytes a second below which the reader of an answer is cut after half a minute, or after five seconds where the appliance is short of memory or places for answers. 0: never.',
+    fallback: '4KiB',
+  }),
   limitsExempt: list('NIGHTFILL_LIMITS_EXEMPT', {
     doc: 'Addresses and networks (or `loopback`) that the limits of connections and requests do not count for.',
     fallback: '',

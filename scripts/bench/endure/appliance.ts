@@ -3,11 +3,13 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fleetSecret, startControl } from '../../../services/appliance/testing/fleet.ts';
 import { formatDigest } from '../../../shared/domain/http/digest.ts';
 import { applianceCredential, pullCredential } from '../../../shared/tokens/credentials.ts';
 import { generateTokenKey, verificationKey } from '../../../shared/tokens/keys.ts';
 import { signPlaybackToken } from '../../../shared/tokens/playback.ts';
+import { cpuSecondsOf } from '../serve/servers.ts';
 import { version } from './store.ts';
 
 const id = 'endure-1';
@@ -20,6 +22,10 @@ export interface Appliance {
   /** Resident memory now, or the most there was. */
   rssBytes(which?: 'VmRSS' | 'VmHWM'): number;
   get(path: string, init?: RequestInit): Promise<Response>;
+  /** Resolves when it has its orders. */
+  ready(): Promise<void>;
+  /** Of all its threads, so far. */
+  cpuSeconds(): number;
   /** Puts an object by the fill API; the status. */
   fill(key: string, bytes: Buffer, sha256: string): Promise<number>;
   /** Resolves when the process is gone. */
@@ -80,6 +86,10 @@ export async function openSite(dir: string, capacityBytes = 1e12): Promise<Site>
           return Number(new RegExp(`${which}:\\s+(\\d+)`).exec(text)?.[1] ?? 0) * 1_024;
         },
         get: (path, init) => fetch(`${base}${path}`, init),
+        async ready() {
+          while (!(await fetch(`${base}/readyz`)).ok) await delay(20);
+        },
+        cpuSeconds: () => cpuSecondsOf(pid),
         async fill(name, bytes, sha256) {
           const headers = { ...asOperator, 'content-digest': formatDigest(sha256) };
           const body = new Uint8Array(bytes);

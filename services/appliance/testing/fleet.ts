@@ -197,6 +197,7 @@ const noLimits: Limits = {
   requestsPerSecondPerIp: 0,
   requestsPerSecondPerSession: 0,
   answerBytes: 1e9,
+  slowestReaderBytesPerSecond: 0,
   exempt: [],
 };
 
