@@ -89,6 +89,9 @@ export const countOption = whole(1, 1_000_000);
 export const portOption = whole(1, 65_535);
 
 /** A share as 0.2 or 20%; null for `auto`. */
+/** Null for `auto`. */
+export const peerRateOption = (text: string): number | null => (text === 'auto' ? null : rateOption(text));
+
 export const pulledShareOption = reader((text) => {
   if (text === 'auto') return null;
   const match = /^(\d+(?:\.\d+)?)(%?)$/.exec(text);

@@ -76,6 +76,10 @@ describe('regions and appliances', () => {
       window: { start: '02:00', end: '06:30' },
       coverage: { networks: ['192.0.2.0/24'] },
     });
+    const peers = (peerRateBps: number | null) => call('PATCH', '/v1/regions/eu-test', { budget: { peerRateBps } });
+    expect((await peers(2e8)).body).toMatchObject({ budget: { bytesPerNight: 1e9, rateBps: 5e7, peerRateBps: 2e8 } });
+    expect((await peers(0)).body).toMatchObject({ code: 'invalid-request' });
+    expect((await peers(null)).body).toMatchObject({ budget: { rateBps: 5e7, peerRateBps: null } });
     expect((await call('PATCH', '/v1/regions/eu-test', { timeZone: 'Mars/Olympus' })).status).toBe(400);
     expect((await call('GET', '/v1/regions/eu-test')).body.timeZone).toBe('Europe/Berlin');
     expect((await call('GET', '/v1/regions/nowhere')).body.code).toBe('region-not-found');

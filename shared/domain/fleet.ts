@@ -12,7 +12,17 @@ export interface FillBudget {
   readonly bytesPerNight: number;
   /** Rate that all pushes into the region share. */
   readonly rateBps: number;
+  /** What a fill has each appliance give to others, and take from them; null or absent: ten times `rateBps`. */
+  readonly peerRateBps?: number | null;
 }
+
+const peerRateShare = 10;
+
+/**
+ * Ten times the region's rate: further copies keep up with what crosses, whatever the region's size, and a region with a thin line into
+ * it is no faster inside than viewers can bear.
+ */
+export const peerRateOf = ({ rateBps, peerRateBps }: FillBudget): number => peerRateBps ?? rateBps * peerRateShare;
 
 /** What a byte into the region costs. */
 export interface Tariff {

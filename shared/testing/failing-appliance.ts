@@ -22,6 +22,8 @@ export interface FailingAppliance {
   readonly deleted: string[];
   /** Keys that it was told to take from a peer and that the peer held. */
   readonly taken: string[];
+  /** The same with their sizes, by the time at which it was told to. */
+  readonly takes: { readonly atMs: number; readonly bytes: number; readonly from: string }[];
   /** Changed by tests while it runs. */
   readonly faults: {
     /** Answers to each PUT before it is looked at; null lets it through. */
@@ -50,6 +52,7 @@ export async function startFailingAppliance(credential: string): Promise<Failing
     delayMs: 0,
   };
   const taken: string[] = [];
+  const takes: { atMs: number; bytes: number; from: string }[] = [];
   let pinned: ReadonlySet<string> = new Set();
 
   const stored = (): number => [...held.values()].reduce((sum, bytes) => sum + bytes, 0);
@@ -105,8 +108,9 @@ export async function startFailingAppliance(credential: string): Promise<Failing
     const order = JSON.parse(Buffer.concat(chunks).toString('utf8')) as {
       readonly sizeBytes: number;
       readonly offset?: number;
-      readonly from: { readonly url: string; readonly credential: string };
+      readonly from: { readonly applianceId: string; readonly url: string; readonly credential: string };
     };
+    const atMs = performance.now();
     const peer = await fetch(`${order.from.url}/v/${key}`, {
       headers: { authorization: `Bearer ${order.from.credential}` },
     }).catch(() => null);
@@ -114,6 +118,7 @@ export async function startFailingAppliance(credential: string): Promise<Failing
     if (stored() + order.sizeBytes > faults.capacityBytes) return answer(response, 507);
     held.set(key, (order.offset ?? 0) + order.sizeBytes);
     taken.push(key);
+    takes.push({ atMs, bytes: order.sizeBytes, from: order.from.applianceId });
     answer(response, 201);
   }
 
@@ -164,6 +169,7 @@ export async function startFailingAppliance(credential: string): Promise<Failing
     puts,
     deleted,
     taken,
+    takes,
     faults,
     get pinned() {
       return pinned;

@@ -8,6 +8,7 @@
 import { LRUCache } from 'lru-cache';
 import { type Fill, type FillPlan, hasEnded, type PlannedFile } from '../../shared/domain/fill.ts';
 import type { FillBatch, FillBatchResult } from '../../shared/domain/fill-batch.ts';
+import { peerRateOf } from '../../shared/domain/fleet.ts';
 import { addCounts, noCount } from '../../shared/domain/reporting/fill-report.ts';
 import type { ApplianceApi } from '../../shared/ports/appliance-api.ts';
 import type { Catalogue } from '../../shared/ports/catalogue.ts';
@@ -22,6 +23,7 @@ import { askUntilAnswered } from './ask.ts';
 import { elsewhereOf } from './elsewhere.ts';
 import { asFailure, FillStopped, isPassing, PushFailure } from './fill-errors.ts';
 import { makePatience, type Patience } from './patience.ts';
+import { makePeerRate, type PeerRate } from './peer-rate.ts';
 import { isManifest, versionOf } from './planned-files.ts';
 import { makePushFile, type PushFile } from './push-file.ts';
 import { makeSendFile } from './send-file.ts';
@@ -65,6 +67,7 @@ export function makeFillBatch(deps: FillBatchDeps): JobHandler<'fill-batch'> {
   const fills = new LRUCache<string, Promise<OpenFill | null>>({ max: openFills });
   const lookups = new LRUCache<string, { readonly atMs: number; readonly gone: Promise<boolean> }>({ max: 10_000 });
   const rates = new LRUCache<string, RateLimiter>({ max: 1_000 });
+  const peerRates = new LRUCache<number, PeerRate>({ max: 1_000 });
 
   async function open(fill: Fill): Promise<OpenFill | null> {
     const plan = await documents.getPlan(fill.regionId, fill.date, fill.run, { withRejected: false });
@@ -74,6 +77,9 @@ export function makeFillBatch(deps: FillBatchDeps): JobHandler<'fill-batch'> {
     const rateName = `${regionId} ${budget.rateBps}`;
     const limiter = rates.get(rateName) ?? makeSharedRate({ share, regionId, rateBps: budget.rateBps, clock });
     rates.set(rateName, limiter);
+    const peerRateBps = peerRateOf(budget);
+    const peerRate = peerRates.get(peerRateBps) ?? makePeerRate({ share, rateBps: peerRateBps, clock });
+    peerRates.set(peerRateBps, peerRate);
     const counter = makeSentCounter(share, fill.id, clock);
     return {
       plan,
@@ -86,6 +92,7 @@ export function makeFillBatch(deps: FillBatchDeps): JobHandler<'fill-batch'> {
         documents,
         api,
         limiter,
+        peerRate,
         reserve: (bytes, signal) => askUntilAnswered(() => share.reserve(night, bytes), clock, signal),
         // Not given back, it stays counted: less is sent than might have been, never more.
         giveBack: (bytes) => share.giveBack(night, bytes).catch(() => undefined),

@@ -150,6 +150,28 @@ describe('appliances of one region', () => {
     expect(peers).toBe((fill.planned.bytes / 3) * 2);
   });
 
+  it('give and take no more than the rate of peers, over all that goes on at once', async () => {
+    await night.addEdges(3);
+    const peerRateBps = 12e6;
+    const fill = await night.freeze({ a: segments(30, 100_000) }, { budget: { peerRateBps } });
+    const startMs = performance.now();
+    expect(await runFill(night, fill.id)).toEqual({ state: 'completed' });
+    const takes = night.edges
+      .flatMap((edge, to) => edge.takes.map((take) => ({ ...take, to: `to e${to}`, from: `from ${take.from}` })))
+      .sort((a, b) => a.atMs - b.atMs);
+    expect(takes.reduce((sum, { bytes }) => sum + bytes, 0)).toBe((fill.planned.bytes / 3) * 2);
+    // What was let through by any time, since before the first of it: a slow machine only makes it less.
+    const passed = new Map<string, number>();
+    for (const { atMs, bytes, from, to } of takes) {
+      for (const side of [from, to]) {
+        const soFar = (passed.get(side) ?? 0) + bytes;
+        passed.set(side, soFar);
+        const allowed = (peerRateBps / 8) * ((atMs - startMs) / 1_000 + 0.15);
+        expect(soFar, `${side} after ${Math.round(atMs - startMs)} ms`).toBeLessThanOrEqual(allowed + 100_000);
+      }
+    }
+  }, 30_000);
+
   it('take over, where viewers go next, what one cannot have', async () => {
     await night.addEdges(2);
     const names = Array.from({ length: 12 }, (_, at) => `title-${at}`);

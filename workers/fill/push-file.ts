@@ -3,7 +3,7 @@
  *
  * A file of one slice is sent whole. A larger one goes slice by slice, because the manifest has a digest for each: what
  * the appliance holds from the start of the file is not sent again. Only what crosses into the region counts against
- * its rate and its night.
+ * its rate and its night; what peers give each other has a rate of its own.
  */
 import type { FillSource, PlannedFile } from '../../shared/domain/fill.ts';
 import { parseObjectKey } from '../../shared/domain/keys.ts';
@@ -13,6 +13,7 @@ import type { Documents } from '../../shared/ports/documents.ts';
 import { ObjectStoreError } from '../../shared/ports/object-store.ts';
 import { PushFailure } from './fill-errors.ts';
 import { meterBody } from './metered-body.ts';
+import type { PeerRate } from './peer-rate.ts';
 import type { RateLimiter } from './shared-rate.ts';
 import type { Sources } from './sources.ts';
 
@@ -21,6 +22,7 @@ export interface PushDeps {
   readonly documents: Documents;
   readonly api: ApplianceApi;
   readonly limiter: RateLimiter;
+  readonly peerRate: PeerRate;
   /** Bytes of the night: set aside before they are sent, given back when they were not. */
   readonly reserve: (bytes: number, signal: AbortSignal) => Promise<boolean>;
   readonly giveBack: (bytes: number) => Promise<void>;
@@ -43,7 +45,7 @@ export type PushFile = (
 
 /** The function throws PushFailure for what no repetition mends, and the ports' errors for the rest. */
 export function makePushFile(deps: PushDeps): PushFile {
-  const { sources, documents, api, limiter, reserve, giveBack, onSent } = deps;
+  const { sources, documents, api, limiter, peerRate, reserve, giveBack, onSent } = deps;
   const slicesOfFile = rememberSlices(documents);
 
   const partOf = (file: PlannedFile, { offset, sizeBytes, sha256 }: SliceSpec) => ({
@@ -61,6 +63,7 @@ export function makePushFile(deps: PushDeps): PushFile {
     signal: AbortSignal,
   ): Promise<Pushed | null> {
     for (const peer of peers) {
+      await peerRate.pass(peer.id, target.id, slice.sizeBytes, signal);
       const outcome = await api
         .takeFrom(target, file.key, partOf(file, slice), peer, signal)
         .catch((error: unknown) => {

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { FillWindow, GeoPoint, Tariff } from '../../../shared/domain/fleet.ts';
+import { type FillWindow, type GeoPoint, peerRateOf, type Tariff } from '../../../shared/domain/fleet.ts';
 import type { RoomNow } from '../../../shared/domain/pulled-room/pulled-room.ts';
 import { type Cli, openCli } from '../cli.ts';
 import type { RegionDetail, RegionPatch } from '../client.ts';
@@ -10,6 +10,7 @@ import {
   idOption,
   listOption,
   locationOption,
+  peerRateOption,
   pulledShareOption,
   rateOption,
   sizeOption,
@@ -24,6 +25,7 @@ interface RegionFlags {
   readonly window?: FillWindow;
   readonly nightBytes?: number;
   readonly rate?: number;
+  readonly peerRate?: number | null;
   readonly network?: readonly string[];
   readonly location?: GeoPoint;
   readonly tariff?: Tariff | null;
@@ -79,7 +81,12 @@ export function addRegions(program: Command): void {
         throw usageError('regions add needs --time-zone, --window, --night-bytes and --rate');
       const cli = openCli(self);
       const client = await cli.client();
-      const budget = { bytesPerNight: nightBytes, rateBps: rate };
+      const { peerRate } = flags;
+      const budget = {
+        bytesPerNight: nightBytes,
+        rateBps: rate,
+        ...(peerRate === undefined ? {} : { peerRateBps: peerRate }),
+      };
       const change = { ...changeOf(flags), ...topUpOf(flags, { budget }) };
       answer(cli, await client.addRegion({ ...change, id, timeZone, window, budget }));
     });
@@ -146,6 +153,12 @@ const withRegionOptions = (command: Command): Command =>
     .addOption(new Option('--night-bytes <size>', 'most bytes a night may bring, e.g. 200GB').argParser(sizeOption))
     .addOption(new Option('--rate <rate>', 'rate that all pushes share, e.g. 400Mbit/s').argParser(rateOption))
     .addOption(
+      new Option(
+        '--peer-rate <rate>',
+        'rate at which fills have an appliance give to others, or take from them; auto (the default) is ten times --rate',
+      ).argParser(peerRateOption),
+    )
+    .addOption(
       new Option('--network <cidr>', 'network of its viewers; repeat for more, replaces those before').argParser(
         listOption,
       ),
@@ -182,6 +195,7 @@ function changeOf({
   window,
   nightBytes,
   rate,
+  peerRate,
   network,
   location,
   tariff,
@@ -192,12 +206,13 @@ function changeOf({
     ...(name === undefined ? {} : { name }),
     ...(timeZone === undefined ? {} : { timeZone }),
     ...(window === undefined ? {} : { window }),
-    ...(nightBytes === undefined && rate === undefined
+    ...(nightBytes === undefined && rate === undefined && peerRate === undefined
       ? {}
       : {
           budget: {
             ...(nightBytes === undefined ? {} : { bytesPerNight: nightBytes }),
             ...(rate === undefined ? {} : { rateBps: rate }),
+            ...(peerRate === undefined ? {} : { peerRateBps: peerRate }),
           },
         }),
     ...(network === undefined && location === undefined
@@ -276,6 +291,7 @@ function answer(cli: Cli, region: RegionDetail): void {
     ['window', windowText(region.window)],
     ['a night', formatBytes(region.budget.bytesPerNight)],
     ['rate', formatBitRate(region.budget.rateBps)],
+    ['between peers', `${formatBitRate(peerRateOf(region.budget))} into and out of each`],
     ['networks', coverage.networks.length > 0 ? coverage.networks.join(', ') : 'none'],
     ['location', coverage.location ? `${coverage.location.latitude}, ${coverage.location.longitude}` : null],
     ['tariff', region.tariff ? tariffText(region.tariff) : null],

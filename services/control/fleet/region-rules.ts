@@ -24,6 +24,9 @@ export function regionMistakes(region: Region, nowMs: number): Mistake[] {
       'bytes; set fillEnabled to false to stop the nightly fill',
     ),
     ...positive(budget.rateBps, 'budget.rateBps', 'bits a second'),
+    ...(typeof budget.peerRateBps === 'number'
+      ? positive(budget.peerRateBps, 'budget.peerRateBps', 'bits a second, or null for ten times rateBps')
+      : []),
     ...tariffMistakes(region),
     ...(topUp ? positive(topUp.bytesPerDay, 'topUp.bytesPerDay', 'bytes; set topUp to null to stop top-ups') : []),
     ...(topUp ? positive(topUp.rateBps, 'topUp.rateBps', 'bits a second') : []),

@@ -20,6 +20,14 @@ export const BudgetSchema = Type.Object(
   {
     bytesPerNight: Type.Number({ description: 'Bytes a night may bring into the region; > 0.' }),
     rateBps: Type.Number({ description: 'Bits a second that all pushes into the region share; > 0.' }),
+    peerRateBps: Type.Optional(
+      nullable(
+        Type.Number({
+          description:
+            'Bits a second that fills have each appliance give to others, and take from them; > 0. Null: ten times `rateBps`.',
+        }),
+      ),
+    ),
   },
   { additionalProperties: false },
 );
