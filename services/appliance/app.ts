@@ -20,6 +20,7 @@ import { makeDeleteObjects } from './delete-objects.ts';
 import { makeDemandElsewhere } from './demand-elsewhere.ts';
 import { makeFillObject } from './fill-object.ts';
 import { makeApplyPlan } from './fill-plan.ts';
+import { makeFirstUpstreams } from './first-upstreams.ts';
 import { makeFront } from './front.ts';
 import { type Limits, makeGuard } from './guard.ts';
 import { makeGzipTable } from './gzip-table.ts';
@@ -159,7 +160,13 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
     inventory: cache.inventory(),
     has: (key, index) => cache.has(key, index),
   });
-  const puller = makePuller({ cache, clock, sourcesFor, report: pullReport, onStored: provenance.stored });
+  const untilKnown = makeFirstUpstreams({
+    knows: () => storeSources.length > 0 || sources.some(({ source }) => source.outcome === 'pull-shield'),
+    beat: () => orders.beat(),
+    clock,
+    patienceMs: deps.upstreamTimeoutMs,
+  });
+  const puller = makePuller({ cache, clock, sourcesFor, untilKnown, report: pullReport, onStored: provenance.stored });
   metrics.gauge('nightfill_pull_arriving_bytes', 'Here of slices on their way.', [], puller.arrivingBytes);
   const versions = makeVersions({ cache, puller, clock });
   const telemetry = makeTelemetry({ applianceId, clock, control, spool, logger });

@@ -22,6 +22,8 @@ export interface PullerDeps {
   readonly clock: Clock;
   /** Sources for an asset, in the order to ask. */
   readonly sourcesFor: (assetId: string) => readonly PullSource[];
+  /** Where nobody is known who can be asked: resolves when somebody is, or nobody will be. */
+  readonly untilKnown?: () => Promise<void> | null;
   readonly report: PullReport;
   /** Told of each slice that a pull brought onto the disk. */
   readonly onStored: (key: string, sliceIndex: number) => void;
@@ -75,7 +77,7 @@ const usualWholeBytes = 256 * 1024;
 /** Peers beyond the likeliest are asked in vain more often than not. */
 const maxPeers = 2;
 
-export function makePuller({ cache, clock, sourcesFor, report, onStored }: PullerDeps): Puller {
+export function makePuller({ cache, clock, sourcesFor, untilKnown, report, onStored }: PullerDeps): Puller {
   const now = () => clock.now();
   const flights = makeFlights(now, report);
   const health = makeHealthTable(now, report.breaker);
@@ -110,6 +112,7 @@ export function makePuller({ cache, clock, sourcesFor, report, onStored }: Pulle
         throw new PullError(refused.code, refused.message, { how: 'remembered' });
       }
       const pulling = flights.join<Buffer>(name, sizeBytes, waiter, async ({ land, ...course }) => {
+        await untilKnown?.();
         const answered = await asker.answer({
           ...course,
           key,
@@ -142,6 +145,7 @@ export function makePuller({ cache, clock, sourcesFor, report, onStored }: Pulle
         readonly bytes: Buffer;
       }
       const pulled = await flights.join<Whole>(key, usualWholeBytes, undefined, async ({ land, ...course }) => {
+        await untilKnown?.();
         const answered = await asker.answer<Whole>({
           ...course,
           key,
@@ -161,6 +165,7 @@ export function makePuller({ cache, clock, sourcesFor, report, onStored }: Pulle
 
     async pullGrowing<T>({ accept, ...request }: GrowingPullRequest<T>) {
       const { assetId } = request.id;
+      await untilKnown?.();
       const { value } = await asker.answer<T | null>({
         key: formatObjectKey({ ...request.id, path: growingName }),
         sources: inOrder(assetId, true),

@@ -126,6 +126,21 @@ describe('when control is away', () => {
   });
 });
 
+describe('a new fleet', () => {
+  it('an edge that has not heard of its shield yet has control asked again, and answers then', async () => {
+    const shield = await startReady('shield-1', { store, role: 'shield' });
+    const edge = await startReady('edge-1', { upstreamTimeoutMs: 20_000 });
+    const orders = control.orders.get('edge-1');
+    if (!orders) throw new Error('no orders');
+    const asked = control.statuses.length;
+    const answers = Promise.all([get(edge), get(edge)]);
+    // It asks oftener than it beats; meanwhile the shield has told control of itself.
+    await expect.poll(() => control.statuses.length, { timeout: 10_000 }).toBeGreaterThan(asked + 3);
+    control.orders.set('edge-1', { ...orders, upstreams: [shield.asUpstream('shield')] });
+    for (const { status, whole } of await answers) expect([status, whole]).toEqual([200, true]);
+  });
+});
+
 describe('when upstreams fail', () => {
   /** A server that answers everything in the same way and counts. */
   async function startBroken(answer: (response: http.ServerResponse) => void) {

@@ -1,10 +1,12 @@
 /** An upstream that has a title, and gives it away in every wrong way that a server knows. */
 import http from 'node:http';
+import https from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import type { Upstream } from '../../../shared/domain/fleet.ts';
 import { formatDigest } from '../../../shared/domain/http/digest.ts';
 import { manifestName } from '../../../shared/domain/keys.ts';
+import type { TestCertificate } from './certificates.ts';
 import { sha256, type Title } from './fleet.ts';
 
 interface Asked {
@@ -19,6 +21,8 @@ interface Asked {
 export type Fault = (asked: Asked) => void;
 
 const works: Fault = ({ response, status, fields, body }) => void response.writeHead(status, fields).end(body);
+/** TLS sockets cannot be reset. */
+const cut = (socket: Socket): void => void ('encrypted' in socket ? socket.destroy() : socket.resetAndDestroy());
 const half = (body: Buffer): Buffer => body.subarray(0, body.length >> 1);
 
 export const faults = {
@@ -27,7 +31,7 @@ export const faults = {
     response.writeHead(status, fields).write(half(body));
   },
   'breaks off within the body': ({ response, status, fields, body, socket }) => {
-    response.writeHead(status, fields).write(half(body), () => socket.resetAndDestroy());
+    response.writeHead(status, fields).write(half(body), () => cut(socket));
   },
   'ends early without a length': ({ response, status, fields, body }) => {
     const { 'content-length': _, ...others } = fields;
@@ -86,6 +90,8 @@ export const faults = {
 } as const satisfies Record<string, Fault>;
 
 export interface BadUpstream {
+  /** Address, as an appliance or as an S3 endpoint. */
+  readonly url: string;
   asUpstream(kind: Upstream['kind'], id?: string): Upstream;
   /** How it answers for media from now on; what it is asked for meanwhile is counted by path. */
   behave(fault: Fault | null): void;
@@ -95,12 +101,13 @@ export interface BadUpstream {
   close(): Promise<void>;
 }
 
-export async function startBadUpstream(title: Title): Promise<BadUpstream> {
+/** With a certificate it speaks TLS. An S3 endpoint gets the same questions, in the bucket `bad`, and is as bad. */
+export async function startBadUpstream(title: Title, certificate?: TestCertificate): Promise<BadUpstream> {
   let fault: Fault = works;
   let open = 0;
   const asked = new Map<string, number>();
-  const server = http.createServer((request, response) => {
-    const path = (request.url ?? '').split('/').slice(4).join('/');
+  const answer = (request: http.IncomingMessage, response: http.ServerResponse): void => {
+    const path = (request.url ?? '').replace(/^\/(v|bad\/assets)\/[^/]+\/[^/]+\/|[?].*$/g, '');
     asked.set(path, (asked.get(path) ?? 0) + 1);
     open += 1;
     response.once('close', () => {
@@ -122,14 +129,17 @@ export async function startBadUpstream(title: Title): Promise<BadUpstream> {
     };
     const ask: Asked = { response, socket: request.socket, body, status: isPart ? 206 : 200, fields, whole };
     (isManifest ? works : fault)(ask);
-  });
+  };
+  const server = certificate ? https.createServer({ ...certificate }, answer) : http.createServer(answer);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
+  const url = `${certificate ? 'https' : 'http'}://127.0.0.1:${port}`;
   return {
+    url,
     asUpstream: (kind, id = `bad-${kind}`) => ({
       kind,
       applianceId: id,
-      url: `http://127.0.0.1:${port}`,
+      url,
       credential: 'whatever they ask for',
       weight: 1,
     }),

@@ -1,5 +1,5 @@
 /** A small fleet for tests: real appliances on real ports, with a stand-in for control that speaks its two calls. */
-import { createHash } from 'node:crypto';
+import { createCipheriv, createHash } from 'node:crypto';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -26,9 +26,8 @@ export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update
 
 /** Bytes without a pattern, the same for the same seed. */
 export function bytesOf(seed: string, sizeBytes: number): Buffer {
-  const bytes = Buffer.alloc(sizeBytes);
-  for (let at = 0; at < sizeBytes; at += 32) createHash('sha256').update(`${seed} ${at}`).digest().copy(bytes, at);
-  return bytes;
+  const key = createHash('sha256').update(seed).digest();
+  return createCipheriv('aes-256-ctr', key, Buffer.alloc(16)).update(Buffer.alloc(sizeBytes));
 }
 
 export interface Title {
@@ -216,6 +215,8 @@ export interface StartOptions {
   readonly clock?: Clock;
   readonly cookieOrigins?: readonly string[];
   readonly topUp?: TopUpBudget;
+  /** Certificate by which upstreams over TLS are believed. */
+  readonly trusted?: string;
   /** Replaces some of the orders. */
   readonly orders?: Partial<ApplianceOrders>;
   /** Leaves control's orders as they are. */
@@ -237,7 +238,8 @@ export async function startAppliance(options: StartOptions): Promise<RunningAppl
   const { id, dir, control } = options;
   if (!options.keepOrders) control.orders.set(id, { ...ordersOf(options), ...options.orders });
   const cache = await options.openCache(join(dir, 'cache'));
-  const dispatcher = new Agent({ connect: { timeout: 1_000 } });
+  const { trusted } = options;
+  const dispatcher = new Agent({ connect: { timeout: 1_000, ...(trusted ? { ca: trusted } : {}) } });
   const app = await makeApplianceApp({
     applianceId: id,
     credential: applianceCredential(fleetSecret, id),
