@@ -94,7 +94,10 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
 
   const spool = await openTelemetrySpool(join(stateDir, 'telemetry'));
   const traffic = makeTraffic(metrics, cache, spool);
-  const pullReport = makePullReport(metrics, (key, why) => logger.warn({ key, why }, 'pulled but not kept'));
+  const pullReport = makePullReport(metrics, {
+    onNotKept: (key, why) => logger.warn({ key, why }, 'pulled but not kept'),
+    onCrossed: (bytes) => telemetry.crossed(bytes),
+  });
   const tombstones = await openTombstones(makeStateFile(join(stateDir, 'deleted.json'), parseMarks));
   // A pull that was on its way when its version was deleted, or a process that died while deleting, left these.
   for (const prefix of tombstones.prefixes()) await cache.remove(prefix);

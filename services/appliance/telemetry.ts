@@ -12,7 +12,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import type { ByteCause, Outcome, TelemetryBatch, TelemetryRow, TopUpRow } from '../../shared/domain/demand.ts';
+import type { ByteCause, Outcome, TelemetryBatch, TelemetryRow } from '../../shared/domain/demand.ts';
 import type { Logger } from '../../shared/platform/logger.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
 import { type ControlClient, ControlRefusal } from './control-client.ts';
@@ -35,6 +35,8 @@ export interface Telemetry {
   readonly played: Watched['played'];
   /** A slice was fetched before anybody asked. */
   toppedUp(bytes: number): void;
+  /** Bytes came from outside the region, for whomever. */
+  crossed(bytes: number): void;
   /** True the first time that this session plays this asset here. */
   isNewSession(sessionId: string, assetId: string): boolean;
   /** Writes the counters to the spool and sends what lies there. Never throws. */
@@ -62,7 +64,8 @@ export function makeTelemetry(deps: TelemetryDeps): Telemetry {
   const { applianceId, clock, control, spool, logger, intervalMs = 5_000 } = deps;
   const rows = new Map<string, Sum>();
   const sessions = new LRUCache<string, true>({ max: maxSessions });
-  const topUps = new Map<string, TopUpRow>();
+  const topUps = makeHourly(clock);
+  const crossed = makeHourly(clock);
   const watched = makeWatched(clock);
   let flushing: Promise<void> | null = null;
 
@@ -102,9 +105,10 @@ export function makeTelemetry(deps: TelemetryDeps): Telemetry {
     const taken = [...rows.values()];
     rows.clear();
     last = null;
-    const brought = [...topUps.values()];
-    topUps.clear();
-    if (brought.length > 0) await spool.add({ batchId: randomUUID(), applianceId, rows: [], topUps: brought });
+    const brought = topUps.take().map(({ count, ...hour }) => ({ ...hour, slices: count }));
+    const came = crossed.take().map(({ count, ...hour }) => ({ ...hour, requests: count }));
+    if (brought.length > 0 || came.length > 0)
+      await spool.add({ batchId: randomUUID(), applianceId, rows: [], topUps: brought, crossed: came });
     const days = watched.take();
     for (let at = 0; at < taken.length; at += maxRowsInBatch) {
       await spool.add({
@@ -153,13 +157,8 @@ export function makeTelemetry(deps: TelemetryDeps): Telemetry {
       if (origin && origin.firstUseBytes > 0) row.firstUseBytes = (row.firstUseBytes ?? 0) + origin.firstUseBytes;
     },
     played: watched.played,
-    toppedUp(bytes) {
-      const at = new Date(clock.now()).toISOString();
-      const hour = at.slice(0, 13);
-      const { slices, bytes: before } = topUps.get(hour) ?? { slices: 0, bytes: 0 };
-      const counted = { slices: slices + 1, bytes: before + bytes };
-      topUps.set(hour, { day: at.slice(0, 10), hour: Number(at.slice(11, 13)), ...counted });
-    },
+    toppedUp: topUps.add,
+    crossed: crossed.add,
     isNewSession(sessionId, assetId) {
       const name = `${sessionId} ${assetId}`;
       if (sessions.get(name)) return false;
@@ -172,6 +171,31 @@ export function makeTelemetry(deps: TelemetryDeps): Telemetry {
         await clock.sleep(intervalMs, signal).catch(() => {});
         await flush();
       }
+    },
+  };
+}
+
+interface HourSum {
+  readonly day: string;
+  readonly hour: number;
+  readonly count: number;
+  readonly bytes: number;
+}
+
+/** How often, and bytes, by UTC hour. */
+function makeHourly(clock: Clock) {
+  const sums = new Map<string, HourSum>();
+  return {
+    add(bytes: number): void {
+      const at = new Date(clock.now()).toISOString();
+      const { count, bytes: before } = sums.get(at.slice(0, 13)) ?? { count: 0, bytes: 0 };
+      const [day, hour] = [at.slice(0, 10), Number(at.slice(11, 13))];
+      sums.set(at.slice(0, 13), { day, hour, count: count + 1, bytes: before + bytes });
+    },
+    take(): HourSum[] {
+      const taken = [...sums.values()];
+      sums.clear();
+      return taken;
     },
   };
 }

@@ -173,6 +173,20 @@ export interface TopUpRow {
 /** `AnswerTotal.outcome` under which top-ups are counted: slices as requests. They are answers to nobody. */
 export const topUpOutcome = 'top-up';
 
+/** What an appliance pulled in one UTC hour from its shield or the object store, for viewers, read ahead and topped up. */
+export interface CrossedRow {
+  readonly day: string;
+  readonly hour: number;
+  /** Requests to an upstream that brought anything. */
+  readonly requests: number;
+  readonly bytes: number;
+}
+
+/** `AnswerTotal.outcome` under which that is counted. They are answers to nobody. */
+export const crossedOutcome = 'crossed';
+/** Counted among the answers, and given to no viewer. */
+export const isAnswer = (outcome: string): boolean => outcome !== topUpOutcome && outcome !== crossedOutcome;
+
 /** Demand of one asset, of whatever version, in other regions within the last minutes. */
 export interface DemandElsewhere {
   readonly assetId: string;
@@ -187,6 +201,8 @@ export interface TelemetryBatch {
   readonly applianceId: string;
   readonly rows: readonly TelemetryRow[];
   readonly topUps?: readonly TopUpRow[];
+  /** Absent where nothing was pulled, and from appliances of before it was counted. */
+  readonly crossed?: readonly CrossedRow[];
   /** Absent where nothing was played, and from appliances of before it was counted. */
   readonly watched?: readonly WatchedDay[];
 }

@@ -142,7 +142,7 @@ export interface Calibration {
 export interface Savings {
   /** As it stood when the day was scored. */
   readonly tariff: Tariff;
-  /** Bytes that came by day from outside the region: misses from shields and the object store, and top-ups. */
+  /** Bytes that came by day from shields and the object store, as appliances counted them there: misses, read ahead, top-ups. */
   readonly pulledBytes: number;
   /** Bytes that the date's fills brought into the region, repeated ones included. */
   readonly filledBytes: number;
@@ -151,4 +151,6 @@ export interface Savings {
   readonly fillCost: number;
   /** `withoutCost − pullCost − fillCost`; negative where the night was worth less than it cost. */
   readonly saved: number;
+  /** The fills' own part: one crossing by day spared for each filled byte that somebody asked for, less `fillCost`. */
+  readonly savedByFill?: number;
 }

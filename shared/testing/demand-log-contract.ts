@@ -180,11 +180,13 @@ export function describeDemandLog(name: string, setUp: () => Promise<DemandLogSe
 
     it('counts what was brought before anybody asked among the answers, and in no demand', async () => {
       const topUps = [{ day, hour: 9, slices: 3, bytes: 500 }];
-      await log.add('berlin', { ...makeBatch('b1', served('a', 9, 1, 100)), topUps });
+      const crossed = [{ day, hour: 9, requests: 2, bytes: 700 }];
+      await log.add('berlin', { ...makeBatch('b1', served('a', 9, 1, 100)), topUps, crossed });
       await log.add('berlin', { ...makeBatch('b2'), topUps });
       const [told] = await collect(log.service({ regionId: 'berlin', from: day, to: day }));
       const answer = { day, hour: 9, applianceId: 'e1' };
       expect(told?.answers).toEqual([
+        { ...answer, outcome: 'crossed', requests: 2, bytes: 700 },
         { ...answer, outcome: 'hit-disk', requests: 1, bytes: 100 },
         { ...answer, outcome: 'top-up', requests: 6, bytes: 1_000 },
       ]);

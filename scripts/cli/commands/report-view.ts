@@ -177,7 +177,7 @@ function showScore(cli: Cli, score: FillScore): void {
     [
       'saved',
       savings
-        ? `${savings.saved.toFixed(2)} ${savings.tariff.currency}: ${savings.withoutCost.toFixed(2)} without, ${savings.pullCost.toFixed(2)} pulled, ${savings.fillCost.toFixed(2)} filled`
+        ? `${savings.saved.toFixed(2)} ${savings.tariff.currency}: ${savings.withoutCost.toFixed(2)} without, ${savings.pullCost.toFixed(2)} pulled, ${savings.fillCost.toFixed(2)} filled${savings.savedByFill === undefined ? '' : `; the fill’s own part ${savings.savedByFill.toFixed(2)}`}`
         : savings === null
           ? 'unknown: set a price with nightfill regions set --tariff'
           : null,

@@ -20,7 +20,13 @@ export interface PullReport {
 
 const states: Readonly<Record<BreakerState, number>> = { closed: 0, 'half-open': 1, open: 2 };
 
-export function makePullReport(metrics: Metrics, onNotKept: (key: string, why: string) => void): PullReport {
+export interface PullReportOptions {
+  readonly onNotKept: (key: string, why: string) => void;
+  /** Bytes came from a shield or the object store: over the line that a region pays for. */
+  readonly onCrossed: (bytes: number) => void;
+}
+
+export function makePullReport(metrics: Metrics, { onNotKept, onCrossed }: PullReportOptions): PullReport {
   const asked = metrics.counter('nightfill_upstream_requests_total', 'Pull requests sent.', ['kind', 'result']);
   const pulled = metrics.counter('nightfill_upstream_bytes_total', 'Bytes pulled and verified.', ['kind']);
   const notKept = metrics.counter('nightfill_pulled_not_kept_total', 'Pulled slices that were not stored.', ['why']);
@@ -41,6 +47,7 @@ export function makePullReport(metrics: Metrics, onNotKept: (key: string, why: s
       const kind = source.outcome.replace('pull-', '');
       asked.inc({ kind, result });
       if (byteCount > 0) pulled.inc({ kind }, byteCount);
+      if (byteCount > 0 && source.outcome !== 'pull-peer') onCrossed(byteCount);
     },
     notKept(key, why) {
       notKept.inc({ why });

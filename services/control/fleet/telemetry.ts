@@ -25,8 +25,11 @@ export const makeTakeTelemetry =
       );
     }
     // A day that no calendar has would be stored for ever, and no forecast of the region could read past it.
-    const wrong = [...batch.rows, ...(batch.topUps ?? []), ...(batch.watched ?? [])].find(({ day }) => !isDay(day));
+    const hours = [...(batch.topUps ?? []), ...(batch.crossed ?? [])];
+    const wrong = [...batch.rows, ...hours, ...(batch.watched ?? [])].find(({ day }) => !isDay(day));
     if (wrong) throw new Problem('invalid-request', `rows: ${wrong.day} is not a day of the calendar.`);
-    const isNew = await demandLog.add(appliance.regionId, batch);
+    // What a shield brings, edges bring on: there it is counted.
+    const counted = appliance.role === 'shield' ? { ...batch, crossed: [] } : batch;
+    const isNew = await demandLog.add(appliance.regionId, counted);
     if (isNew) recent.add(appliance.regionId, batch.rows);
   };

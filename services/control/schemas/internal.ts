@@ -57,6 +57,17 @@ export const TelemetrySchema = documentSchema<TelemetryBatch>()(
         { maxItems: 8 },
       ),
     ),
+    crossed: Type.Optional(
+      Type.Array(
+        Type.Object({
+          day: Type.String({ pattern: '^\\d{4}-\\d{2}-\\d{2}$' }),
+          hour: Type.Integer({ minimum: 0, maximum: 23 }),
+          requests: total,
+          bytes: total,
+        }),
+        { maxItems: 1_000 },
+      ),
+    ),
     topUps: Type.Optional(
       Type.Array(
         Type.Object({

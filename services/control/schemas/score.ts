@@ -84,12 +84,17 @@ const Calibration = Type.Object({
 const Savings = Type.Object(
   {
     tariff: TariffSchema,
-    pulledBytes: bytes('That came by day from outside the region: viewers’ misses and top-ups.'),
+    pulledBytes: bytes('That came by day from shields and the object store: misses, read ahead, top-ups.'),
     filledBytes: bytes('That the date’s fills brought in, repeated ones included.'),
     withoutCost: Type.Number(),
     pullCost: Type.Number(),
     fillCost: Type.Number(),
     saved: Type.Number({ description: '`withoutCost − pullCost − fillCost`' }),
+    savedByFill: Type.Optional(
+      Type.Number({
+        description: 'The fills’ part: one crossing by day spared for each filled byte asked for, less `fillCost`.',
+      }),
+    ),
   },
   { description: 'At the region’s tariff; null without one.' },
 );

@@ -1,5 +1,11 @@
 import pLimit from 'p-limit';
-import { type DemandDayDocument, type DemandRow, type TelemetryBatch, topUpOutcome } from '../../domain/demand.ts';
+import {
+  crossedOutcome,
+  type DemandDayDocument,
+  type DemandRow,
+  type TelemetryBatch,
+  topUpOutcome,
+} from '../../domain/demand.ts';
 import { storeKeys } from '../../domain/keys.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { DemandLog } from '../../ports/demand-log.ts';
@@ -204,14 +210,18 @@ function countBatch(regionId: string, batch: TelemetryBatch, nowMs: number): Cou
     count(fieldsOf.served(served), row.bytes);
     count(fieldsOf.firstUse(served), row.firstUseBytes ?? 0);
   }
-  for (const { day, hour, slices, bytes } of batch.topUps ?? []) {
-    const answer = { hour, applianceId: batch.applianceId, outcome: topUpOutcome };
+  const answeredNobody = [
+    ...(batch.topUps ?? []).map(({ slices, ...row }) => ({ ...row, requests: slices, outcome: topUpOutcome })),
+    ...(batch.crossed ?? []).map((row) => ({ ...row, outcome: crossedOutcome })),
+  ];
+  for (const { day, hour, requests, bytes, outcome } of answeredNobody) {
+    const answer = { hour, applianceId: batch.applianceId, outcome };
     const fields = days.get(day) ?? new Map<string, number>();
     days.set(day, fields);
     requireCount('bytes', bytes);
-    requireCount('slices', slices);
+    requireCount('requests', requests);
     const [requestField, byteField] = [fieldsOf.answerRequests(answer), fieldsOf.answerBytes(answer)];
-    fields.set(requestField, (fields.get(requestField) ?? 0) + slices);
+    fields.set(requestField, (fields.get(requestField) ?? 0) + requests);
     fields.set(byteField, (fields.get(byteField) ?? 0) + bytes);
   }
   for (const watched of batch.watched ?? []) {

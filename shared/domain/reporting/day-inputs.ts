@@ -6,10 +6,10 @@ import {
   type AnswerTotal,
   type DailyDemand,
   type DemandRow,
+  isAnswer,
   type OutcomeTotal,
   type ServiceDay,
   type ServiceRow,
-  topUpOutcome,
 } from '../demand.ts';
 import type { FillReport } from '../fill.ts';
 import { sumByLocalDay } from '../forecasting/daily-demand.ts';
@@ -82,9 +82,7 @@ export async function collectDay(logs: DayLogs, { regionId, date, timeZone, repo
     service,
     answers,
     served:
-      answers.length > 0
-        ? answers.filter(({ outcome }) => outcome !== topUpOutcome)
-        : await logs.outcomes(regionId, noon),
+      answers.length > 0 ? answers.filter(({ outcome }) => isAnswer(outcome)) : await logs.outcomes(regionId, noon),
     usedBytes,
     pushedBytes: pushedOf(reports),
     filledBytes: reports.reduce((sum, report) => sum + broughtFromOutside(report), 0),

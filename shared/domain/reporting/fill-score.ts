@@ -1,5 +1,5 @@
 /** How good plan, fill and forecast were, from what was watched on the day they were made for. Pure. */
-import { isHit, type Outcome, outcomes, topUpOutcome } from '../demand.ts';
+import { isHit, type Outcome, outcomes } from '../demand.ts';
 import type { FillPlan, FillReport, FillScore, Forecast } from '../fill.ts';
 import type { Tariff } from '../fleet.ts';
 import type { AnswerSum } from '../score.ts';
@@ -44,8 +44,9 @@ export function scoreFill({ scoredAt, report, plan, forecast, inputs, tariff }: 
           mean7: meanBefore(inputs, report.date, 7),
         })
       : null;
-  const topUps = inputs.answers.filter(({ outcome }) => outcome === topUpOutcome);
-  const topUpBytes = sum(topUps.map(({ bytes }) => bytes));
+  const used = sum(
+    [...inputs.pushedBytes].map(([assetId, bytes]) => Math.min(bytes, inputs.usedBytes.get(assetId) ?? 0)),
+  );
   const clairvoyant: Placement = regret?.clairvoyant ?? new Map();
   return {
     scoredAt,
@@ -66,7 +67,15 @@ export function scoreFill({ scoredAt, report, plan, forecast, inputs, tariff }: 
     ...(inputs.answers.length > 0 ? { answers: answerSums(inputs) } : {}),
     ...(regret ? { regret: regret.score } : {}),
     ...(forecast ? { accuracy, calibration: calibrationOf(forecasts, actual) } : {}),
-    savings: tariff ? savingsOf(tariff, served, inputs.filledBytes, topUpBytes) : null,
+    savings: tariff
+      ? savingsOf({
+          tariff,
+          served,
+          answers: inputs.answers,
+          filledBytes: inputs.filledBytes,
+          usedBytes: service.length > 0 ? used : null,
+        })
+      : null,
   };
 }
 

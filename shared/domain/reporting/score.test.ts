@@ -7,7 +7,7 @@ import { accuracyByClass, calibrationOf, classesBefore } from './accuracy.ts';
 import { actionsOf } from './failures.ts';
 import { makeClassifier } from './miss-taxonomy.ts';
 import { placementFor, plannedSizes } from './placement.ts';
-import { savingsOf } from './savings.ts';
+import { type SavingsInput, savingsOf } from './savings.ts';
 import { makeStepsOf } from './watched-shares.ts';
 
 describe('sizes of titles', () => {
@@ -123,10 +123,26 @@ describe('money', () => {
       { outcome: 'pull-origin', bytes: 2e9 },
       { outcome: 'coalesced', bytes: 1e9 },
     ];
-    const { withoutCost, pullCost, fillCost, saved } = savingsOf(tariff, served, 4e9, 0);
+    const of = (over: Partial<SavingsInput>) =>
+      savingsOf({ tariff, served, answers: served, filledBytes: 4e9, usedBytes: null, ...over });
+    const { withoutCost, pullCost, fillCost, saved } = of({});
     expect([withoutCost, pullCost, fillCost, saved]).toEqual([20, 4, 2, 14]);
-    expect(savingsOf(tariff, served, 4e9, 1e9).saved).toBe(12);
-    expect(savingsOf({ currency: 'EUR', perGb: 1 }, [], 1e9, 0).saved).toBe(-1);
+    expect(of({ answers: [...served, { outcome: 'top-up', bytes: 1e9 }] }).saved).toBe(12);
+    expect(of({ served: [], answers: [], filledBytes: 1e9 }).saved).toBe(-0.5);
+  });
+
+  it('counts what crossed where appliances tell it, rather than what viewers got of it', () => {
+    const served = [{ outcome: 'pull-origin', bytes: 2e9 }];
+    const answers = [...served, { outcome: 'top-up', bytes: 1e9 }, { outcome: 'crossed', bytes: 5e9 }];
+    const found = savingsOf({ tariff, served, answers, filledBytes: 0, usedBytes: 0 });
+    expect(found).toMatchObject({ pulledBytes: 5e9, withoutCost: 4, pullCost: 10, saved: -6 });
+  });
+
+  it('credits a fill with one crossing for each byte that was used, however often', () => {
+    const served = [{ outcome: 'hit-disk', bytes: 60e9 }];
+    const found = savingsOf({ tariff, served, answers: served, filledBytes: 4e9, usedBytes: 3e9 });
+    expect(found.savedByFill).toBe(3 * 2 - 4 * 0.5);
+    expect(savingsOf({ tariff, served, answers: served, filledBytes: 4e9, usedBytes: 9e9 }).savedByFill).toBe(6);
   });
 });
 
