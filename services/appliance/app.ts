@@ -4,6 +4,7 @@ import type { Dispatcher } from 'undici';
 import type { ApplianceOrders, ApplianceStatus, Upstream } from '../../shared/domain/fleet.ts';
 import { rankAppliances } from '../../shared/domain/routing/rendezvous.ts';
 import { type HttpServer, makeHttpServer } from '../../shared/platform/http-server.ts';
+import type { KernelIo } from '../../shared/platform/kernel-io.ts';
 import type { Logger } from '../../shared/platform/logger.ts';
 import type { Metrics } from '../../shared/platform/metrics.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
@@ -34,6 +35,7 @@ import { makePullReport } from './pulling/report.ts';
 import { registerFill } from './routes/fill.ts';
 import { registerInventory } from './routes/inventory.ts';
 import { makeServeRange } from './serve-range.ts';
+import { makeServeStored } from './serve-stored.ts';
 import { makeSlowReaders } from './slow-readers.ts';
 import { makeStateFile } from './state-file.ts';
 import { makeStoreSource } from './store-source.ts';
@@ -69,6 +71,8 @@ export interface ApplianceDeps {
   readonly cookieOrigins: readonly string[];
   /** Whether an address may read `/metrics`. */
   readonly mayReadMetrics: (ip: string) => boolean;
+  /** Sends files; null where they are read and written. */
+  readonly kernel: KernelIo | null;
   /** The process has hardly any time to spare. */
   readonly isStrained: () => boolean;
 }
@@ -219,6 +223,7 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
     versions,
     tombstones,
     serveRange: makeServeRange({ cache, puller, provenance, readAhead }),
+    serveStored: makeServeStored(cache, readAhead),
     readAhead,
     provenance,
     gzip: makeGzipTable(),
@@ -230,7 +235,7 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
     tokenGeneration: () => verifier.generation,
     maxOpenRequests,
   });
-  const front = makeFront({ media, guard, isClosing: () => stopping.signal.aborted });
+  const front = makeFront({ media, guard, kernel: deps.kernel, isClosing: () => stopping.signal.aborted });
   const server = makeHttpServer({
     logger,
     metrics,

@@ -14,6 +14,7 @@ import { signPlaybackToken } from '../../shared/tokens/playback.ts';
 import {
   type ControlStandIn,
   fleetSecret,
+  kernel,
   makeKey,
   makeTitle,
   publish,
@@ -41,7 +42,8 @@ let key: SigningKey;
 let shield: RunningAppliance;
 let edge: RunningAppliance;
 
-const openCache = (cacheDir: string) => openSliceCache({ dir: cacheDir, capacityBytes: 1e9, memoryBytes: 64e6 });
+const openCache = (cacheDir: string) =>
+  openSliceCache({ dir: cacheDir, kernel, capacityBytes: 1e9, memoryBytes: 64e6 });
 const signed = (path: string, session?: string) => signedPath(key, title, path, session);
 const pullFrom = (id: string) => ({ authorization: `Bearer ${pullCredential(fleetSecret, id)}` });
 const isReady = (appliance: RunningAppliance) =>

@@ -21,6 +21,7 @@ export const applianceSettings = [
   'slowestReaderBytesPerSecond',
   'limitsExempt',
   'scrubBytesPerSecond',
+  'sendfile',
 ] as const satisfies readonly SettingName[];
 
 /** Media requests answered at once; each holds a slice or two while its client reads. */

@@ -4,6 +4,8 @@
  * An exchange is answered exactly once, with `send` or `stream`; `onDone` is called exactly once, also when the client
  * left before, and then nothing of the answer is held any more.
  */
+import type { StoredBytes } from '../../shared/ports/segment-cache.ts';
+
 export interface Exchange {
   readonly method: string;
   /** As it was sent: path and query, not decoded. */
@@ -16,6 +18,8 @@ export interface Exchange {
   onLeaving: () => void;
   /** `sentBytes` bounds what of the body can have left; infinite where all of it did. */
   onDone: (sentBytes: number) => void;
+  /** Whether a body may lie in a file. */
+  readonly takesStored: boolean;
   /** False where bytes may be needed longer than until `onDone`: borrowed ones must be copied first. */
   readonly mayBorrow: boolean;
   /** The request's body. @throws Refusal `too-large` where it has more bytes. */
@@ -26,6 +30,8 @@ export interface Exchange {
   takenBytes(): number | null;
   /** Ends an answer that is on its way, and its connection or stream. */
   cut(): void;
+  /** As `send`, for exchanges that `takesStored`; the bytes may be released when `onDone` is called. */
+  sendStored(status: number, head: readonly HeaderBlock[], body: StoredBytes): void;
   /** Answers part by part, each fetched when the one before is on its way; breaks off when `parts` throws. */
   stream(status: number, head: readonly HeaderBlock[], parts: AsyncGenerator<BodyPart>): void;
 }

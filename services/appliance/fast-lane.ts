@@ -10,6 +10,7 @@
  * refuses a request: whatever it does not read is Node's to judge, so there is one parser that decides what is wrong.
  */
 import type { Socket } from 'node:net';
+import { descriptorOf, type KernelIo } from '../../shared/platform/kernel-io.ts';
 import { idleConnectionMs } from './config.ts';
 import type { Exchange } from './exchange.ts';
 import { LaneExchange } from './lane-exchange.ts';
@@ -21,6 +22,7 @@ const leavingMs = 1_000;
 export interface FastLaneDeps {
   readonly media: (exchange: Exchange) => void;
   readonly isClosing: () => boolean;
+  readonly kernel: KernelIo | null;
   /** Lets Node's HTTP server have the connection. */
   readonly giveUp: (socket: Socket) => void;
 }
@@ -34,7 +36,7 @@ export interface FastLane {
   closeAll(): void;
 }
 
-export function makeFastLane({ media, isClosing, giveUp }: FastLaneDeps): FastLane {
+export function makeFastLane({ media, isClosing, kernel, giveUp }: FastLaneDeps): FastLane {
   const idle = new Set<Socket>();
   const all = new Set<Socket>();
 
@@ -44,6 +46,7 @@ export function makeFastLane({ media, isClosing, giveUp }: FastLaneDeps): FastLa
     let current: LaneExchange | null = null;
     let ended = false;
     const remoteAddress = socket.remoteAddress ?? '';
+    const options = { isClosing, kernel: descriptorOf(socket) === null ? null : kernel };
     all.add(socket);
     idle.add(socket);
     socket.setTimeout(idleConnectionMs);
@@ -62,7 +65,7 @@ export function makeFastLane({ media, isClosing, giveUp }: FastLaneDeps): FastLa
         return;
       }
       idle.delete(socket);
-      const exchange = new LaneExchange(socket, head, remoteAddress, isClosing, onAnswered);
+      const exchange = new LaneExchange(socket, head, remoteAddress, options, onAnswered);
       current = exchange;
       media(exchange);
     }

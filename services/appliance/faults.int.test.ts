@@ -11,6 +11,7 @@ import type { SigningKey } from '../../shared/tokens/keys.ts';
 import { type BadUpstream, faults, startBadUpstream } from './testing/bad-upstream.ts';
 import {
   type ControlStandIn,
+  kernel,
   makeKey,
   makeTitle,
   type RunningAppliance,
@@ -39,7 +40,8 @@ let next = 0;
 const segment = () => segments[next++] ?? '';
 
 async function start(id: string, upstreams: readonly Upstream[], upstreamTimeoutMs = 1_000): Promise<RunningAppliance> {
-  const openCache = (cacheDir: string) => openSliceCache({ dir: cacheDir, capacityBytes: 1e9, memoryBytes: 16e6 });
+  const openCache = (cacheDir: string) =>
+    openSliceCache({ dir: cacheDir, kernel, capacityBytes: 1e9, memoryBytes: 16e6 });
   const options = { id, dir: join(dir, id), control, key, openCache, upstreams, upstreamTimeoutMs };
   const appliance = await startAppliance(options);
   await vi.waitFor(async () => expect((await send(appliance.port, '/readyz')).status).toBe(200), { timeout: 10_000 });

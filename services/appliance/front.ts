@@ -1,6 +1,7 @@
 /** The server that an appliance listens with: media is answered here, everything else by the routes. */
 import http, { type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { KernelIo } from '../../shared/platform/kernel-io.ts';
 import { headersMs, idleConnectionMs, keepAliveMs, maxHeaders } from './config.ts';
 import { type Exchange, headerBlock } from './exchange.ts';
 import { makeFastLane } from './fast-lane.ts';
@@ -14,6 +15,8 @@ export interface FrontDeps {
   readonly media: (exchange: Exchange) => void;
   readonly isClosing: () => boolean;
   readonly guard: Pick<Guard, 'watch' | 'onFull'>;
+  /** Null where files are not sent by the kernel. */
+  readonly kernel: KernelIo | null;
 }
 
 export interface Front {
@@ -73,13 +76,13 @@ function readRequestLine(request: IncomingMessage): boolean {
 }
 
 /** New connections begin in the fast lane and come to Node's own listener when they leave it. */
-function leadThroughLane(server: Server, { media, isClosing, guard }: FrontDeps): void {
+function leadThroughLane(server: Server, { media, isClosing, kernel, guard }: FrontDeps): void {
   const listeners = server.listeners('connection') as ((socket: Socket) => void)[];
   server.removeAllListeners('connection');
   const giveUp = (socket: Socket): void => {
     for (const listener of listeners) listener.call(server, socket);
   };
-  const lane = makeFastLane({ media, isClosing, giveUp });
+  const lane = makeFastLane({ media, isClosing, kernel, giveUp });
   server.on('connection', (socket) => {
     if (!socket.destroyed) lane.take(socket);
   });

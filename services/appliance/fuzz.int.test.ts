@@ -5,7 +5,7 @@ import { expect, it, vi } from 'vitest';
 import { makeFolderObjectStore } from '../../shared/adapters/folder/folder-object-store.ts';
 import { openSliceCache } from '../../shared/adapters/slice-cache/slice-cache.ts';
 import { firstCertificate } from './testing/certificates.ts';
-import { publish, send, startAppliance, startControl } from './testing/fleet.ts';
+import { kernel, publish, send, startAppliance, startControl } from './testing/fleet.ts';
 import { makeDrive, type Tally } from './testing/fuzz/drive.ts';
 import { makeSetting } from './testing/fuzz/setting.ts';
 
@@ -19,7 +19,7 @@ it('gives no byte without a right to it, none that is wrong, and lives, whatever
   const store = makeFolderObjectStore({ root: join(dir, 'store') });
   await publish(store, setting.title);
   const control = await startControl();
-  const openCache = (at: string) => openSliceCache({ dir: at, capacityBytes: 1e9, memoryBytes: 1e6 });
+  const openCache = (at: string) => openSliceCache({ dir: at, kernel, capacityBytes: 1e9, memoryBytes: 1e6 });
   const options = { id: 'edge-1', dir: join(dir, 'edge-1'), control, key: setting.keys[0], openCache, store };
   const edge = await startAppliance({ ...options, orders: { ...setting.orders, capacityBytes: 7_000_000 } });
   const files = { certificateFile: join(dir, 'cert.pem'), keyFile: join(dir, 'key.pem') };

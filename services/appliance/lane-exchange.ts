@@ -2,18 +2,28 @@
 import { once } from 'node:events';
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import type { KernelIo } from '../../shared/platform/kernel-io.ts';
+import type { StoredBytes } from '../../shared/ports/segment-cache.ts';
 import type { BodyPart, Exchange, HeaderBlock } from './exchange.ts';
 import type { PlainHead } from './plain-head.ts';
+import { type StoredAnswer, sendStored } from './send-stored.ts';
 import { takenBytesOf } from './taken-bytes.ts';
 
 /** Bodies up to this go out in one piece with their head: copying them costs less than a second buffer. */
 const joinedBytes = 16 * 1024;
 const nothing = Buffer.alloc(0);
 
+export interface LaneExchangeOptions {
+  readonly isClosing: () => boolean;
+  /** Null where files are not sent by the kernel. */
+  readonly kernel: KernelIo | null;
+}
+
 export class LaneExchange implements Exchange {
   readonly method: string;
   readonly target: string;
   readonly isSecure = false;
+  readonly takesStored: boolean;
   readonly mayBorrow = true;
   readonly remoteAddress: string;
   onLeaving: () => void = () => {};
@@ -22,6 +32,8 @@ export class LaneExchange implements Exchange {
   readonly #fields: ReadonlyMap<string, string>;
   readonly #isClosing: () => boolean;
   readonly #onAnswered: () => void;
+  readonly #kernel: KernelIo | null;
+  #stored: StoredAnswer | null = null;
   #bodyFrom = 0;
   #isOver = false;
   #closes = false;
@@ -30,9 +42,11 @@ export class LaneExchange implements Exchange {
     socket: Socket,
     head: PlainHead,
     remoteAddress: string,
-    isClosing: () => boolean,
+    { isClosing, kernel }: LaneExchangeOptions,
     onAnswered: () => void,
   ) {
+    this.takesStored = kernel !== null;
+    this.#kernel = kernel;
     this.method = head.method;
     this.target = head.target;
     this.remoteAddress = remoteAddress;
@@ -72,6 +86,21 @@ export class LaneExchange implements Exchange {
     // As a rule the kernel took it all at once; a callback would cost a turn of the event loop for each answer.
     if (socket.writableLength === 0) this.#over(Number.POSITIVE_INFINITY);
     else socket.write(nothing, (error) => (error ? this.gone() : this.#over(Number.POSITIVE_INFINITY)));
+  }
+
+  sendStored(status: number, head: readonly HeaderBlock[], body: StoredBytes): void {
+    const socket = this.#socket;
+    if (socket.destroyed || !this.#kernel) {
+      socket.destroy();
+      this.gone();
+      return;
+    }
+    this.#stored = sendStored(this.#kernel, socket, this.#headText(status, head), body, (error) => {
+      if (error) {
+        socket.destroy();
+        this.gone();
+      } else this.#over(Number.POSITIVE_INFINITY);
+    });
   }
 
   stream(status: number, head: readonly HeaderBlock[], parts: AsyncGenerator<BodyPart>): void {
@@ -117,7 +146,8 @@ export class LaneExchange implements Exchange {
   }
 
   takenBytes(): number | null {
-    return takenBytesOf(this.#socket);
+    const taken = takenBytesOf(this.#socket);
+    return taken === null ? null : taken + (this.#stored?.directBytes ?? 0);
   }
 
   cut(): void {
@@ -135,7 +165,8 @@ export class LaneExchange implements Exchange {
 
   /** The client left, or cannot be reached any more. */
   gone(): void {
-    this.#over(this.#bodyFrom === 0 ? 0 : Math.max(0, this.#socket.bytesWritten - this.#bodyFrom));
+    if (this.#stored) this.#over(this.#stored.sentBytes);
+    else this.#over(this.#bodyFrom === 0 ? 0 : Math.max(0, this.#socket.bytesWritten - this.#bodyFrom));
   }
 
   #over(sentBytes: number): void {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Agent } from 'undici';
 import { openObjectStore, storeSettings } from '../../shared/adapters/from-settings.ts';
 import { openSliceCache } from '../../shared/adapters/slice-cache/slice-cache.ts';
+import { openKernelIo } from '../../shared/platform/kernel-io.ts';
 import { runProcess } from '../../shared/platform/lifecycle.ts';
 import { makeNetworks } from '../../shared/platform/networks.ts';
 import { makeApplianceApp } from './app.ts';
@@ -21,11 +22,15 @@ await runProcess({
     const { applianceId, applianceDir, shutdownGraceMs } = settings;
     const stateDir = join(applianceDir, 'state');
     const kept = await makeStateFile(join(stateDir, 'orders.json'), parseOrders).read();
+    const kernel = settings.sendfile
+      ? await openKernelIo((reason) => logger.info({ reason }, 'files are read and written, not sent by the kernel'))
+      : null;
     const cache = await openSliceCache({
       dir: join(applianceDir, 'cache'),
       capacityBytes: kept?.capacityBytes ?? unknownCapacityBytes,
       memoryBytes: settings.memoryTierBytes,
       clock,
+      kernel,
       onDiskError: (error) => logger.error({ err: error }, 'the disk has trouble'),
     });
     onClose('cache', () => cache.close());
@@ -59,6 +64,7 @@ await runProcess({
       cookieOrigins: settings.cookieOrigins,
       mayReadMetrics: makeNetworks(settings.metricsFrom),
       isStrained: watchStrain(repeat),
+      kernel,
       limits: {
         connections: await connectionsWithin(maxConnections),
         connectionsPerIp: settings.connectionsPerIp,

@@ -17,6 +17,7 @@ import { formatDigest } from '../../shared/domain/http/digest.ts';
 import { type ByteRange, formatContentRange } from '../../shared/domain/http/range.ts';
 import { contentTypeOf, growingName, manifestName } from '../../shared/domain/keys.ts';
 import type { ManifestFile } from '../../shared/domain/manifest.ts';
+import type { StoredBytes } from '../../shared/ports/segment-cache.ts';
 import { andThen } from './and-then.ts';
 import { beginsPlayback } from './begins-playback.ts';
 import type { Cors } from './cors.ts';
@@ -29,6 +30,7 @@ import { makeOutcomeHeaders } from './media-headers.ts';
 import type { MediaUrl } from './media-url.ts';
 import { Refusal } from './refusals.ts';
 import { type ServedPart, type ServeRange, serveText } from './serve-range.ts';
+import type { ServeStored } from './serve-stored.ts';
 import type { SlowReaders } from './slow-readers.ts';
 import type { Telemetry } from './telemetry.ts';
 import { notePart, type Visit } from './visit.ts';
@@ -37,6 +39,7 @@ import { playPlaceOf } from './watched.ts';
 export interface MediaAnswerDeps extends MediaBodyDeps {
   readonly applianceId: string;
   readonly serveRange: ServeRange;
+  readonly serveStored: ServeStored;
   readonly gzip: GzipTable;
   readonly telemetry: Telemetry;
   readonly slowReaders: SlowReaders;
@@ -116,6 +119,20 @@ export function makeMediaAnswer(deps: MediaAnswerDeps): (asked: Asked, version: 
     }
     if (!isGet) return finish(asked, 200, 'hit-memory', view, [view.whole], null);
     const ranges = rangesOf(verdict, file);
+    const begin = (): void => {
+      visit.view = beginsPlayback(telemetry, asked.session, file, version);
+      visit.place = playPlaceOf(file, version);
+      visit.offset = ranges[0]?.start ?? 0;
+    };
+    const stored = exchange.takesStored && version.growing === null ? storedFor(asked, version, view, ranges) : null;
+    if (stored) {
+      begin();
+      const { bytes, slice } = stored;
+      visit.release = bytes.release;
+      notePart(visit, { outcome: 'hit-disk', bytes, slice });
+      const head = verdict.kind === 'partial' ? [partialHeaders(file, verdict.range)] : wholeHeaders(visit, view);
+      return finish(asked, verdict.kind === 'partial' ? 206 : 200, 'hit-disk', view, head, bytes);
+    }
     return andThen(serve(asked, version, view, ranges), (serving) => {
       try {
         guard.answer(serving.first.bytes);
@@ -123,16 +140,12 @@ export function makeMediaAnswer(deps: MediaAnswerDeps): (asked: Asked, version: 
         serving.first.release?.();
         throw error;
       }
-      visit.view = beginsPlayback(telemetry, asked.session, file, version);
-      visit.place = playPlaceOf(file, version);
-      visit.offset = ranges[0]?.start ?? 0;
+      begin();
       if (verdict.kind === 'several') {
         const { headers, parts } = inMultipart(visit, file, ranges, serving);
         return finish(asked, 206, serving.first.outcome, view, [headers], parts, serving.first.how);
       }
-      const head = verdict.kind === 'partial' ? [partialHeaders(file, verdict.range)] : [view.whole];
-      if (visit.client === 'appliance' && verdict.kind === 'whole')
-        head.push(headerBlock({ 'repr-digest': formatDigest(file.sha256) }));
+      const head = verdict.kind === 'partial' ? [partialHeaders(file, verdict.range)] : wholeHeaders(visit, view);
       const status = verdict.kind === 'whole' ? 200 : 206;
       const { first, rest } = serving;
       if (rest) return finish(asked, status, first.outcome, view, head, inSequence(visit, first, rest()), first.how);
@@ -140,6 +153,24 @@ export function makeMediaAnswer(deps: MediaAnswerDeps): (asked: Asked, version: 
       visit.release = first.release;
       const body = first.release && !exchange.mayBorrow ? Buffer.from(first.bytes) : first.bytes;
       return finish(asked, status, first.outcome, view, head, body, first.how);
+    });
+  }
+
+  function storedFor(
+    { url, visit, session }: Asked,
+    version: Version,
+    { file, slices }: FileView,
+    ranges: readonly ByteRange[],
+  ) {
+    visit.reader = session;
+    return deps.serveStored({
+      assetId: url.key.assetId,
+      key: url.name,
+      version,
+      file,
+      slices,
+      ranges,
+      reader: session,
     });
   }
 
@@ -174,7 +205,7 @@ export function makeMediaAnswer(deps: MediaAnswerDeps): (asked: Asked, version: 
     outcome: Outcome,
     { common, commonPrivate }: Representation,
     head: readonly HeaderBlock[],
-    body: Buffer | AsyncGenerator<BodyPart> | null,
+    body: Buffer | StoredBytes | AsyncGenerator<BodyPart> | null,
     how?: ServedPart['how'],
   ): Sent {
     visit.outcome = outcome;
@@ -186,7 +217,8 @@ export function makeMediaAnswer(deps: MediaAnswerDeps): (asked: Asked, version: 
     if (body === null || Buffer.isBuffer(body)) {
       exchange.send(status, blocks, body);
       if (body) hold(visit, body);
-    } else exchange.stream(status, blocks, held(visit, body));
+    } else if ('isFresh' in body) exchange.sendStored(status, blocks, body);
+    else exchange.stream(status, blocks, held(visit, body));
     if (!visit.isOver) {
       visit.isWatched = true;
       slowReaders.watch(exchange);
@@ -217,6 +249,10 @@ export function makeMediaAnswer(deps: MediaAnswerDeps): (asked: Asked, version: 
 
   return answerFrom;
 }
+
+/** Appliances check what they take whole. */
+const wholeHeaders = ({ client }: Visit, { file, whole }: FileView): readonly HeaderBlock[] =>
+  client === 'appliance' ? [whole, headerBlock({ 'repr-digest': formatDigest(file.sha256) })] : [whole];
 
 type Selected =
   | { readonly kind: 'whole' }

@@ -36,6 +36,7 @@ export function makeNodeExchange(
     method: request.method ?? '',
     target: request.url ?? '',
     isSecure: 'encrypted' in (socket ?? {}),
+    takesStored: false,
     // HTTP/2 frames refer to the bytes until they are written, which may be after their stream was closed.
     mayBorrow: isHttp1(response),
     remoteAddress: socket?.remoteAddress ?? '',
@@ -65,6 +66,9 @@ export function makeNodeExchange(
     cut() {
       if (isHttp1(response)) response.destroy();
       else response.stream?.close(constants.NGHTTP2_CANCEL);
+    },
+    sendStored() {
+      throw new Error('the bytes of a file cannot be sent this way');
     },
     stream(status, head, parts) {
       writeHead(status, head);

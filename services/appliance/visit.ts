@@ -64,8 +64,15 @@ export const openVisit = (): Visit => ({
   release: undefined,
 });
 
+interface Sized {
+  readonly length: number;
+}
+
 /** Notes a part of the answer as it is handed on. */
-export function notePart(visit: Visit, { bytes, outcome, slice, cause }: Omit<ServedPart, 'release'>): void {
+export function notePart(
+  visit: Visit,
+  { bytes, outcome, slice, cause }: Pick<ServedPart, 'outcome' | 'slice' | 'cause'> & { readonly bytes: Sized },
+): void {
   visit.parts.push({ outcome, bytes: bytes.length, slice, cause });
 }
 

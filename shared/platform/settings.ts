@@ -244,6 +244,11 @@ export const settings = {
     fallback: '4MiB',
   }),
 
+  sendfile: boolean('NIGHTFILL_SENDFILE', {
+    doc: 'Whether an appliance lets the kernel send what lies on its disk, over plain HTTP on Linux. Otherwise it is read and written.',
+    fallback: 'true',
+  }),
+
   // forecast and fill
   planLeadMs: durationMs('NIGHTFILL_PLAN_LEAD', {
     doc: 'How long before a fill window opens its plan is frozen.',

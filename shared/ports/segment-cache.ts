@@ -22,6 +22,12 @@ export interface SegmentCache {
   /** As `readPart`, for bytes that can be had without waiting; null for all others, held or not. */
   readPartNow(key: string, sliceIndex: number, from: number, to: number): CachedPart | null;
 
+  /**
+   * As `readPartNow`, without reading: for whoever can have the kernel send a file. Null also where the bytes are better
+   * read, because they lie in memory or were not checked lately.
+   */
+  openPartNow(key: string, sliceIndex: number, from: number, to: number): StoredBytes | null;
+
   has(key: string, sliceIndex: number): boolean;
 
   /**
@@ -94,6 +100,23 @@ export interface CachedSlice {
 
 export interface CachedPart extends CachedSlice {
   readonly release?: (() => void) | undefined;
+}
+
+/**
+ * Bytes in a file that stays open, also when the slice is deleted meanwhile, until `release`; which must be called. Places are
+ * counted from the first of them.
+ */
+export interface StoredBytes {
+  readonly length: number;
+  /** Whether they were checked so lately that they may be sent as they are. */
+  isFresh(): boolean;
+  /** Has them sent from `from` on; returns what `send` does. Only while `isFresh`. */
+  sendNow(send: (fileFd: number, position: number, length: number) => number, from: number): number;
+  /** Only while `isFresh`. @throws Error where the file cannot be read. */
+  readNow(from: number, to: number): Buffer;
+  /** Checked anew where that is due. @throws Error where they are gone or damaged. */
+  read(from: number, to: number): Promise<CachedPart>;
+  release(): void;
 }
 
 export interface WriteOptions {

@@ -1,5 +1,6 @@
 /** The contract of `SegmentCache`, run against every implementation. */
 import { createHash } from 'node:crypto';
+import fs from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SliceSpec } from '../domain/manifest.ts';
 import type { SegmentCache } from '../ports/segment-cache.ts';
@@ -70,6 +71,29 @@ export function segmentCacheContract(name: string, makeHarness: () => Promise<Se
       expect(cache.lentBytes).toBe(0);
       expect(cache.readPartNow('a/v/f', 1, 0, 10)).toBeNull();
       expect(await cache.readPart('a/v/f', 1, 0, 10)).toBeNull();
+    });
+
+    it('hands out a part as it lies in a file, where it does, until it is released', async () => {
+      const { slice, bytes } = makeSlice('a', 200_000);
+      await cache.write('a/v/f', slice, bytes, pulled);
+      (await cache.readPart('a/v/f', 0, 500, 150_500))?.release?.();
+      const stored = cache.openPartNow('a/v/f', 0, 500, 150_500);
+      expect(cache.openPartNow('a/v/f', 1, 0, 10)).toBeNull();
+      if (!stored) return;
+      expect([stored.length, stored.isFresh()]).toEqual([150_000, true]);
+      await cache.remove('a/v/f');
+      const sent: Buffer[] = [];
+      for (let at = 0; at < 100_000; )
+        at += stored.sendNow((fd, position, length) => {
+          const piece = Buffer.alloc(Math.min(length, 33_333));
+          sent.push(piece);
+          return fs.readSync(fd, piece, 0, piece.length, position);
+        }, at);
+      const at = Buffer.concat(sent).length;
+      expect(Buffer.concat([...sent, stored.readNow(at, 150_000)]).equals(bytes.subarray(500, 150_500))).toBe(true);
+      await expect(stored.read(0, 10)).rejects.toThrow();
+      stored.release();
+      stored.release();
     });
 
     it('does not give a buffer to two readers', async () => {

@@ -61,6 +61,7 @@ export async function startAppliance(options: ApplianceOptions): Promise<Applian
       NIGHTFILL_STORE_URL: `folder:${options.storeRoot}`,
       NIGHTFILL_MEMORY_TIER: options.memoryTier,
       NIGHTFILL_LIMITS_EXEMPT: 'loopback',
+      NIGHTFILL_SENDFILE: process.env.NIGHTFILL_SENDFILE ?? 'true',
       ...(options.certificate
         ? {
             NIGHTFILL_TLS_CERTIFICATE: options.certificate.cert,

@@ -9,6 +9,7 @@ import type { ApplianceOrders, ApplianceStatus, TopUpBudget, Upstream } from '..
 import { storeKeys } from '../../../shared/domain/keys.ts';
 import { type Manifest, type ManifestFile, sliceCount, sliceSizeBytes } from '../../../shared/domain/manifest.ts';
 import { systemClock } from '../../../shared/platform/clock.ts';
+import { type KernelIo, openKernelIo } from '../../../shared/platform/kernel-io.ts';
 import { makeLogger } from '../../../shared/platform/logger.ts';
 import { makeMetrics } from '../../../shared/platform/metrics.ts';
 import type { Clock } from '../../../shared/ports/clock.ts';
@@ -19,6 +20,9 @@ import { generateTokenKey, type SigningKey, verificationKey } from '../../../sha
 import { signPlaybackToken } from '../../../shared/tokens/playback.ts';
 import { type ApplianceApp, makeApplianceApp } from '../app.ts';
 import type { Limits } from '../guard.ts';
+
+/** Of this machine. */
+export const kernel = await openKernelIo();
 
 export const fleetSecret = 'the secret of a fleet that exists only in tests';
 
@@ -212,6 +216,8 @@ export interface StartOptions {
   readonly capacityBytes?: number;
   readonly upstreamTimeoutMs?: number;
   readonly limits?: Partial<Limits>;
+  /** Null: files are read and written. */
+  readonly kernel?: KernelIo | null;
   readonly clock?: Clock;
   readonly cookieOrigins?: readonly string[];
   readonly topUp?: TopUpBudget;
@@ -255,6 +261,7 @@ export async function startAppliance(options: StartOptions): Promise<RunningAppl
     upstreamTimeoutMs: options.upstreamTimeoutMs ?? 1_000,
     trustProxy: [],
     isStrained: () => false,
+    kernel: options.kernel === undefined ? kernel : options.kernel,
     limits: { ...noLimits, ...options.limits },
     cookieOrigins: options.cookieOrigins ?? [],
     mayReadMetrics: () => true,

@@ -5,6 +5,8 @@ import { LRUCache } from 'lru-cache';
 export interface OpenFiles {
   /** The descriptor where the file is open already; null otherwise. Good until the next turn of the event loop. */
   peek(fileId: number): number | null;
+  /** Keeps the file open until `release`, where it is open already; null otherwise. */
+  lend(fileId: number): { readonly fd: number; readonly release: () => void } | null;
   /** Opens the file where it is not; the descriptor stays good until `work` is done. */
   use<T>(fileId: number, work: (fd: number) => Promise<T>): Promise<T>;
   /** Must be told before a file is deleted, so that its room becomes free. */
@@ -24,12 +26,29 @@ export function makeOpenFiles(pathOf: (fileId: number) => string, max = 1_000): 
     if (entry.users === 0) fs.close(entry.fd, () => {});
   };
   const entries = new LRUCache<number, Entry>({ max, dispose: close });
+  const leave = (entry: Entry): void => {
+    entry.users -= 1;
+    if (entry.isForgotten && entry.users === 0) fs.close(entry.fd, () => {});
+  };
 
   /** Files on their way to being open; one that is deleted meanwhile is not kept. */
   const opening = new Map<number, { isDeleted: boolean }>();
 
   return {
     peek: (fileId) => entries.get(fileId)?.fd ?? null,
+    lend(fileId) {
+      const entry = entries.get(fileId);
+      if (!entry) return null;
+      entry.users += 1;
+      let isLent = true;
+      return {
+        fd: entry.fd,
+        release: () => {
+          if (isLent) leave(entry);
+          isLent = false;
+        },
+      };
+    },
     async use(fileId, work) {
       let entry = entries.get(fileId);
       if (!entry) {
@@ -46,8 +65,7 @@ export function makeOpenFiles(pathOf: (fileId: number) => string, max = 1_000): 
       try {
         return await work(entry.fd);
       } finally {
-        entry.users -= 1;
-        if (entry.isForgotten && entry.users === 0) fs.close(entry.fd, () => {});
+        leave(entry);
       }
     },
     forget(fileId) {

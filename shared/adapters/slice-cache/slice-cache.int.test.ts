@@ -6,16 +6,23 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type KernelIo, openKernelIo } from '../../platform/kernel-io.ts';
 import type { SegmentCache } from '../../ports/segment-cache.ts';
 import { makeSlice, segmentCacheContract } from '../../testing/segment-cache-contract.ts';
 import { openSliceCache } from './slice-cache.ts';
 
-for (const memoryBytes of [0, 4_000, 1_000_000]) {
-  segmentCacheContract(`disk with ${memoryBytes} bytes of memory`, async () => {
+const machineKernel = await openKernelIo();
+const machines = [0, 4_000, 1_000_000].flatMap((memoryBytes) => [
+  { memoryBytes, kernel: null },
+  { memoryBytes, kernel: machineKernel },
+]);
+for (const { memoryBytes, kernel } of machines) {
+  const how = kernel ? ', sent by the kernel' : '';
+  segmentCacheContract(`disk with ${memoryBytes} bytes of memory${how}`, async () => {
     const dir = await mkdtemp(join(tmpdir(), 'nightfill-cache-'));
     return {
-      open: ({ capacityBytes }) => openSliceCache({ dir, capacityBytes, memoryBytes }),
+      open: ({ capacityBytes }) => openSliceCache({ dir, capacityBytes, memoryBytes, kernel }),
       cleanUp: () => rm(dir, { recursive: true, force: true }),
     };
   });
@@ -32,6 +39,7 @@ describe('slices on disk', () => {
       dir?: string;
       compactAfterLines?: number;
       trustMs?: number;
+      kernel?: KernelIo | null;
     } = {},
   ) => {
     const onDiskError = (error: Error) => errors.push(error);
@@ -100,6 +108,30 @@ describe('slices on disk', () => {
     expect(it.has('a/v/f', 0)).toBe(false);
     expect(errors).toHaveLength(1);
     expect(it.lentBytes).toBe(0);
+  });
+
+  it('a file that is changed while its bytes are trusted is noticed, before or as soon as they are read', async () => {
+    const it = await openCache({ kernel: machineKernel });
+    await put(it, 'a/v/f', 200_000);
+    await put(it, 'a/v/g', 200_000);
+    const { bytes } = makeSlice('a/v/f', 200_000);
+    (await it.readPart('a/v/f', 0, 0, 200_000))?.release?.();
+    const stored = it.openPartNow('a/v/f', 0, 0, 200_000);
+    expect(stored?.readNow(0, 200_000).equals(bytes)).toBe(true);
+    stored?.release();
+    for (const path of await sliceFiles()) flipByte(path, 100_000);
+    await vi.waitFor(
+      async () => {
+        const part = it.readPartNow('a/v/f', 0, 0, 200_000) ?? (await it.readPart('a/v/f', 0, 0, 200_000));
+        part?.release?.();
+        expect(part).toBeNull();
+      },
+      { timeout: 5_000 },
+    );
+    expect(it.openPartNow('a/v/f', 0, 0, 200_000)).toBeNull();
+    expect([it.has('a/v/f', 0), it.damagedSlices]).toEqual([false, 1]);
+    // Nobody has read this one before.
+    expect(await it.readPart('a/v/g', 0, 0, 200_000)).toBeNull();
   });
 
   it('scrubbing goes round everything that is held, finds what nobody reads, and drops only that', async () => {

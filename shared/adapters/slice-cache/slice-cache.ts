@@ -12,6 +12,8 @@
  * leave by nothing but a plan or a deletion. A file that cannot be read, or reads otherwise than it was written, is dropped and is a miss: found by
  * readers (slice-reader.ts) and by the rounds of scrubber.ts.
  */
+
+import type { KernelIo } from '../../platform/kernel-io.ts';
 import type { SegmentCache } from '../../ports/segment-cache.ts';
 import { makeBufferPool } from './buffer-pool.ts';
 import { lockFolder } from './folder-lock.ts';
@@ -37,6 +39,8 @@ export interface SliceCacheOptions {
   readonly memoryBytes: number;
   /** How long bytes read from the disk and checked may be read again unchecked; they come from the page cache then. */
   readonly trustMs?: number;
+  /** For reading from the page cache without waiting, and for sending files. */
+  readonly kernel?: KernelIo | null;
   /** The machine's own by default. */
   readonly clock?: { now(): number };
   /** The journal is replaced by a snapshot after so many lines, or half as many as there are slices. */
@@ -47,6 +51,7 @@ export interface SliceCacheOptions {
 
 /** A cache of no more slices is all in order before it opens, a larger one some seconds later, while it serves. */
 const fewSlices = 10_000;
+const trustMs = 300_000;
 /** Buffers that wait for the next read. */
 const idlePoolBytes = 64 * 1024 * 1024;
 
@@ -56,7 +61,7 @@ const idlePoolBytes = 64 * 1024 * 1024;
  * @throws Error when another process holds the folder.
  */
 export async function openSliceCache(options: SliceCacheOptions): Promise<SegmentCache> {
-  const { dir, capacityBytes, compactAfterLines = 50_000, onDiskError = () => {} } = options;
+  const { dir, capacityBytes, compactAfterLines = 50_000, kernel = null, onDiskError = () => {} } = options;
   const files = makeSliceFiles(dir);
   const unlock = lockFolder(dir);
   files.clearTemporary();
@@ -86,8 +91,10 @@ export async function openSliceCache(options: SliceCacheOptions): Promise<Segmen
   const parts = makePartReader({
     files: openFiles,
     pool,
-    trustMs: options.trustMs ?? 30_000,
-    mayPromote: memory.mayHold,
+    kernel,
+    trustMs: options.trustMs ?? trustMs,
+    // Parts that the kernel sends gain nothing by lying in memory as well.
+    mayPromote: (sizeBytes) => !kernel && memory.mayHold(sizeBytes),
   });
   const holdings = makeHoldings({
     index,

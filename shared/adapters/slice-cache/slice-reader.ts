@@ -23,7 +23,7 @@ export interface SliceReaderDeps {
   readonly onDiskError: (error: Error) => void;
 }
 
-export type SliceReader = Pick<SegmentCache, 'read' | 'readPart' | 'readPartNow'>;
+export type SliceReader = Pick<SegmentCache, 'read' | 'readPart' | 'readPartNow' | 'openPartNow'>;
 
 const cut = (bytes: Buffer, from: number, to: number): Buffer =>
   from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to);
@@ -77,6 +77,32 @@ export function makeSliceReader(deps: SliceReaderDeps): SliceReader {
     return bytes && { bytes, tier: 'disk' };
   }
 
+  async function readPartOf(slice: HeldSlice, from: number, to: number): Promise<CachedPart | null> {
+    if (!memory.has(slice)) {
+      const wantsAll = to - from === slice.sizeBytes;
+      const part =
+        wantsAll && memory.mayHold(slice.sizeBytes) ? 'hot' : await parts.read(slice, from, to).catch(() => null);
+      if (part === 'damaged') {
+        await holdings.dropDamaged(slice);
+        return null;
+      }
+      if (part && part !== 'hot') return fromDisk(part);
+      if (part === null && !wantsAll) {
+        const bytes = await readOnce(slice, true);
+        return bytes && { bytes: cut(bytes, from, to), tier: 'disk' };
+      }
+    }
+    const found = await readHeld(slice);
+    return found && { bytes: cut(found.bytes, from, to), tier: found.tier };
+  }
+
+  async function readPart(key: string, sliceIndex: number, from: number, to: number): Promise<CachedPart | null> {
+    const slice = index.get(key, sliceIndex);
+    if (!slice) return null;
+    pulled.asked(slice, to - from);
+    return readPartOf(slice, from, to);
+  }
+
   return {
     async read(key, sliceIndex) {
       const slice = index.get(key, sliceIndex);
@@ -94,26 +120,23 @@ export function makeSliceReader(deps: SliceReaderDeps): SliceReader {
       return found;
     },
 
-    async readPart(key, sliceIndex, from, to) {
+    readPart,
+
+    openPartNow(key, sliceIndex, from, to) {
       const slice = index.get(key, sliceIndex);
-      if (!slice) return null;
+      // A slice that is asked for whole is to come into memory, or lies there.
+      if (!slice || (to - from === slice.sizeBytes && memory.mayHold(slice.sizeBytes))) return null;
+      const stored = parts.openNow(slice, from, to);
+      if (!stored) return null;
       pulled.asked(slice, to - from);
-      if (!memory.has(slice)) {
-        const wantsAll = to - from === slice.sizeBytes;
-        const part =
-          wantsAll && memory.mayHold(slice.sizeBytes) ? 'hot' : await parts.read(slice, from, to).catch(() => null);
-        if (part === 'damaged') {
-          await holdings.dropDamaged(slice);
-          return null;
-        }
-        if (part && part !== 'hot') return fromDisk(part);
-        if (part === null && !wantsAll) {
-          const bytes = await readOnce(slice, true);
-          return bytes && { bytes: cut(bytes, from, to), tier: 'disk' };
-        }
-      }
-      const found = await readHeld(slice);
-      return found && { bytes: cut(found.bytes, from, to), tier: found.tier };
+      return {
+        ...stored,
+        async read(start, end) {
+          const part = await readPartOf(slice, from + start, from + end);
+          if (!part) throw new Error(`${slice.object.key} is not held any more`);
+          return part;
+        },
+      };
     },
   };
 }
