@@ -28,6 +28,7 @@ import { makeGzipTable } from './gzip-table.ts';
 import { makeHttpSource } from './http-source.ts';
 import { makeMedia } from './media.ts';
 import { openOrders, parseOrders } from './orders.ts';
+import { parsePlanUses } from './plan-uses.ts';
 import { openProvenance, parsePlanMemory } from './provenance.ts';
 import { makePuller } from './pull.ts';
 import { makeReadAhead } from './pulling/read-ahead.ts';
@@ -88,6 +89,8 @@ export interface ApplianceApp {
 }
 
 const controlTimeoutMs = 4_000;
+/** So much of what was used counts twice after a crash. */
+const usesIntervalMs = 10_000;
 /** A control that hangs must not use up the time in which open answers end and the cache closes. */
 const goodbyeMs = 1_500;
 
@@ -164,6 +167,7 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
   const provenance = await openProvenance({
     clock,
     file: makeStateFile(join(stateDir, 'plan.json'), parsePlanMemory),
+    uses: makeStateFile(join(stateDir, 'plan-uses.json'), parsePlanUses),
     inventory: cache.inventory(),
     has: (key, index) => cache.has(key, index),
   });
@@ -268,6 +272,15 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
   }
 
   let running: Promise<unknown> = Promise.resolve();
+  async function keepUses(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await clock.sleep(usesIntervalMs, signal).catch(() => {});
+      await provenance
+        .keepUses()
+        .catch((error: unknown) => logger.warn({ err: error }, 'uses of the plan were not kept'));
+    }
+  }
+
   let tls: TlsServer | null = null;
   return {
     server,
@@ -283,6 +296,7 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
         telemetry.run(stopping.signal),
         fetching.run(stopping.signal),
         elsewhere.run(stopping.signal),
+        keepUses(stopping.signal),
       ]);
     },
     async stop(graceMs) {
@@ -297,7 +311,7 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
       server.server.closeAllConnections();
       tls?.closeAllConnections();
       await closed;
-      await within(goodbyeMs, telemetry.flush());
+      await within(goodbyeMs, Promise.all([telemetry.flush(), provenance.keepUses()]));
     },
   };
 }

@@ -2,23 +2,37 @@
  * Learns every few minutes from control what other regions ask for, and tells the cache: so a title that rises there is
  * forecast here before anybody asks for it.
  *
- * Control tells bytes by asset. They are spread evenly over the bytes of the version, as the nightly plan does: each slice
- * is asked for as often as the asset's bytes were. Only where top-ups are allowed, and for assets that this appliance
+ * Control tells bytes by asset, and how viewers of this region watch: how far they get into titles, which renditions they choose.
+ * The bytes are spread over the version's files by that, as the nightly plan does; evenly while nothing is known of it. Only where top-ups are allowed, and for assets that this appliance
  * would hold; a manifest that is not here is pulled, so few are new at a time.
  */
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
+import { positionBins } from '../../shared/domain/demand.ts';
 import { isId } from '../../shared/domain/keys.ts';
 import { slicesOf } from '../../shared/domain/manifest.ts';
+import type { Audience } from '../../shared/domain/planning/audience.ts';
+import { makeValuer } from '../../shared/domain/planning/file-values.ts';
 import type { Logger } from '../../shared/platform/logger.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
 import type { SegmentCache } from '../../shared/ports/segment-cache.ts';
 import type { ControlClient } from './control-client.ts';
+import type { Version } from './manifest-shape.ts';
 import type { Tombstones } from './tombstones.ts';
 import type { TopUps } from './top-up.ts';
 import type { Versions } from './versions.ts';
 
+const curve = Type.Array(Type.Number({ minimum: 0 }), { minItems: positionBins, maxItems: positionBins });
 const shape = Type.Object({
+  audience: Type.Optional(
+    Type.Object({
+      days: Type.Number(),
+      hours: Type.Number({ minimum: 0 }),
+      curve,
+      mix: Type.Record(Type.String(), Type.Number({ minimum: 0 })),
+      assets: Type.Array(Type.Object({ assetId: Type.String(), hours: Type.Number({ minimum: 0 }), curve })),
+    }),
+  ),
   untilMs: Type.Number(),
   assets: Type.Array(Type.Object({ assetId: Type.String(), version: Type.String(), bytes: Type.Number() }), {
     maxItems: 5_000,
@@ -72,12 +86,16 @@ export function makeDemandElsewhere(deps: DemandElsewhereDeps): DemandElsewhereR
         const version = held ?? (await versions.load(id, undefined).catch(() => null));
         const requests = version && version.manifest.sizeBytes > 0 ? bytes / version.manifest.sizeBytes : 0;
         if (!version || requests < leastRequests) continue;
-        for (const file of version.manifest.files)
+        const factorOf = factorsOf(version, answer.audience ?? null);
+        for (const file of version.manifest.files) {
+          const asked = requests * factorOf(file.path);
+          if (asked < leastRequests) continue;
           for (const slice of slicesOf(file)) {
             if (told >= mostSlices) break;
             told += 1;
-            cache.demand.seenElsewhere(`${assetId}/${name}/${file.path}`, slice, requests);
+            cache.demand.seenElsewhere(`${assetId}/${name}/${file.path}`, slice, asked);
           }
+        }
       }
     } catch (error) {
       logger.debug({ err: error }, 'what other regions ask for cannot be read now');
@@ -93,4 +111,12 @@ export function makeDemandElsewhere(deps: DemandElsewhereDeps): DemandElsewhereR
       }
     },
   };
+}
+
+/** How much more often than the version's mean byte a file's bytes are asked for. */
+function factorsOf({ manifest, bytes, sha256 }: Version, audience: Audience | null): (path: string) => number {
+  if (!audience) return () => 1;
+  const { paths, factors } = makeValuer(audience)({ manifest, manifestFile: { sizeBytes: bytes.length, sha256 } });
+  const places = new Map(paths.map((path, at) => [path, at]));
+  return (path) => factors[places.get(path) ?? -1] ?? 1;
 }

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { InventoryEntry } from '../../shared/ports/segment-cache.ts';
+import { type PlanUses, parsePlanUses } from './plan-uses.ts';
 import { openProvenance, type PlanMemory, type Provenance, parsePlanMemory } from './provenance.ts';
 
 const hourMs = 3_600_000;
@@ -9,6 +10,7 @@ const slice = (index = 0) => ({ index, sizeBytes: 100 });
 describe('provenance', () => {
   let nowMs = 0;
   let disk: PlanMemory | null = null;
+  let uses: PlanUses | null = null;
   let held: Set<string>;
   let one: Provenance;
 
@@ -21,6 +23,12 @@ describe('provenance', () => {
           disk = value;
         },
       },
+      uses: {
+        read: async () => parsePlanUses(JSON.parse(JSON.stringify(uses))),
+        write: async (value) => {
+          uses = value;
+        },
+      },
       inventory,
       has: (key, index) => held.has(`${key}#${index}`),
       maxSlices,
@@ -30,6 +38,7 @@ describe('provenance', () => {
   beforeEach(async () => {
     nowMs = Date.parse('2026-11-21T02:00:00Z');
     disk = null;
+    uses = null;
     held = new Set();
     one = await open();
   });
@@ -64,6 +73,28 @@ describe('provenance', () => {
     const again = await open([entry(file('x'))]);
     expect(again.hit(file('x'), slice()).cause).toBe('filled');
     expect(again.miss(file('y'), 0)).toBe('late');
+  });
+
+  it('counts nothing as used twice, also over a restart, but of a new plan', async () => {
+    await one.planned([file('x'), file('y'), file('kept')], new Set([file('kept')]));
+    for (const [name, index] of [
+      ['x', 0],
+      ['y', 2],
+      ['kept', 0],
+    ] as const)
+      one.hit(file(name), slice(index));
+    await one.keepUses();
+    one.hit(file('y'), slice(0));
+    const again = await open();
+    expect(again.hit(file('x'), slice()).firstUseBytes).toBe(0);
+    expect(again.hit(file('kept'), slice())).toEqual({ cause: 'kept', firstUseBytes: 0 });
+    expect([2, 3].map((index) => again.hit(file('y'), slice(index)).firstUseBytes)).toEqual([0, 100]);
+    // Used after they were last kept: counted again.
+    expect(again.hit(file('y'), slice(0)).firstUseBytes).toBe(100);
+    nowMs += 24 * hourMs;
+    await again.planned([file('y'), file('x')], new Set([file('x'), file('y')]));
+    const next = await open();
+    expect(next.hit(file('x'), slice()).firstUseBytes).toBe(100);
   });
 
   it('says why something was not here', async () => {

@@ -2,9 +2,10 @@
  * How the bytes that viewers ask for stand with the nightly plan: what was planned and has come, what was here once, what
  * is new. It names causes for telemetry; what is served, kept or given up is decided elsewhere.
  *
- * Bounded, and in memory: a restart forgets what was evicted before it (those misses then read `unseen`) and which planned
- * slices were used already (they count as first used again). The plan itself is kept on disk.
+ * Bounded, and in memory: a restart forgets what was evicted before it (those misses then read `unseen`). The plan is kept on disk,
+ * and which of its slices were used, as far as `keepUses` was called: after a crash those of the last moments count as first used again.
  */
+import { randomUUID } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { HitCause, MissCause } from '../../shared/domain/demand.ts';
 import { parseObjectKey } from '../../shared/domain/keys.ts';
@@ -13,6 +14,7 @@ import { hash53 } from '../../shared/domain/routing/hash.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
 import type { InventoryEntry } from '../../shared/ports/segment-cache.ts';
 import { makeAgingMap } from './aging-map.ts';
+import { type PlanUses, packUses, unpackUses } from './plan-uses.ts';
 import type { StateFile } from './state-file.ts';
 
 export interface Provenance {
@@ -29,10 +31,14 @@ export interface Provenance {
   purged(key: string): void;
   /** A plan was applied: its keys, and those of them that are held, wholly or in part. */
   planned(keys: Iterable<string>, held: ReadonlySet<string>): Promise<void>;
+  /** Writes down which planned slices were used, where that has changed. */
+  keepUses(): Promise<void>;
 }
 
 /** What is kept on disk of the plan. */
 export interface PlanMemory {
+  /** Empty in files from before uses were kept. */
+  readonly planId: string;
   readonly appliedAt: string;
   /** Not here when it came: what the fill brings. */
   readonly missing: readonly string[];
@@ -42,6 +48,7 @@ export interface PlanMemory {
 export interface ProvenanceDeps {
   readonly clock: Clock;
   readonly file: StateFile<PlanMemory>;
+  readonly uses: StateFile<PlanUses>;
   /** What is held at the start. */
   readonly inventory: Iterable<InventoryEntry>;
   readonly has: (key: string, sliceIndex: number) => boolean;
@@ -75,6 +82,10 @@ export async function openProvenance(deps: ProvenanceDeps): Promise<Provenance> 
   /** Asset → its versions, with when each was first asked for or stored here. */
   const versions = new LRUCache<string, Map<string, number>>({ max: maxAssets });
   let appliedAtMs = 0;
+  let planId = '';
+  /** Planned objects in the order in which the plan's file has them. */
+  let order: readonly Planned[] = [];
+  let areUsesKept = true;
 
   const mark = (key: string, index: number, as: 'here' | 'purged'): void => slices.set(hash53(`${key}#${index}`), as);
 
@@ -100,6 +111,14 @@ export async function openProvenance(deps: ProvenanceDeps): Promise<Provenance> 
     return [...known.values()].some((other) => other < since);
   }
 
+  const inOrder = ({ missing, held }: Pick<PlanMemory, 'missing' | 'held'>): Planned[] =>
+    [...missing, ...held].flatMap((key) => plan.get(key) ?? []);
+  async function keepUses(): Promise<void> {
+    if (areUsesKept) return;
+    areUsesKept = true;
+    await deps.uses.write(packUses(planId, order, order.length));
+  }
+
   const enter = (key: string, filled: boolean, arrived: boolean): void => {
     plan.set(key, { filled, arrived, usedFirst: false, usedMore: null });
   };
@@ -108,11 +127,13 @@ export async function openProvenance(deps: ProvenanceDeps): Promise<Provenance> 
     if (index === 0) {
       if (planned.usedFirst) return 0;
       planned.usedFirst = true;
+      areUsesKept = false;
       return sizeBytes;
     }
     planned.usedMore ??= new Set();
     if (planned.usedMore.has(index)) return 0;
     planned.usedMore.add(index);
+    areUsesKept = false;
     return sizeBytes;
   }
 
@@ -139,6 +160,10 @@ export async function openProvenance(deps: ProvenanceDeps): Promise<Provenance> 
     appliedAtMs = Date.parse(kept.appliedAt);
     for (const key of kept.held) enter(key, false, true);
     for (const key of kept.missing) enter(key, true, deps.has(key, 0));
+    planId = kept.planId;
+    order = inOrder(kept);
+    const used = await deps.uses.read();
+    if (used && planId !== '' && used.planId === planId) unpackUses(used, order);
   }
 
   return {
@@ -182,18 +207,24 @@ export async function openProvenance(deps: ProvenanceDeps): Promise<Provenance> 
       }
       // Until the first plan's bytes are old, a further one of the day adds to them.
       if (!isRecent) appliedAtMs = clock.now();
-      await file.write({ appliedAt: new Date(appliedAtMs).toISOString(), missing, held: there });
+      planId = randomUUID();
+      order = inOrder({ missing, held: there });
+      areUsesKept = false;
+      await file.write({ planId, appliedAt: new Date(appliedAtMs).toISOString(), missing, held: there });
+      await keepUses();
     },
+
+    keepUses,
   };
 }
 
 const pulled = { cause: 'pulled', firstUseBytes: 0 } as const;
 
 export function parsePlanMemory(value: unknown): PlanMemory | null {
-  const { appliedAt, missing, held } = (value ?? {}) as Partial<Record<keyof PlanMemory, unknown>>;
+  const { planId, appliedAt, missing, held } = (value ?? {}) as Partial<Record<keyof PlanMemory, unknown>>;
   const texts = (list: unknown): string[] | null =>
     Array.isArray(list) ? list.filter((one) => typeof one === 'string') : null;
   const [missed, there] = [texts(missing), texts(held)];
   if (typeof appliedAt !== 'string' || Number.isNaN(Date.parse(appliedAt)) || !missed || !there) return null;
-  return { appliedAt, missing: missed, held: there };
+  return { planId: typeof planId === 'string' ? planId : '', appliedAt, missing: missed, held: there };
 }

@@ -5,6 +5,7 @@ import { requireBearer } from '../../shared/platform/bearer.ts';
 import { type HttpServer, makeHttpServer } from '../../shared/platform/http-server.ts';
 import { registerOpenApi } from '../../shared/platform/openapi.ts';
 import { verificationKey } from '../../shared/tokens/keys.ts';
+import { makeAudiences } from './demand/audiences.ts';
 import { makeDemandElsewhere } from './demand/demand-elsewhere.ts';
 import { makeExportDemand } from './demand/export.ts';
 import { makeImportDemand } from './demand/import.ts';
@@ -101,7 +102,7 @@ export async function makeControlApp(deps: ControlDeps): Promise<HttpServer> {
         tokenKeys: settings.signingKeys.map(verificationKey),
       }),
       takeTelemetry: makeTakeTelemetry({ fleet, demandLog, recent }),
-      demandElsewhere: makeDemandElsewhere({ ...deps, recent }),
+      demandElsewhere: makeDemandElsewhere({ ...deps, recent, audienceOf: makeAudiences(deps) }),
       getContentKeys: makeGetContentKeys({ ...deps, contentSecrets: settings.contentSecrets }),
     });
   });

@@ -76,6 +76,15 @@ describe('top-ups of a region', () => {
       { untilMs: nowMs, assets: [{ assetId: 'film', version, bytes: 500 }] },
     ]);
     expect((await asAppliance('edge-9', 'demand-elsewhere', { afterMs: 0 })).body.assets).toEqual([]);
+    // How viewers of the asker's own region watch goes with it, once that is known.
+    const binsMs = Array.from({ length: 20 }, (_, bin) => (bin < 10 ? 36_000_000 : 0));
+    const watched = [{ day: '2026-11-20', binsMs, mixMs: { 'v720-avc1': 1_000 }, assets: [] }];
+    await asAppliance('edge-1', 'telemetry', { batchId: 'b2', rows: [], watched });
+    nowMs += 61 * 60_000;
+    await asAppliance('edge-9', 'telemetry', { batchId: 'b3', rows });
+    nowMs += 5 * 60_000;
+    const { body } = await asAppliance('edge-1', 'demand-elsewhere', { afterMs: nowMs - 6 * 60_000 });
+    expect(body.audience).toMatchObject({ days: 1, hours: 100, mix: { 'v720-avc1': 1 } });
     const stranger = await control.call('POST', '/internal/v1/demand-elsewhere', { applianceId: 'edge-1', afterMs: 0 });
     expect(stranger.status).toBe(401);
   });

@@ -1,20 +1,25 @@
 import pLimit from 'p-limit';
 import type { DemandElsewhere } from '../../../shared/domain/demand.ts';
+import type { Audience } from '../../../shared/domain/planning/audience.ts';
 import { Problem } from '../../../shared/platform/problem.ts';
 import type { Catalogue } from '../../../shared/ports/catalogue.ts';
 import type { Fleet } from '../../../shared/ports/fleet.ts';
+import type { GetAudience } from './audiences.ts';
 import type { RecentDemand } from './recent-demand.ts';
 
 export interface DemandElsewhereDeps {
   readonly fleet: Pick<Fleet, 'getAppliance'>;
   readonly catalogue: Pick<Catalogue, 'get'>;
   readonly recent: Pick<RecentDemand, 'elsewhere'>;
+  readonly audienceOf: GetAudience;
 }
 
 export interface DemandElsewhereAnswer {
   /** Unix milliseconds; what comes after it is not in here. */
   readonly untilMs: number;
   readonly assets: readonly DemandElsewhere[];
+  /** How the appliance's own region watches, with the curves of these assets; absent while nothing is known of it. */
+  readonly audience?: Audience;
 }
 
 export type GetDemandElsewhere = (applianceId: string, afterMs: number) => Promise<DemandElsewhereAnswer>;
@@ -23,7 +28,7 @@ export type GetDemandElsewhere = (applianceId: string, afterMs: number) => Promi
 const mostAssets = 500;
 
 /** Tells an appliance what the regions other than its own asked for lately, the most first. */
-export function makeDemandElsewhere({ fleet, catalogue, recent }: DemandElsewhereDeps): GetDemandElsewhere {
+export function makeDemandElsewhere({ fleet, catalogue, recent, audienceOf }: DemandElsewhereDeps): GetDemandElsewhere {
   return async (applianceId, afterMs) => {
     const appliance = await fleet.getAppliance(applianceId);
     if (!appliance)
@@ -42,6 +47,11 @@ export function makeDemandElsewhere({ fleet, catalogue, recent }: DemandElsewher
         }),
       ),
     );
-    return { untilMs, assets: found.flat() };
+    const assets = found.flat();
+    const audience = assets.length > 0 ? await audienceOf(appliance.regionId) : null;
+    if (!audience) return { untilMs, assets };
+    const told = new Set(assets.map(({ assetId }) => assetId));
+    const curves = audience.assets.filter(({ assetId }) => told.has(assetId));
+    return { untilMs, assets, audience: { ...audience, assets: curves } };
   };
 }
