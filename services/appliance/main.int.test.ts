@@ -88,7 +88,8 @@ const get = async (port: number, path: string) => {
 describe('the appliance as a process', () => {
   it('keeps what it held through kill -9 in the middle of pulling, with no store and no control behind it', async () => {
     const first = await run();
-    await get(first.port, seg);
+    // Pulled bytes are handed on while they are stored.
+    await vi.waitFor(async () => expect((await get(first.port, seg)).detail).toMatch(/^hit-/), { timeout: 10_000 });
     const rest = Array.from({ length: 19 }, (_, i) => get(first.port, `video-720p/seg-${i + 1}.m4s`).catch(() => null));
     await Promise.any(rest);
     first.child.kill('SIGKILL');
