@@ -114,6 +114,13 @@ export interface AppliancePlan {
   readonly keep: Lines<PlannedFile>;
   /** Held, and to make room: least valuable first. */
   readonly evict: Lines<PlannedEviction>;
+  /** Held, not wanted here, and kept until others of the region have taken it. Absent in plans from before there was any. */
+  readonly lend?: Lines<LentFile>;
+}
+
+export interface LentFile {
+  readonly key: string;
+  readonly sizeBytes: number;
 }
 
 export interface PlannedEviction {
@@ -165,7 +172,7 @@ export interface FillPlan {
   /** Share of `expectedBytes` that the region holds if the plan is carried out wholly. */
   readonly plannedCoverage: number;
   readonly fetchBytes: number;
-  /** Of them what crosses into the region: the first copy of each file that no appliance keeps. Absent in plans from before it was told apart. */
+  /** Of them what crosses into the region: the first copy of each file that no appliance keeps or lends. Absent in plans from before it was told apart. */
   readonly crossingBytes?: number;
   readonly fetchFiles: number;
   readonly appliances: readonly AppliancePlan[];

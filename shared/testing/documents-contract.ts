@@ -80,6 +80,8 @@ const plan = (regionId: string, date: string, run: number, fetchBytes = 5): Fill
     fetch: Array.from({ length: 5 }, (_, at) => planned(`${applianceId}-${at}`, run + at)),
     keep: [planned('kept', 7)],
     evict: [{ key: 'old/v1/asset.json', sizeBytes: 1, value: 0 }],
+    // As plans from before there was lending, which are read as they are.
+    ...(applianceId === 'e0' ? {} : { lend: [{ key: 'lent/v1/asset.json', sizeBytes: 2 }] }),
   })),
   rejected: Array.from({ length: 3 }, (_, at) => ({
     assetId: `out-${at}`,
@@ -110,6 +112,7 @@ const asArrays = (read: FillPlan | null) =>
       fetch: [...one.fetch],
       keep: [...one.keep],
       evict: [...one.evict],
+      ...(one.lend ? { lend: [...one.lend] } : {}),
     })),
     rejected: [...read.rejected],
   };
@@ -252,6 +255,7 @@ export function documentsContract(name: string, make: () => Promise<DocumentsUnd
           fetch: { files: 5, bytes: 15 },
           keep: { files: 1, bytes: 7 },
           evict: { files: 1, bytes: 1 },
+          ...(applianceId === 'e0' ? {} : { lend: { files: 1, bytes: 2 } }),
         })),
       });
       const fetch = [...(whole.appliances[1]?.fetch ?? [])];

@@ -33,6 +33,8 @@ export interface NightOptions {
   readonly budget?: Partial<Region['budget']>;
   readonly run?: number;
   readonly start?: Fill['start'];
+  /** What the edges hold already, else nothing. */
+  readonly held?: 'as-it-is';
 }
 
 export interface FillNightWorkerDeps extends Omit<PortsKit, 'dispose'> {
@@ -121,7 +123,13 @@ export async function makeFillNight(options: { readonly persistent?: boolean } =
       forecast,
       forecastKey: storeKeys.forecast('r', nightDate, run),
       versions: (await Promise.all(published.map(plannable))).map(makeValuer(null)),
-      appliances: appliances.map((appliance) => ({ appliance, inventory: [] })),
+      appliances: appliances.map((appliance, at) => ({
+        appliance,
+        inventory:
+          options.held === undefined
+            ? []
+            : Array.from(found(edges[at]).held, ([key, heldBytes]) => ({ key, heldBytes })),
+      })),
       spentBytes: 0,
     });
     const fill: Fill = {

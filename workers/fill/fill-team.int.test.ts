@@ -150,6 +150,26 @@ describe('appliances of one region', () => {
     expect(peers).toBe((fill.planned.bytes / 3) * 2);
   });
 
+  it('lend what is another’s now: a title that moved crosses no second time, and is let go of afterwards', async () => {
+    await night.addEdges(1);
+    const names = Array.from({ length: 12 }, (_, at) => `title-${at}`);
+    const first = await night.freeze(Object.fromEntries(names.map((name) => [name, segments(2, 20_000)])));
+    expect(await runFill(night, first.id)).toEqual({ state: 'completed' });
+    await night.addEdges(1);
+    const second = await night.freeze({}, { run: 2, held: 'as-it-is' });
+    const plan = await night.kit.documents.getPlan('r', nightDate, 2);
+    expect(second.planned.files).toBeGreaterThan(0);
+    expect(plan?.crossingBytes).toBe(0);
+    // The most watched one is to lie on both: that is kept, and taken from there all the same.
+    expect(plan?.appliances[0]?.lend?.length).toBeGreaterThan(0);
+    expect(await runFill(night, second.id)).toEqual({ state: 'completed' });
+    const report = await night.report(2);
+    expect(report).toMatchObject({ sentBytes: 0, plannedCrossingBytes: 0, pushed: second.planned });
+    expect(night.edge(1).held.size).toBe(second.planned.files);
+    const lent = Array.from(plan?.appliances[0]?.lend ?? [], ({ key }) => key);
+    await expect.poll(() => lent.filter((key) => night.edge(0).pinned.has(key))).toEqual([]);
+  });
+
   it('give and take no more than the rate of peers, over all that goes on at once', async () => {
     await night.addEdges(3);
     const peerRateBps = 12e6;

@@ -23,7 +23,7 @@ export async function makeRoom(
   signal: AbortSignal,
 ): Promise<RoomMade | null> {
   const planned = new Set<string>();
-  for (const { key } of chain(plan.keep, plan.fetch)) planned.add(key);
+  for (const { key } of chain<{ readonly key: string }>(plan.keep, plan.fetch, plan.lend ?? [])) planned.add(key);
   const evicted: { key: string; sizeBytes: number }[] = [];
   let freedBytes = 0;
   for await (const { key, heldBytes } of api.inventory(target, signal) as AsyncIterable<HeldKey>) {

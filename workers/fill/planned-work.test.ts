@@ -57,6 +57,23 @@ describe('makePlannedWork', () => {
     expect(work.next('f')).toEqual({ files: [1], peers: [] });
   });
 
+  it('waits for those who are to have a file already, until they have told or are given up', () => {
+    const [a, b] = [title('a'), title('b')];
+    const parts = [
+      { applianceId: 'e', fetch: [...a, ...b] },
+      { applianceId: 'keeps', fetch: [], keep: a },
+      { applianceId: 'lends', fetch: [], lend: b },
+    ];
+    const work = makePlannedWork(parts, limits);
+    work.begin('e', nothing, true);
+    expect(work.next('e')).toBe('wait');
+    work.begin('lends', new Set(b.map(({ key }) => key)), true);
+    expect(work.next('e')).toEqual({ files: [3, 4, 5], peers: ['lends'] });
+    expect(work.next('e')).toBe('wait');
+    work.takeRest('keeps');
+    expect(work.next('e')).toEqual({ files: [0, 1, 2], peers: [] });
+  });
+
   it('takes from a holder what the region has already, and makes no master of one that is not healthy', () => {
     const fetch = [...title('a'), ...title('b')];
     const parts = ['e', 'f', 'g'].map((applianceId) => ({ applianceId, fetch }));

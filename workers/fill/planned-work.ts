@@ -5,9 +5,9 @@
  * fill master; the others wait for its files and take them from it. So a fast appliance is master of more titles than a
  * slow one. When a master cannot have a file, the next one that wants it becomes its master.
  */
-import type { AppliancePlan, PlannedFile } from '../../shared/domain/fill.ts';
+import type { AppliancePlan, LentFile, PlannedFile } from '../../shared/domain/fill.ts';
 import { manifestName } from '../../shared/domain/keys.ts';
-import type { Lines } from '../../shared/domain/planning/lines.ts';
+import { chain, type Lines } from '../../shared/domain/planning/lines.ts';
 import { countFiles } from '../../shared/domain/reporting/fill-report.ts';
 import { isManifest, versionOf } from './planned-files.ts';
 
@@ -40,24 +40,34 @@ interface Part {
   /** Keys not settled, sent for or not. */
   readonly open: Set<string>;
   openBytes: number;
+  /** Of what others want, what the plan says is here already; empty once the appliance has told, or will not. */
+  promised: ReadonlySet<string>;
   begun: boolean;
   healthy: boolean;
 }
 
+const none: ReadonlySet<string> = new Set();
 /** Looked through for the next piece; what cannot go yet is seldom more. */
 const lookAhead = 2_000;
 const mostPeers = 2;
 
 export function makePlannedWork(
-  appliances: readonly Pick<AppliancePlan, 'applianceId' | 'fetch'>[],
+  appliances: readonly (Pick<AppliancePlan, 'applianceId' | 'fetch'> & Partial<AppliancePlan>)[],
   limits: { readonly pieceBytes: number; readonly pieceFiles: number },
 ): PlannedWork {
+  const wanted = new Set<string>();
+  for (const { fetch } of appliances) for (const { key } of fetch) wanted.add(key);
   const parts = new Map<string, Part>(
-    appliances.map(({ applianceId, fetch }) => {
+    appliances.map(({ applianceId, fetch, keep = [], lend = [] }) => {
+      const promised = new Set<string>();
+      for (const { key } of chain<LentFile>(keep, lend)) if (wanted.has(key)) promised.add(key);
       const open = new Set<string>();
       for (const { key } of fetch) open.add(key);
       const todo = Array.from({ length: fetch.length }, (_, at) => at);
-      return [applianceId, { fetch, todo, open, openBytes: countFiles(fetch).bytes, begun: false, healthy: false }];
+      return [
+        applianceId,
+        { fetch, todo, open, openBytes: countFiles(fetch).bytes, promised, begun: false, healthy: false },
+      ];
     }),
   );
   const holders = new Map<string, Set<string>>();
@@ -82,6 +92,8 @@ export function makePlannedWork(
     const known = [...(holders.get(key) ?? [])].filter((id) => id !== applianceId);
     const healthy = (id: string): number => Number(parts.get(id)?.healthy ?? false);
     if (known.length > 0) return known.sort((a, b) => healthy(b) - healthy(a)).slice(0, mostPeers);
+    // It would cross although a peer has it, which only has not been asked yet.
+    if ([...parts.values()].some(({ promised }) => promised.has(key))) return null;
     const master = masters.get(assetId);
     if (master === applianceId) return [];
     if (master !== undefined && parts.get(master)?.open.has(key)) return null;
@@ -97,6 +109,7 @@ export function makePlannedWork(
     begin(applianceId, heldKeys, isHealthy) {
       const part = partOf(applianceId);
       part.begun = true;
+      part.promised = none;
       part.healthy = isHealthy;
       for (const key of heldKeys) noteHolder(applianceId, key);
       for (const file of part.fetch) if (heldKeys.has(file.key)) close(part, file);
@@ -153,6 +166,7 @@ export function makePlannedWork(
       const part = partOf(applianceId);
       const rest = part.todo;
       part.todo = [];
+      part.promised = none;
       return rest;
     },
 

@@ -5,7 +5,7 @@
  * regions waiting, and could not be paused. An appliance that does not answer, or falls behind what the window leaves,
  * costs its own files only; the others go on, and take its files over where they come next for viewers.
  */
-import type { AppliancePlan, FillPlan, PlannedFile } from '../../shared/domain/fill.ts';
+import type { AppliancePlan, FillPlan, LentFile, PlannedFile } from '../../shared/domain/fill.ts';
 import type { FillBatch, FillBatchResult } from '../../shared/domain/fill-batch.ts';
 import type { ApplianceView } from '../../shared/domain/fleet.ts';
 import { chain, type Lines } from '../../shared/domain/planning/lines.ts';
@@ -74,7 +74,7 @@ export async function pushRegion(input: PushRegionInput): Promise<void> {
 
   async function greet(target: ApplianceView, part: AppliancePlan): Promise<ReadonlySet<string>> {
     const sizes = new Map<string, number>();
-    for (const { key, sizeBytes } of chain(part.keep, part.fetch)) sizes.set(key, sizeBytes);
+    for (const { key, sizeBytes } of chain<LentFile>(part.keep, part.fetch, part.lend ?? [])) sizes.set(key, sizeBytes);
     const orders = { pinned: [...sizes.keys()], evict: Array.from(part.evict, ({ key }) => key) };
     const greeting = () => input.api.applyPlan(target, orders, signal);
     const answer = await makePatience(input.patienceMs, clock).run(greeting, isPassing, signal);
@@ -223,6 +223,14 @@ export async function pushRegion(input: PushRegionInput): Promise<void> {
     }
   }
 
+  /** What was lent may be evicted now; if it cannot be told, the next plan will. */
+  async function endLending({ applianceId, keep, fetch, lend = [] }: AppliancePlan): Promise<void> {
+    const target = appliances.get(applianceId);
+    if (!target || lend.length === 0 || signal.aborted) return;
+    const pinned = Array.from(chain(keep, fetch), ({ key }) => key);
+    await input.api.applyPlan(target, { pinned, evict: [] }, signal).catch(() => undefined);
+  }
+
   await forAll(fillAppliance);
   if (signal.aborted) return;
   const others = helpers();
@@ -230,6 +238,7 @@ export async function pushRegion(input: PushRegionInput): Promise<void> {
     // Stopped: what nobody could take over stays a failure.
     if (!(error instanceof FillStopped)) throw error;
   });
+  await forAll(endLending);
 }
 
 function bytesOf(part: AppliancePlan, files: readonly number[], without: ReadonlySet<number>): number {

@@ -49,7 +49,8 @@ async function printList(cli: Cli, client: Client, flags: PlanFlags, list: PlanL
   const { region, date, appliance } = flags;
   for await (const line of client.planLines(region, { date, list, appliance })) {
     if (cli.json) cli.document(line);
-    else if ('key' in line) cli.say(`${line.key} ${formatBytes(line.sizeBytes)} ${line.value.toPrecision(3)}`);
+    else if ('key' in line)
+      cli.say(`${line.key} ${formatBytes(line.sizeBytes)}${'value' in line ? ` ${line.value.toPrecision(3)}` : ''}`);
     else cli.say(`${line.assetId} ${formatBytes(line.sizeBytes)} ${line.reason}`);
   }
 }

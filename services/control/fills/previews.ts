@@ -125,7 +125,7 @@ export function makePreviews({ fleet, documents, jobs, clock, waitMs = 30_000 }:
       const first = placeOf(query.after);
       const applianceId = list === 'rejected' ? null : (appliance ?? null);
       const items = await documents.getPlanLines(outline, list, { applianceId, first, count: limit });
-      const length = list === 'rejected' ? outline.rejected : (part?.[list].files ?? 0);
+      const length = list === 'rejected' ? outline.rejected : (part?.[list]?.files ?? 0);
       const seen = first + items.length;
       return { items, next: items.length > 0 && seen < length ? String(seen) : null };
     },

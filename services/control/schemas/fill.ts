@@ -237,8 +237,11 @@ const PlanFields = {
       fetch: Type.Array(PlannedFile, { description: 'In the order to push.' }),
       keep: Type.Array(PlannedFile, { description: 'Held already.' }),
       evict: Type.Array(Type.Object({ key: Type.String(), sizeBytes: bytes, value: Type.Number() })),
+      lend: Type.Array(Type.Object({ key: Type.String(), sizeBytes: bytes }), {
+        description: 'Held, not wanted there, and kept until others of the region have taken it.',
+      }),
       totals: Type.Object(
-        { fetch: Count, keep: Count, evict: Count },
+        { fetch: Count, keep: Count, evict: Count, lend: Type.Optional(Count) },
         { description: 'Of the whole lists, of which the answer has the first `limit` lines.' },
       ),
     }),

@@ -17,7 +17,7 @@ import { makePlannedFiles, makeRejected } from '../../domain/planning/planned-li
 import type { Documents, PlanName, PlanSpan } from '../../ports/documents.ts';
 import type { ObjectStore } from '../../ports/object-store.ts';
 import { createDocument, readDocument, UnreadableDocumentError } from './store-json.ts';
-import { linesIn, makeParts, type Part } from './store-parts.ts';
+import { linesIn, makeParts, type Part, type Parts } from './store-parts.ts';
 
 interface PlanInParts extends Omit<PlanOutline, 'schema'> {
   readonly schema: 2;
@@ -47,7 +47,7 @@ export function makeStorePlans(store: ObjectStore, { mostLines, linesAPart }: Lo
     const written: Part[] = [];
     for (const appliance of plan.appliances)
       for (const list of applianceLists)
-        written.push(...(await parts.write(listOf(list, appliance.applianceId), appliance[list])));
+        written.push(...(await parts.write(listOf(list, appliance.applianceId), appliance[list] ?? [])));
     written.push(...(await parts.write(listOf('rejected', null), plan.rejected)));
     const document: PlanInParts = { ...outlineOf(plan), schema: 2, parts: written };
     const isFirst = await createDocument(store, keyOf(plan), document);
@@ -68,17 +68,23 @@ export function makeStorePlans(store: ObjectStore, { mostLines, linesAPart }: Lo
       const of = (list: PlanListName, applianceId: string | null): Part[] =>
         found.parts.filter((part) => part.list === listOf(list, applianceId));
       const appliances: AppliancePlan[] = [];
-      for (const { applianceId, capacityBytes, fetch, keep } of found.appliances) {
+      for (const { applianceId, capacityBytes, fetch, keep, lend: lentFiles } of found.appliances) {
         const files = { fetch: makePlannedFiles(), keep: makePlannedFiles() };
         for (const list of ['fetch', 'keep'] as const)
           for await (const lines of linesIn<PlannedFile>(parts, of(list, applianceId)))
             for (const line of lines) files[list].add(line);
-        const evict: PlanLists['evict'][] = [];
-        for await (const lines of linesIn<PlanLists['evict']>(parts, of('evict', applianceId)))
-          for (const line of lines) evict.push(line);
+        const evict = await collect<PlanLists['evict']>(parts, of('evict', applianceId));
+        const lend = await collect<PlanLists['lend']>(parts, of('lend', applianceId));
         if (files.fetch.lines.length !== fetch.files || files.keep.lines.length !== keep.files)
           throw new UnreadableDocumentError(keyOf(name), `a part of what ${applianceId} gets is missing`);
-        appliances.push({ applianceId, capacityBytes, fetch: files.fetch.lines, keep: files.keep.lines, evict });
+        appliances.push({
+          applianceId,
+          capacityBytes,
+          fetch: files.fetch.lines,
+          keep: files.keep.lines,
+          evict,
+          ...(lentFiles ? { lend } : {}),
+        });
       }
       const rejected = makeRejected();
       if (withRejected)
@@ -116,8 +122,17 @@ export function makeStorePlans(store: ObjectStore, { mostLines, linesAPart }: Lo
   };
 }
 
+async function collect<T>(parts: Parts, wanted: readonly Part[]): Promise<T[]> {
+  const all: T[] = [];
+  for await (const lines of linesIn<T>(parts, wanted)) for (const line of lines) all.push(line);
+  return all;
+}
+
 const linesOf = ({ appliances, rejected }: FillPlan): number =>
-  appliances.reduce((sum, { fetch, keep, evict }) => sum + fetch.length + keep.length + evict.length, rejected.length);
+  appliances.reduce(
+    (sum, { fetch, keep, evict, lend }) => sum + fetch.length + keep.length + evict.length + (lend?.length ?? 0),
+    rejected.length,
+  );
 
 const inline = (plan: FillPlan): FillPlan => ({
   ...plan,
@@ -126,6 +141,7 @@ const inline = (plan: FillPlan): FillPlan => ({
     fetch: [...part.fetch],
     keep: [...part.keep],
     evict: [...part.evict],
+    ...(part.lend ? { lend: [...part.lend] } : {}),
   })),
   rejected: [...plan.rejected],
 });

@@ -8,6 +8,7 @@ import { rankAppliances } from '../routing/rendezvous.ts';
 import { type Copies, makeCopies, shareOf } from './crossing.ts';
 import { digestAt, type ValuedVersion } from './file-values.ts';
 import type { Shelves } from './held.ts';
+import type { Lender } from './lending.ts';
 import { copiesOf, swapFactor } from './limits.ts';
 
 /** One asset on one appliance. Lists are by the place of a file in the version. */
@@ -25,7 +26,7 @@ export interface Spot {
   readonly places: Int32Array | null;
   /** Chosen to be there; changed by `mark` alone. */
   readonly planned: Uint8Array;
-  /** What it shares with the title's other spots; null for one that has no others. */
+  /** What it shares with the title's other spots; null for one that has no others and is not lent. */
   readonly copies: Copies | null;
   /** Base files that are missing there, and their bytes. */
   readonly missingBase: readonly number[];
@@ -55,10 +56,11 @@ export interface CandidateInput {
   readonly regionExpectedBytes: number;
   readonly shelves: Shelves;
   readonly mustHave?: boolean;
+  readonly lender?: Lender | undefined;
 }
 
 export function candidatesOf(input: CandidateInput): Block[] {
-  const { forecast, version, shelves, mustHave = false } = input;
+  const { forecast, version, shelves, mustHave = false, lender = null } = input;
   const { baseCount, sizeBytes, sizes, factors } = version;
   const copies = copiesOf(forecast.expectedBytes, input.regionExpectedBytes, shelves.appliances.length);
   const mean = sizeBytes > 0 ? forecast.expectedBytes / copies / sizeBytes : 0;
@@ -72,7 +74,8 @@ export function candidatesOf(input: CandidateInput): Block[] {
         if (shelves.heldBytes(applianceId, places?.[at] ?? -1) >= Math.max(1, size)) held[at] = 1;
       return { applianceId, places, held };
     });
-  const shared = copies > 1 ? makeCopies(sizes.length, (at) => found.some(({ held }) => held[at] === 1), copies) : null;
+  const isHeld = (at: number): boolean => found.some(({ held }) => held[at] === 1);
+  const shared = copies > 1 || lender ? makeCopies(sizes.length, isHeld, copies, lender) : null;
   return found.flatMap(({ applianceId, places, held }) => {
     const missingBase: number[] = [];
     let missingBaseBytes = 0;

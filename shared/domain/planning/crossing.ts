@@ -6,19 +6,28 @@
  * crosses for itself alone.
  */
 
-/** The copies of one title's files; shared by the spots of a title that has several. Lists are by the place of a file. */
+import type { Lender } from './lending.ts';
+
+/** The copies of one title's files; shared by the spots of a title that has several, or is lent. Lists are by the place of a file. */
 export interface Copies {
-  /** Copies that the choice brings, and that it keeps. */
+  /** Copies that the choice brings, and that it keeps; what is lent is kept whatever is chosen. */
   readonly coming: Uint16Array;
   readonly kept: Uint16Array;
   /** Of the price of a byte of the night, what each missing copy bears. */
   readonly shares: Float64Array;
+  readonly lender: Lender | null;
 }
 
-export const makeCopies = (files: number, isHeldSomewhere: (at: number) => boolean, copies: number): Copies => ({
+export const makeCopies = (
+  files: number,
+  isHeldSomewhere: (at: number) => boolean,
+  copies: number,
+  lender: Lender | null,
+): Copies => ({
   coming: new Uint16Array(files),
-  kept: new Uint16Array(files),
-  shares: Float64Array.from({ length: files }, (_, at) => (isHeldSomewhere(at) ? 0 : 1 / copies)),
+  kept: lender ? Uint16Array.from(lender.held) : new Uint16Array(files),
+  shares: Float64Array.from({ length: files }, (_, at) => (isHeldSomewhere(at) || lender?.held[at] ? 0 : 1 / copies)),
+  lender,
 });
 
 /** What is to be known of a spot: lists by the place of a file, and `copies` null for a title's only spot. */

@@ -17,6 +17,8 @@ export interface Shelves {
   readonly appliances: readonly Appliance[];
   /** For each file of the version its place in the appliance's inventory, -1 for what is not there; null where nothing is. */
   placesOf(applianceId: string, version: Pick<ValuedVersion, 'assetId' | 'version' | 'paths'>): Int32Array | null;
+  /** Whether any appliance holds any file of any version of it. */
+  holdsAnything(assetId: string): boolean;
   /** 0 for a place that is not there. */
   heldBytes(applianceId: string, place: number): number;
   keyAt(applianceId: string, place: number): string | undefined;
@@ -40,6 +42,7 @@ export function makeShelves(appliances: readonly PlannableAppliance[]): Shelves 
       }
       return byPath.size > 0 ? Int32Array.from(paths, (path) => byPath.get(path) ?? -1) : null;
     },
+    holdsAnything: (assetId) => [...shelves.values()].some(({ byAsset }) => byAsset.has(assetId)),
     heldBytes: (applianceId, place) => shelves.get(applianceId)?.inventory[place]?.heldBytes ?? 0,
     keyAt: (applianceId, place) => shelves.get(applianceId)?.inventory[place]?.key,
   };

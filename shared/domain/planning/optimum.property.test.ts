@@ -14,7 +14,8 @@ import { rankAppliances } from '../routing/rendezvous.ts';
 import { candidatesOf, type Spot } from './candidates.ts';
 import { makeValuer } from './file-values.ts';
 import { makeShelves } from './held.ts';
-import { swapFactor, usableBytes } from './limits.ts';
+import { lendersOf } from './lending.ts';
+import { copiesOf, swapFactor, usableBytes } from './limits.ts';
 import type { PlanInArrays } from './plan-fill.ts';
 
 const asset = fc.record({
@@ -69,6 +70,16 @@ function bestWorth(c: Case): number {
   const shelves = makeShelves([...c.appliances].sort((a, b) => (a.appliance.id < b.appliance.id ? -1 : 1)));
   const valued = makeValuer(c.audience ?? null);
   const spots = new Set<Spot>();
+  const versions = c.versions.map(valued);
+  const expected = (assetId: string) => forecast.assets.find((one) => one.assetId === assetId)?.expectedBytes ?? 0;
+  const lenders = lendersOf({
+    versions,
+    shelves,
+    appliances: c.appliances,
+    copiesOf: (assetId) => copiesOf(expected(assetId), forecast.expectedBytes, c.appliances.length),
+    worthOf: ({ assetId, sizeBytes }) => expected(assetId) / sizeBytes,
+    roomOf: ({ capacityBytes }) => capacityBytes - usableBytes(capacityBytes),
+  });
   for (const one of c.versions) {
     const found = forecast.assets.find(({ assetId }) => assetId === one.manifest.assetId);
     if (!found) continue;
@@ -77,6 +88,7 @@ function bestWorth(c: Case): number {
       version: valued(one),
       regionExpectedBytes: forecast.expectedBytes,
       shelves,
+      lender: lenders.get(one.manifest.assetId),
     });
     for (const { spot } of blocks) spots.add(spot);
   }
@@ -165,7 +177,10 @@ function bestWorth(c: Case): number {
       search(index + 1, come | state.come, kept | state.kept, worth + state.worth);
     }
   };
-  search(0, 0, 0, 0);
+  let lent = 0;
+  for (const spot of spots)
+    for (const at of spot.sizes.keys()) if (spot.copies?.lender?.held[at]) lent |= bitOf(spot, at);
+  search(0, 0, lent, 0);
   return best;
 }
 

@@ -1,5 +1,13 @@
 /** A plan without its lists: all that most who ask for one want to know. */
-import type { AppliancePlan, FillCount, FillPlan, PlannedEviction, PlannedFile, PlanRejection } from '../fill.ts';
+import type {
+  AppliancePlan,
+  FillCount,
+  FillPlan,
+  LentFile,
+  PlannedEviction,
+  PlannedFile,
+  PlanRejection,
+} from '../fill.ts';
 import { countFiles } from '../reporting/fill-report.ts';
 import type { Lines } from './lines.ts';
 import { severalCopies } from './plan-fill.ts';
@@ -9,16 +17,19 @@ export interface PlanLists {
   readonly fetch: PlannedFile;
   readonly keep: PlannedFile;
   readonly evict: PlannedEviction;
+  readonly lend: LentFile;
   readonly rejected: PlanRejection;
 }
 export type PlanListName = keyof PlanLists;
-export const applianceLists = ['fetch', 'keep', 'evict'] as const;
+export const applianceLists = ['fetch', 'keep', 'evict', 'lend'] as const;
 export const planListNames: readonly PlanListName[] = [...applianceLists, 'rejected'];
 
 export interface ApplianceOutline extends Pick<AppliancePlan, 'applianceId' | 'capacityBytes'> {
   readonly fetch: FillCount;
   readonly keep: FillCount;
   readonly evict: FillCount;
+  /** Absent in plans from before there was any. */
+  readonly lend?: FillCount;
 }
 
 export interface PlanOutline extends Omit<FillPlan, 'appliances' | 'rejected'> {
@@ -31,12 +42,13 @@ export interface PlanOutline extends Omit<FillPlan, 'appliances' | 'rejected'> {
 
 export const outlineOf = (plan: FillPlan): PlanOutline => ({
   ...plan,
-  appliances: plan.appliances.map(({ applianceId, capacityBytes, fetch, keep, evict }) => ({
+  appliances: plan.appliances.map(({ applianceId, capacityBytes, fetch, keep, evict, lend }) => ({
     applianceId,
     capacityBytes,
     fetch: countFiles(fetch),
     keep: countFiles(keep),
     evict: countFiles(evict),
+    ...(lend ? { lend: countFiles(lend) } : {}),
   })),
   rejected: plan.rejected.length,
   copies: severalCopies(plan),
@@ -53,6 +65,7 @@ export function listIn<L extends PlanListName>(
     fetch: part?.fetch ?? [],
     keep: part?.keep ?? [],
     evict: part?.evict ?? [],
+    lend: part?.lend ?? [],
     rejected: plan.rejected,
   };
   return lists[list];

@@ -43,7 +43,7 @@ describe('planFill, for any input', () => {
     fc.assert(
       fc.property(caseArbitrary, (c) => {
         const p = plan(c);
-        const kept = new Set(p.appliances.flatMap(({ keep }) => keysOf(keep)));
+        const kept = new Set(p.appliances.flatMap(({ keep, lend }) => [...keysOf(keep), ...keysOf(lend)]));
         const across = new Map(
           p.appliances.flatMap(({ fetch }) =>
             fetch.filter(({ key }) => !kept.has(key)).map(({ key, sizeBytes }) => [key, sizeBytes]),
@@ -66,7 +66,13 @@ describe('planFill, for any input', () => {
             const partly = one.fetch.reduce((sum, f) => sum + (inventory.get(f.key) ?? 0), 0);
             expect(stored + bytes(one.fetch) - partly - bytes(one.evict)).toBeLessThanOrEqual(one.capacityBytes);
           }
-          const mentioned = [...keysOf(one.fetch), ...keysOf(one.keep), ...keysOf(one.evict)];
+          expect(bytes(one.keep) + bytes(one.fetch) + bytes(one.lend)).toBeLessThanOrEqual(one.capacityBytes);
+          const others = new Set(p.appliances.filter((other) => other !== one).flatMap(({ fetch }) => keysOf(fetch)));
+          for (const { key, sizeBytes } of one.lend) {
+            expect(inventory.get(key)).toBe(sizeBytes);
+            expect(others.has(key)).toBe(true);
+          }
+          const mentioned = [...keysOf(one.fetch), ...keysOf(one.keep), ...keysOf(one.evict), ...keysOf(one.lend)];
           expect(new Set(mentioned).size).toBe(mentioned.length);
           expect(one.keep.every((f) => inventory.get(f.key) === f.sizeBytes)).toBe(true);
           expect(one.evict.every(({ key }) => inventory.has(key))).toBe(true);

@@ -189,6 +189,30 @@ describe('planFill', () => {
     });
   });
 
+  it('brings across nothing that another appliance holds and can lend, as when one joins', () => {
+    const names = Array.from({ length: 40 }, (_, at) => `t${at}`);
+    const versions = names.map((name) => version(name, { v: [100_000] }));
+    const demand = Object.fromEntries(names.map((name) => [name, 1_000]));
+    const [old, young] = ['e1', 'e2'].map((id) => appliance(id, 10 * mega));
+    if (!old || !young) throw new Error('two');
+    const inventory = versions.flatMap(inventoryOf);
+    const given = { demand, versions, appliances: [{ appliance: old, inventory }, empty(young)] };
+    const p = plan({ ...given, budget: { bytesPerNight: 0 } });
+    const [from, to] = p.appliances;
+    // Half of the titles are the young one's now; the old one may lend as many as fit into what is left to pulls.
+    const title = 102_200 + 1_000;
+    const lent = Math.floor((0.1 * 10 * mega) / title);
+    expect(p.crossingBytes).toBe(0);
+    expect(p.fetchBytes).toBeGreaterThan((lent - 1) * title);
+    expect(p.fetchBytes).toBeLessThanOrEqual(0.1 * 10 * mega);
+    expect(keysOf(from?.lend ?? []).toSorted()).toEqual(keysOf(to?.fetch ?? []).toSorted());
+    expect(from?.evict.some(({ key }) => keysOf(from.lend).includes(key))).toBe(false);
+    // With bytes to spend, the rest crosses.
+    const rich = plan(given);
+    expect(rich.crossingBytes).toBe(rich.fetchBytes - p.fetchBytes);
+    expect(rich.fetchFiles).toBeGreaterThan(p.fetchFiles);
+  });
+
   it('gives a further copy no room that a first one of more worth wants', () => {
     const edges = ['e1', 'e2'].map((id) => appliance(id, 150_000));
     const home = (edge: string) =>

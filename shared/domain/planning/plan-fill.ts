@@ -6,6 +6,7 @@ import type {
   AppliancePlan,
   FillPlan,
   Forecast,
+  LentFile,
   PlannedEviction,
   PlannedFile,
   PlanRejection,
@@ -19,7 +20,8 @@ import { evictionsFor } from './evictions.ts';
 import { expectedOf, placesIn } from './expected.ts';
 import type { ValuedVersion } from './file-values.ts';
 import { makeShelves, type PlannableAppliance, type Shelves } from './held.ts';
-import { nightBudgetBytes, usableBytes } from './limits.ts';
+import { lendersOf } from './lending.ts';
+import { copiesOf, nightBudgetBytes, usableBytes } from './limits.ts';
 import { chain } from './lines.ts';
 import { makeRejections, type Rejections, rejectUnread } from './rejections.ts';
 import type { TitleOutline } from './shortlist.ts';
@@ -60,6 +62,7 @@ export interface AppliancePlanInArrays extends AppliancePlan {
   readonly fetch: readonly PlannedFile[];
   readonly keep: readonly PlannedFile[];
   readonly evict: readonly PlannedEviction[];
+  readonly lend: readonly LentFile[];
 }
 
 export function planFill(input: PlanFillInput): PlanInArrays {
@@ -83,6 +86,19 @@ export function planFillOf(
   const shelves = makeShelves(appliances);
   const rejections = makeRejections();
 
+  const copiesFor = (assetId: string): number => {
+    const expectedBytes = expectedOf(forecast, assetId)?.expectedBytes ?? 0;
+    const isWanted = expectedBytes > 0 || input.mustHave?.has(assetId);
+    return isWanted ? copiesOf(expectedBytes, forecast.expectedBytes, appliances.length) : 0;
+  };
+  const lenders = lendersOf({
+    versions,
+    shelves,
+    appliances,
+    copiesOf: copiesFor,
+    worthOf: ({ assetId, sizeBytes }) => (expectedOf(forecast, assetId)?.expectedBytes ?? 0) / Math.max(1, sizeBytes),
+    roomOf: ({ capacityBytes }) => capacityBytes - usableBytes(capacityBytes, input.pulledRoom?.share),
+  });
   const blocks: Block[] = [];
   for (const version of versions) {
     const { assetId, paths, sizeBytes } = version;
@@ -96,6 +112,7 @@ export function planFillOf(
         regionExpectedBytes: forecast.expectedBytes,
         shelves,
         mustHave,
+        lender: lenders.get(assetId),
       });
       for (const block of found) blocks.push(block);
       continue;
@@ -123,12 +140,16 @@ export function planFillOf(
   rejectDeleted(forecast, [versions, unread], rejections);
 
   const plans = appliances.map(({ appliance, inventory }): AppliancePlanInArrays => {
-    const { keep, fetch, comingBytes, values, needed } = chosen.get(appliance.id) ?? emptyShelf(0);
+    const { keep, fetch, comingBytes, values, needed, lent } = chosen.get(appliance.id) ?? emptyShelf(0);
     return {
       applianceId: appliance.id,
       capacityBytes: appliance.capacityBytes,
       fetch,
       keep,
+      lend: [...lent]
+        .sort((a, b) => a - b)
+        .flatMap((place) => inventory[place] ?? [])
+        .map(({ key, heldBytes }) => ({ key, sizeBytes: heldBytes })),
       evict: evictionsFor({
         inventory,
         comingBytes,
@@ -180,6 +201,8 @@ interface ChosenHere {
   readonly values: Float64Array;
   /** By place in the inventory: what is kept, or of which the rest is fetched. */
   readonly needed: Uint8Array;
+  /** Places in the inventory of what others take from here. */
+  readonly lent: Set<number>;
 }
 
 const emptyShelf = (objects: number): ChosenHere => ({
@@ -188,6 +211,7 @@ const emptyShelf = (objects: number): ChosenHere => ({
   comingBytes: 0,
   values: new Float64Array(objects),
   needed: new Uint8Array(objects),
+  lent: new Set(),
 });
 
 /** What was chosen for each appliance, in the order to push; the rest goes to the rejections. */
@@ -214,6 +238,8 @@ function collect(
         continue;
       }
       if (lies >= 0) here.needed[lies] = 1;
+      const lender = held ? null : spot.copies?.lender;
+      if (lender?.held[at]) lend(chosen.get(lender.applianceId), lender.places[at] ?? -1);
       if (!held) here.comingBytes += Math.max(0, sizeBytes - shelves.heldBytes(spot.applianceId, lies));
       (held ? here.keep : here.fetch).push(plannedFile(spot, at, held, shelves.keyAt(spot.applianceId, lies)));
     }
@@ -222,6 +248,12 @@ function collect(
       rejections.add(spot.assetId, reasons[place] ?? (held ? 'over-capacity' : 'worth-less-than-held'), left);
   }
   return chosen;
+}
+
+function lend(from: ChosenHere | undefined, place: number): void {
+  if (!from) return;
+  from.lent.add(place);
+  from.needed[place] = 1;
 }
 
 /** What the forecast knows and nobody publishes any more. */

@@ -1,13 +1,20 @@
 /** A plan as somebody looks at it: its totals, and of each list as many lines as fit into an answer. */
-import type { FillCount, FillPlan, Forecast } from '../fill.ts';
+import type { FillPlan, Forecast } from '../fill.ts';
 import { linesAbout } from './explain.ts';
 import { sliceOf } from './lines.ts';
-import { listIn, outlineOf, type PlanListName, type PlanLists, type PlanOutline } from './outline.ts';
+import {
+  type ApplianceOutline,
+  listIn,
+  outlineOf,
+  type PlanListName,
+  type PlanLists,
+  type PlanOutline,
+} from './outline.ts';
 import type { AppliancePlanInArrays, PlanInArrays } from './plan-fill.ts';
 
 export interface ApplianceView extends AppliancePlanInArrays {
   /** Of the whole lists. */
-  readonly totals: { readonly fetch: FillCount; readonly keep: FillCount; readonly evict: FillCount };
+  readonly totals: Pick<ApplianceOutline, 'fetch' | 'keep' | 'evict' | 'lend'>;
 }
 
 export interface PlanView extends Omit<PlanInArrays, 'appliances'> {
@@ -31,6 +38,7 @@ export async function viewOf({ copies: _copies, ...outline }: PlanOutline, read:
       fetch: await read('fetch', applianceId),
       keep: await read('keep', applianceId),
       evict: await read('evict', applianceId),
+      lend: await read('lend', applianceId),
       totals,
     });
   }

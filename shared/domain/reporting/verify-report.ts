@@ -10,8 +10,10 @@ import type {
   FillPlan,
   FillReport,
   FillScore,
+  LentFile,
 } from '../fill.ts';
 import { fillSources } from '../fill.ts';
+import { chain } from '../planning/lines.ts';
 import { ratesOf } from '../rate-curve.ts';
 import { totalsOfRuns } from './failures.ts';
 import { addCounts, applianceCoverage, countFiles, forecastCoverage, noCount, totalsOf } from './fill-report.ts';
@@ -180,10 +182,10 @@ function verifyFailures(
   }
 }
 
-/** Each file once, and not what some appliance keeps. */
+/** Each file once, and not what some appliance keeps or lends. */
 function plannedAcross({ appliances }: FillPlan): number {
   const seen = new Set<string>();
-  for (const { keep } of appliances) for (const { key } of keep) seen.add(key);
+  for (const { keep, lend = [] } of appliances) for (const { key } of chain<LentFile>(keep, lend)) seen.add(key);
   let bytes = 0;
   for (const { fetch } of appliances) {
     for (const { key, sizeBytes } of fetch) {
