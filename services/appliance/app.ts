@@ -20,6 +20,7 @@ import { makeCors } from './cors.ts';
 import { makeDeleteObjects } from './delete-objects.ts';
 import { makeDemandElsewhere } from './demand-elsewhere.ts';
 import { makeFillObject } from './fill-object.ts';
+import { makeFillPace, watchLoopDelay } from './fill-pace.ts';
 import { makeApplyPlan } from './fill-plan.ts';
 import { makeFirstUpstreams } from './first-upstreams.ts';
 import { makeFront } from './front.ts';
@@ -100,7 +101,14 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
   const stopping = new AbortController();
 
   const spool = await openTelemetrySpool(join(stateDir, 'telemetry'));
-  const traffic = makeTraffic(metrics, cache, spool);
+  const pace = makeFillPace({ clock, takeLoopDelayMs: watchLoopDelay() });
+  metrics.gauge(
+    'nightfill_fill_pause_seconds',
+    'Pause behind each slice of a fill, for the sake of viewers.',
+    [],
+    () => pace.pauseMs / 1_000,
+  );
+  const traffic = makeTraffic(metrics, cache, spool, pace.served);
   const pullReport = makePullReport(metrics, {
     onNotKept: (key, why) => logger.warn({ key, why }, 'pulled but not kept'),
     onCrossed: (bytes) => telemetry.crossed(bytes),
@@ -253,7 +261,7 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
       },
     },
   });
-  const fillObject = makeFillObject({ cache, versions, tombstones, provenance });
+  const fillObject = makeFillObject({ cache, versions, tombstones, provenance, pace });
   registerFill(server, {
     credential,
     isReady: () => orders.current() !== null,

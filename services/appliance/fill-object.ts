@@ -10,6 +10,7 @@ import { formatObjectKey, manifestName, type ObjectKey } from '../../shared/doma
 import { type ManifestFile, type SliceSpec, sliceSizeBytes, slicesOf } from '../../shared/domain/manifest.ts';
 import { Problem } from '../../shared/platform/problem.ts';
 import type { SegmentCache, WriteOutcome } from '../../shared/ports/segment-cache.ts';
+import type { FillPace } from './fill-pace.ts';
 import { parseVersion } from './manifest-shape.ts';
 import type { Provenance } from './provenance.ts';
 import type { Tombstones } from './tombstones.ts';
@@ -37,12 +38,13 @@ export interface FillDeps {
   readonly versions: Versions;
   readonly tombstones: Tombstones;
   readonly provenance: Pick<Provenance, 'stored'>;
+  readonly pace: Pick<FillPace, 'turn'>;
 }
 
 const maxManifestBytes = 64 * 1024 * 1024;
 const filled = { pinned: true } as const;
 
-export function makeFillObject({ cache, versions, tombstones, provenance }: FillDeps): FillObject {
+export function makeFillObject({ cache, versions, tombstones, provenance, pace }: FillDeps): FillObject {
   async function putManifest({ key, body, digest }: FillRequest): Promise<'stored' | 'held'> {
     if (digest === null) throw new Problem('invalid-request', 'A manifest needs a Content-Digest with sha-256.');
     const bytes = await collect(body, maxManifestBytes);
@@ -75,7 +77,7 @@ export function makeFillObject({ cache, versions, tombstones, provenance }: Fill
     for await (const { slice, bytes } of cut(body, slices)) {
       hashing?.update(bytes);
       if (slices.length === 1 && digest !== null && digest !== slice.sha256) throw mismatch(key);
-      accept(await cache.write(name, slice, bytes, filled), key);
+      accept(await pace.turn(() => cache.write(name, slice, bytes, filled)), key);
       provenance.stored(name, slice.index);
     }
     if (hashing && hashing.digest('hex') !== digest) throw mismatch(key);

@@ -1,4 +1,4 @@
-import type { Outcome } from '../../shared/domain/demand.ts';
+import { isHit, type Outcome } from '../../shared/domain/demand.ts';
 import type { Metrics } from '../../shared/platform/metrics.ts';
 import type { SegmentCache } from '../../shared/ports/segment-cache.ts';
 import type { TelemetrySpool } from './telemetry-spool.ts';
@@ -25,7 +25,13 @@ interface Sum {
   bytes: number;
 }
 
-export function makeTraffic(metrics: Metrics, cache: SegmentCache, spool: TelemetrySpool): Traffic {
+/** `onHit` is told how long a request for what is held waited for its first slice. */
+export function makeTraffic(
+  metrics: Metrics,
+  cache: SegmentCache,
+  spool: TelemetrySpool,
+  onHit: (waitedMs: number) => void,
+): Traffic {
   /** Summed here and handed over when somebody asks: the client library takes longer for one than an answer may. */
   const sums = new Map<string, Sum>();
   let openRequests = 0;
@@ -99,7 +105,10 @@ export function makeTraffic(metrics: Metrics, cache: SegmentCache, spool: Teleme
       sum.bytes += byteCount;
       servedBytes += byteCount;
     },
-    firstByte: (outcome, seconds) => firstByte.observe({ outcome }, seconds),
+    firstByte(outcome, seconds) {
+      firstByte.observe({ outcome }, seconds);
+      if (isHit(outcome)) onHit(seconds * 1_000);
+    },
     cut: () => cuts.inc(),
     takeServedBps(nowMs) {
       const seconds = (nowMs - takenAtMs) / 1_000;

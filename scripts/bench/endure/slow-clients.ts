@@ -6,7 +6,6 @@
  * after a small answer. A few ask over HTTP/2 and never open their window. Meanwhile an ordinary viewer asks for a small segment
  * again and again.
  */
-import { createHash, hash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import http2 from 'node:http2';
@@ -18,7 +17,7 @@ import { parseArgs } from 'node:util';
 import { sliceSizeBytes } from '../../../shared/domain/manifest.ts';
 import { certificate, freePort } from '../serve/servers.ts';
 import { openSite } from './appliance.ts';
-import { version } from './store.ts';
+import { fillTitle, makeTitle } from './content.ts';
 
 const { values } = parseArgs({
   options: {
@@ -55,37 +54,10 @@ const appliance = await site.start({
 
 const large = Array.from({ length: 40 }, (_, i) => ({ path: `video/large-${i}.mp4`, sizeBytes: 2 * sliceSizeBytes }));
 const small = { path: 'video/small.m4s', sizeBytes: 50_000 };
-const bytesOf = (sizeBytes: number): Buffer => Buffer.alloc(sizeBytes, 'nightfill');
-async function fillAll(): Promise<void> {
-  const files = [...large, small].map(({ path, sizeBytes }) => {
-    const bytes = bytesOf(sizeBytes);
-    const slices = [];
-    for (let at = 0; at < sizeBytes; at += sliceSizeBytes)
-      slices.push(hash('sha256', bytes.subarray(at, at + sliceSizeBytes), 'hex'));
-    const sha256 = createHash('sha256').update(bytes).digest('hex');
-    const cut = slices.length > 1 ? { sliceSha256: slices } : {};
-    const place = { rendition: 'video', index: 0, startS: null, durationS: null };
-    return { path, role: 'segment', sizeBytes, sha256, ...cut, contentType: 'video/mp4', ...place };
-  });
-  const manifest = Buffer.from(
-    JSON.stringify({
-      ...{ schema: 1, assetId: 'film', version, title: 'film', createdAt: '2026-11-20T12:00:00.000Z', durationS: 1 },
-      ...{ packaging: 'segments', sliceSizeBytes, sizeBytes: files.reduce((sum, file) => sum + file.sizeBytes, 0) },
-      source: { sha256: '0'.repeat(64), sizeBytes: 1 },
-      recipe: { profile: 'bench', packager: 'bench', encoder: 'bench' },
-      playlists: { hls: 'a.m3u8', dash: 'a.mpd' },
-      ...{ renditions: [], files },
-    }),
-  );
-  const status = [await appliance.fill(`film/${version}/asset.json`, manifest, hash('sha256', manifest, 'hex'))];
-  for (const { path, sizeBytes, sha256 } of files)
-    status.push(await appliance.fill(`film/${version}/${path}`, bytesOf(sizeBytes), sha256));
-  if (status.some((one) => one !== 201)) throw new Error(`filling: ${status.join(' ')}`);
-}
-
 const counts = new Map<string, number>();
 const count = (what: string): void => void counts.set(what, (counts.get(what) ?? 0) + 1);
 const sockets = new Set<net.Socket>();
+let over = false;
 const paths = await Promise.all(large.map(({ path }) => site.signed('film', path)));
 const smallPath = await site.signed('film', small.path);
 const kinds = ['reads nothing', 'trickles', 'slow head', 'says nothing', 'stays idle'] as const;
@@ -99,7 +71,7 @@ function connect(at: number): void {
   socket.on('error', () => {});
   socket.on('close', () => {
     sockets.delete(socket);
-    count(`${kind}: closed by the appliance`);
+    if (!over) count(`${kind}: closed by the appliance`);
   });
   const timer = setInterval(() => {
     if (kind === 'trickles') socket.read(200);
@@ -130,10 +102,10 @@ const metric = (text: string, name: string): number =>
 
 const waits: number[] = [];
 const viewerStatus = new Map<string, number>();
-let over = false;
+let isWatching = true;
 async function watch(): Promise<void> {
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
-  while (!over) {
+  while (isWatching) {
     const askedMs = performance.now();
     const outcome = await new Promise<string>((resolve) => {
       const request = http.get({ port: appliance.port, host: '127.0.0.1', path: smallPath, agent }, (answer) => {
@@ -166,7 +138,7 @@ const report = (what: string): void => {
 
 try {
   await appliance.ready();
-  await fillAll();
+  await fillTitle(appliance, makeTitle('film', [...large, small]));
   const viewer = watch();
   await delay(5_000);
   report('before');
@@ -185,7 +157,9 @@ try {
     stream?.pause();
     stream?.on('response', (headers) => count(`HTTP/2 window closed: ${headers[':status']}`));
     stream?.on('error', () => {});
-    stream?.on('close', () => count('HTTP/2 window closed: ended by the appliance'));
+    stream?.on('close', () => {
+      if (!over) count('HTTP/2 window closed: ended by the appliance');
+    });
   }
   console.log('   s  connections  open answers  held MB  resident MB  kernel MB  cut  viewer');
   while (performance.now() - startedMs < Number(values.seconds) * 1_000) {
@@ -203,6 +177,7 @@ try {
     console.log(row.join(' '), '', [...viewerStatus].map(([outcome, n]) => `${n} ${outcome}`).join(', '));
   }
   report('during');
+  over = true;
   for (const session of sessions) session.destroy();
   for (const socket of sockets) socket.destroy();
   await delay(3_000);
@@ -210,7 +185,7 @@ try {
   viewerStatus.clear();
   await delay(5_000);
   report('after');
-  over = true;
+  isWatching = false;
   await viewer;
   console.log(
     `most resident: ${(appliance.rssBytes('VmHWM') / 1e6).toFixed(0)} MB; load of the machine ${loadavg()[0]?.toFixed(1)}`,
