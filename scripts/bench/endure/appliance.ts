@@ -40,6 +40,14 @@ export interface Site {
   close(): Promise<void>;
 }
 
+export async function fillObject(port: number, name: string, bytes: Buffer, sha256: string): Promise<number> {
+  const headers = { ...asOperator, 'content-digest': formatDigest(sha256) };
+  const body = new Uint8Array(bytes);
+  const answer = await fetch(`http://127.0.0.1:${port}/fill/objects/${name}`, { method: 'PUT', body, headers });
+  await answer.arrayBuffer();
+  return answer.status;
+}
+
 /** @param capacityBytes what control says may be used. */
 export async function openSite(dir: string, capacityBytes = 1e12): Promise<Site> {
   const control = await startControl();
@@ -90,13 +98,7 @@ export async function openSite(dir: string, capacityBytes = 1e12): Promise<Site>
           while (!(await fetch(`${base}/readyz`)).ok) await delay(20);
         },
         cpuSeconds: () => cpuSecondsOf(pid),
-        async fill(name, bytes, sha256) {
-          const headers = { ...asOperator, 'content-digest': formatDigest(sha256) };
-          const body = new Uint8Array(bytes);
-          const answer = await fetch(`${base}/fill/objects/${name}`, { method: 'PUT', body, headers });
-          await answer.arrayBuffer();
-          return answer.status;
-        },
+        fill: (name, bytes, sha256) => fillObject(message.port, name, bytes, sha256),
         async end(signal) {
           running.delete(appliance);
           if (child.exitCode !== null || child.signalCode !== null) return;

@@ -60,7 +60,7 @@ export function makeTitle(assetId: string, pieces: readonly Piece[]): Title {
 
 /** Puts the manifest and then every file, so many at once, until all are there or `isOver`. Returns the bytes. */
 export async function fillTitle(
-  appliance: Appliance,
+  appliance: Pick<Appliance, 'fill'>,
   { assetId, manifest, files }: Title,
   parallel = 4,
   isOver = (): boolean => false,

@@ -4,6 +4,8 @@
  * Viewers ask for ranges at an even rate, whether or not answers are late; the time to the first byte of each counts.
  * Rounds without and with a fill alternate.
  */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import { loadavg, tmpdir } from 'node:os';
@@ -80,26 +82,24 @@ try {
     return [0.5, 0.9, 0.99, 0.999].map((q) => quantile(waits, q).toFixed(1).padStart(8)).join('');
   }
 
-  let titles = 0;
-  async function fillUntil(isOver: () => boolean): Promise<number> {
-    let bytes = 0;
-    while (!isOver()) {
-      titles += 1;
-      const pieces = Array.from({ length: 40 }, (_, at) => segment(at));
-      bytes += await fillTitle(appliance, makeTitle(`fill-${titles}`, pieces), Number(values.parallel), isOver);
-    }
-    return bytes;
+  /** Starts a fill; the returned function ends it and says its bytes a second. */
+  function fill(round: number): () => Promise<number> {
+    const program = join(import.meta.dirname, 'fill-worker.ts');
+    const child = fork(program, [String(appliance.port), values.parallel, String(round)]);
+    return async () => {
+      child.send('over');
+      const [bytesPerSecond] = await once(child, 'message');
+      return Number(bytesPerSecond);
+    };
   }
 
   console.log(`ms to the first byte                p50     p90     p99   p99.9`);
   for (let round = 1; round <= Number(values.rounds); round += 1) {
     console.log(`without a fill               ${await view()}`);
-    let over = false;
-    const startedMs = performance.now();
-    const filling = fillUntil(() => over);
+    const end = fill(round);
+    await delay(2_000);
     const waits = await view();
-    over = true;
-    const bytesPerSecond = ((await filling) * 1_000) / (performance.now() - startedMs);
+    const bytesPerSecond = await end();
     console.log(`with one of ${(bytesPerSecond / 1e6).toFixed(0).padStart(4)} MB/s          ${waits}`);
   }
   console.log(`load of the machine ${loadavg()[0]?.toFixed(1)}`);
