@@ -61,7 +61,10 @@ export interface ApplianceDeps {
   readonly cache: SegmentCache;
   /** Null: bytes come from other appliances and fills only. */
   readonly store: ObjectStore | null;
+  /** Of dates, hours and days, and of what tokens say. */
   readonly clock: Clock;
+  /** Of everything that lasts so long: never set forward or back. `clock` where it is not given. */
+  readonly steadyClock?: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** Connections to control and to other appliances. */
@@ -98,10 +101,11 @@ const goodbyeMs = 1_500;
 export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceApp> {
   const { applianceId, credential, cache, store, clock, logger, metrics, dispatcher, stateDir } = deps;
   const startedAt = new Date(clock.now()).toISOString();
+  const steady = deps.steadyClock ?? clock;
   const stopping = new AbortController();
 
   const spool = await openTelemetrySpool(join(stateDir, 'telemetry'));
-  const pace = makeFillPace({ clock, takeLoopDelayMs: watchLoopDelay() });
+  const pace = makeFillPace({ clock: steady, takeLoopDelayMs: watchLoopDelay() });
   metrics.gauge(
     'nightfill_fill_pause_seconds',
     'Pause behind each slice of a fill, for the sake of viewers.',
@@ -164,7 +168,7 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
       storedObjects: stats.storedObjects,
       pinnedBytes: stats.pinnedBytes,
       memoryTierBytes: stats.memoryBytes,
-      servedBps: traffic.takeServedBps(clock.now()),
+      servedBps: traffic.takeServedBps(steady.now()),
       openConnections: traffic.openRequests,
       ...(topUps?.isAllowed ? { topUpBytes: topUps.todayBytes } : {}),
       ...(resting.length > 0 ? { restingUpstreams: resting } : {}),
@@ -185,9 +189,16 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
     clock,
     patienceMs: deps.upstreamTimeoutMs,
   });
-  const puller = makePuller({ cache, clock, sourcesFor, untilKnown, report: pullReport, onStored: provenance.stored });
+  const puller = makePuller({
+    cache,
+    clock: steady,
+    sourcesFor,
+    untilKnown,
+    report: pullReport,
+    onStored: provenance.stored,
+  });
   metrics.gauge('nightfill_pull_arriving_bytes', 'Here of slices on their way.', [], puller.arrivingBytes);
-  const versions = makeVersions({ cache, puller, clock });
+  const versions = makeVersions({ cache, puller, clock: steady });
   const telemetry = makeTelemetry({ applianceId, clock, control, spool, logger });
   const ordersFile = makeStateFile(join(stateDir, 'orders.json'), parseOrders);
   const orders = await openOrders({ applianceId, control, clock, logger, file: ordersFile, status, apply });
@@ -197,7 +208,7 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
   const readAhead = makeReadAhead({
     cache,
     puller,
-    clock,
+    clock: steady,
     isBusy: () => isBusy() || puller.isCrowded(),
     metrics,
   });
@@ -212,6 +223,7 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
     file: makeStateFile(join(stateDir, 'top-up.json'), parseTopUpDay),
     isBusy,
     clock,
+    steadyClock: steady,
     logger,
     metrics,
   });
@@ -239,7 +251,7 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
     readAhead,
     provenance,
     gzip: makeGzipTable(),
-    contentKeys: makeContentKeys({ control, clock }),
+    contentKeys: makeContentKeys({ control, clock: steady }),
     telemetry,
     traffic,
     logger,

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Agent } from 'undici';
 import { openObjectStore, storeSettings } from '../../shared/adapters/from-settings.ts';
 import { openSliceCache } from '../../shared/adapters/slice-cache/slice-cache.ts';
+import { steadyClock } from '../../shared/platform/clock.ts';
 import { openKernelIo } from '../../shared/platform/kernel-io.ts';
 import { runProcess } from '../../shared/platform/lifecycle.ts';
 import { makeNetworks } from '../../shared/platform/networks.ts';
@@ -56,6 +57,7 @@ await runProcess({
       cache,
       store,
       clock,
+      steadyClock,
       logger,
       metrics,
       dispatcher,

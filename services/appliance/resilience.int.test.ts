@@ -10,9 +10,11 @@ import type { Upstream } from '../../shared/domain/fleet.ts';
 import { formatDigest } from '../../shared/domain/http/digest.ts';
 import { storeKeys } from '../../shared/domain/keys.ts';
 import { sliceSizeBytes } from '../../shared/domain/manifest.ts';
+import { steadyClock, systemClock } from '../../shared/platform/clock.ts';
 import type { ObjectStore } from '../../shared/ports/object-store.ts';
 import { applianceCredential } from '../../shared/tokens/credentials.ts';
 import type { SigningKey } from '../../shared/tokens/keys.ts';
+import { signPlaybackToken } from '../../shared/tokens/playback.ts';
 import {
   type ControlStandIn,
   fleetSecret,
@@ -212,6 +214,38 @@ describe('when upstreams fail', () => {
     const second = await startReady('edge-2', { upstreams: [first.asUpstream('peer'), shield.asUpstream('shield')] });
     expect(await get(second)).toEqual({ status: 200, detail: 'pull-peer', whole: true });
     expect(await get(second, 'video-720p/large.m4s')).toMatchObject({ detail: 'pull-shield', whole: true });
+  });
+});
+
+describe('when the clock is set', () => {
+  it('by hours, forward and back: tokens go by it, and nothing that lasts so long does', async () => {
+    let setByMs = 0;
+    const clock = { ...systemClock, now: () => Date.now() + setByMs };
+    const openHere = (at: string) => openSliceCache({ dir: at, capacityBytes: 1e9, memoryBytes: 16e6, clock });
+    const edge = await startReady('edge-1', { store, clock, steadyClock, openCache: openHere });
+    const { assetId, version } = film;
+    const tokenFor = (seconds: number) =>
+      signPlaybackToken({ key, assetId, version, expiresAtS: Math.floor(Date.now() / 1_000) + seconds });
+    const statusOf = async (token: string, path = seg) =>
+      (await send(edge.port, `/t/${token}/v/${assetId}/${version}/${path}`)).status;
+    const [short, long] = [await tokenFor(600), await tokenFor(86_400)];
+    const hourMs = 3_600_000;
+    expect([await statusOf(short), await statusOf(long)]).toEqual([200, 200]);
+    setByMs = 5 * hourMs;
+    expect([await statusOf(short), await statusOf(long)]).toEqual([401, 200]);
+    // What an upstream does not have is remembered for a moment, and the clock makes it neither shorter nor longer.
+    const lost = storeKeys.media({ assetId, version, path: 'video-720p/large.m4s' });
+    await store.delete(lost);
+    expect(await statusOf(long, 'video-720p/large.m4s')).toBe(404);
+    await publish(store, film);
+    setByMs = -5 * hourMs;
+    await expect.poll(() => statusOf(long, 'video-720p/large.m4s'), { timeout: 15_000 }).toBe(200);
+    expect([await statusOf(short), await statusOf(long)]).toEqual([200, 200]);
+    expect((await put(edge, 'film/v1/asset.json', film.manifestBytes)).status).toBe(200);
+    await stop(edge);
+    const hours = new Set(control.batches.flatMap(({ rows }) => rows).map(({ day, hour }) => `${day} ${hour}`));
+    expect(hours.size).toBe(3);
+    expect(control.statuses.every(({ servedBps }) => servedBps >= 0)).toBe(true);
   });
 });
 

@@ -47,7 +47,10 @@ export interface TopUpDeps {
   readonly file: StateFile<TopUpDay>;
   /** Viewers need what there is. */
   readonly isBusy: () => boolean;
+  /** Of days. */
   readonly clock: Clock;
+  /** Of the rate. */
+  readonly steadyClock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
 }
@@ -60,7 +63,20 @@ interface Wanted {
 const idleMs = 1_000;
 
 export async function openTopUps(deps: TopUpDeps): Promise<TopUps> {
-  const { applianceId, orders, cache, versions, puller, tombstones, telemetry, file, clock, logger, metrics } = deps;
+  const {
+    applianceId,
+    orders,
+    cache,
+    versions,
+    puller,
+    tombstones,
+    telemetry,
+    file,
+    clock,
+    steadyClock,
+    logger,
+    metrics,
+  } = deps;
   const waiting: Wanted[] = [];
   const today = (): string => new Date(clock.now()).toISOString().slice(0, 10);
   let spent: TopUpDay = (await file.read()) ?? { day: today(), bytes: 0 };
@@ -144,10 +160,10 @@ export async function openTopUps(deps: TopUpDeps): Promise<TopUps> {
       while (!signal.aborted) {
         const rateBps = allowance()?.rateBps ?? 0;
         const next = deps.isBusy() || rateBps <= 0 ? undefined : waiting.shift();
-        const startedMs = clock.now();
+        const startedMs = steadyClock.now();
         const broughtBytes = next ? await bring(next) : 0;
-        const dueMs = next ? (broughtBytes * 8_000) / rateBps - (clock.now() - startedMs) : idleMs;
-        if (dueMs > 0) await clock.sleep(dueMs, signal).catch(() => {});
+        const dueMs = next ? (broughtBytes * 8_000) / rateBps - (steadyClock.now() - startedMs) : idleMs;
+        if (dueMs > 0) await steadyClock.sleep(dueMs, signal).catch(() => {});
       }
       for (const { key, sliceIndex } of waiting.splice(0)) cache.demand.giveUp(key, sliceIndex);
     },

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../ports/clock.ts';
 
-/** The machine's own time. */
+/** The machine's own time, which is set forward and back. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   sleep: async (ms, signal) => {
@@ -12,3 +12,6 @@ export const systemClock: Clock = {
     });
   },
 };
+
+/** Time that nobody sets, for how long things take and last: near Unix time at the start of the process, and even from there. */
+export const steadyClock: Clock = { ...systemClock, now: () => performance.timeOrigin + performance.now() };

@@ -8,7 +8,7 @@ import type { DemandElsewhere, TelemetryBatch } from '../../../shared/domain/dem
 import type { ApplianceOrders, ApplianceStatus, TopUpBudget, Upstream } from '../../../shared/domain/fleet.ts';
 import { storeKeys } from '../../../shared/domain/keys.ts';
 import { type Manifest, type ManifestFile, sliceCount, sliceSizeBytes } from '../../../shared/domain/manifest.ts';
-import { systemClock } from '../../../shared/platform/clock.ts';
+import { steadyClock, systemClock } from '../../../shared/platform/clock.ts';
 import { type KernelIo, openKernelIo } from '../../../shared/platform/kernel-io.ts';
 import { makeLogger } from '../../../shared/platform/logger.ts';
 import { makeMetrics } from '../../../shared/platform/metrics.ts';
@@ -219,6 +219,7 @@ export interface StartOptions {
   /** Null: files are read and written. */
   readonly kernel?: KernelIo | null;
   readonly clock?: Clock;
+  readonly steadyClock?: Clock;
   readonly cookieOrigins?: readonly string[];
   readonly topUp?: TopUpBudget;
   /** Certificate by which upstreams over TLS are believed. */
@@ -255,6 +256,7 @@ export async function startAppliance(options: StartOptions): Promise<RunningAppl
     cache,
     store: options.store ?? null,
     clock: options.clock ?? systemClock,
+    steadyClock: options.steadyClock ?? options.clock ?? steadyClock,
     logger: makeLogger(id, process.env.NIGHTFILL_TEST_LOG ?? 'silent'),
     metrics: makeMetrics('appliance'),
     dispatcher,
