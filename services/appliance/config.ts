@@ -39,6 +39,8 @@ export const scrubEveryMs = 10_000;
 /** A head that takes longer to come is no player's. */
 export const headersMs = 10_000;
 export const maxHeaders = 100;
+/** How often it is looked for such heads. */
+export const headsCheckedEveryMs = 2_000;
 
 /** Connections at once, over all callers. */
 export const maxConnections = 20_000;

@@ -2,7 +2,7 @@
 import http, { type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { KernelIo } from '../../shared/platform/kernel-io.ts';
-import { headersMs, idleConnectionMs, keepAliveMs, maxHeaders } from './config.ts';
+import { headersMs, headsCheckedEveryMs, idleConnectionMs, keepAliveMs, maxHeaders } from './config.ts';
 import { type Exchange, headerBlock } from './exchange.ts';
 import { makeFastLane } from './fast-lane.ts';
 import type { Guard } from './guard.ts';
@@ -47,7 +47,12 @@ export function makeFront(deps: FrontDeps): Front {
     makeServer(given) {
       routes = given;
       const server = http.createServer(
-        { keepAliveTimeout: keepAliveMs, headersTimeout: headersMs, connectionsCheckingInterval: 2_000, noDelay: true },
+        {
+          keepAliveTimeout: keepAliveMs,
+          headersTimeout: headersMs,
+          connectionsCheckingInterval: headsCheckedEveryMs,
+          noDelay: true,
+        },
         dispatch,
       );
       server.setTimeout(idleConnectionMs);

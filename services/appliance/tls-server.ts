@@ -11,7 +11,7 @@ import { createSecureContext } from 'node:tls';
 import type { Logger } from '../../shared/platform/logger.ts';
 import { repeat } from '../../shared/platform/repeat.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
-import { headersMs, idleConnectionMs, keepAliveMs, maxHeaders } from './config.ts';
+import { headersMs, headsCheckedEveryMs, idleConnectionMs, keepAliveMs, maxHeaders } from './config.ts';
 import type { Guard } from './guard.ts';
 import type { NodeRequest, NodeResponse } from './node-exchange.ts';
 import { endUnreadable } from './unreadable.ts';
@@ -46,6 +46,8 @@ const maxStreams = 128;
 /** A browser that leaves a page cancels some streams at once; thousands a second are the rapid reset attack. */
 const resetBurst = 200;
 const resetsPerSecond = 50;
+/** For HTTP/1.1; the types do not know it here. */
+const headsChecked = { connectionsCheckingInterval: headsCheckedEveryMs };
 /** Each stream has at most a piece of its answer waiting. */
 const maxSessionMegabytes = 32;
 
@@ -70,6 +72,9 @@ export async function openTlsServer(options: TlsServerOptions): Promise<TlsServe
     settings: { maxConcurrentStreams: maxStreams, maxHeaderListSize: 16 * 1024, enablePush: false },
     unknownProtocolTimeout: 5_000,
     handshakeTimeout: headersMs,
+    streamResetBurst: resetBurst,
+    streamResetRate: resetsPerSecond,
+    ...headsChecked,
     maxSessionMemory: maxSessionMegabytes,
   });
   // For HTTP/1.1, whose limits the types do not know here; fills take as long as they take.

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import http2 from 'node:http2';
 import https from 'node:https';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls from 'node:tls';
@@ -101,6 +102,8 @@ async function ask(
   for await (const chunk of stream) chunks.push(chunk as Buffer);
   return { headers: got, body: Buffer.concat(chunks) };
 }
+/** Whether or not with an error. */
+const closeOf = (socket: net.Socket) => new Promise<void>((resolve) => socket.once('close', () => resolve()));
 const connect = () => http2.connect(`https://localhost:${server.port}`, { ca });
 
 describe('TLS', () => {
@@ -161,6 +164,47 @@ describe('TLS', () => {
     session.close();
   });
 
+  it('does not wait for a head that comes byte by byte, nor for a handshake that never begins', async () => {
+    const slow = tls.connect({ port: server.port, host: '127.0.0.1', ca, ALPNProtocols: ['http/1.1'] });
+    const silent = net.connect(server.port, '127.0.0.1');
+    for (const socket of [slow, silent]) socket.on('error', () => {}).resume();
+    const closed = Promise.all([closeOf(slow), closeOf(silent)]);
+    slow.write('GET /v/film');
+    const trickle = setInterval(() => slow.writable && slow.write('x'), 500);
+    await closed;
+    clearInterval(trickle);
+  }, 40_000);
+
+  it.each([
+    ['CONTINUATION without end', () => frame(9, 0, 1, Buffer.from([0x00, 1, 97, 1, 98]))],
+    ['SETTINGS', () => frame(settingsFrame, 0, 0, Buffer.from([0, 4, 0, 1, 0, 0]))],
+    ['PING', () => frame(6, 0, 0, Buffer.alloc(8))],
+    ['empty DATA', () => frame(0, 0, 1, Buffer.alloc(0))],
+    ['WINDOW_UPDATE of nothing', (at: number) => Buffer.concat([get(at), frame(8, 0, 2 * at + 3, Buffer.alloc(4))])],
+    ['DATA after its end', (at: number) => Buffer.concat([get(at), frame(0, 0, 2 * at + 3, Buffer.from('x'))])],
+  ])('ends a connection that floods it with %s', async (_what, next) => {
+    const attacker = tls.connect({ port: server.port, host: '127.0.0.1', ca, ALPNProtocols: ['h2'] });
+    attacker.on('error', () => {});
+    // Nothing that it is told is read.
+    attacker.pause();
+    await once(attacker, 'secureConnect');
+    attacker.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+    attacker.write(frame(settingsFrame, 0, 0, Buffer.alloc(0)));
+    attacker.write(frame(headersFrame, 0, 1, getRoot));
+    let at = 0;
+    const ended = closeOf(attacker);
+    const storm = setInterval(() => {
+      for (let i = 0; i < 500 && attacker.writable; i += 1, at += 1) attacker.write(next(at));
+      // An end is seen by who reads.
+      if (at > 5_000) attacker.resume();
+    }, 5);
+    await ended;
+    clearInterval(storm);
+    const viewer = connect();
+    expect((await ask(viewer, paths.seg)).body.length).toBe(300_000);
+    viewer.close();
+  });
+
   it('ends a connection that opens and resets streams as fast as it can, and serves others meanwhile', async () => {
     const attacker = tls.connect({ port: server.port, host: '127.0.0.1', ca, ALPNProtocols: ['h2'] });
     attacker.on('error', () => {});
@@ -169,7 +213,7 @@ describe('TLS', () => {
     attacker.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
     attacker.write(frame(settingsFrame, 0, 0, Buffer.alloc(0)));
     const viewer = connect();
-    const ended = once(attacker, 'close');
+    const ended = closeOf(attacker);
     let opened = 0;
     const storm = setInterval(() => {
       for (let i = 0; i < 50 && attacker.writable; i += 1, opened += 1) {
@@ -192,6 +236,9 @@ describe('TLS', () => {
 const [headersFrame, resetFrame, settingsFrame, endStreamAndHeaders] = [1, 3, 4, 5];
 /** `GET https://localhost/`, from the static table of HPACK (RFC 7541 appendix A). */
 const getRoot = Buffer.concat([Buffer.from([0x82, 0x87, 0x84, 0x01, 9]), Buffer.from('localhost')]);
+
+/** The stream after that of the head without end. */
+const get = (at: number): Buffer => frame(headersFrame, endStreamAndHeaders, 2 * at + 3, getRoot);
 
 function frame(type: number, flags: number, streamId: number, payload: Buffer): Buffer {
   const head = Buffer.alloc(9);
