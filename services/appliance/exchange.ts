@@ -18,8 +18,8 @@ export interface Exchange {
   onLeaving: () => void;
   /** `sentBytes` bounds what of the body can have left; infinite where all of it did. */
   onDone: (sentBytes: number) => void;
-  /** Whether a body may lie in a file. */
-  readonly takesStored: boolean;
+  /** Which bodies may lie in a file: none, those that are not had from memory, or any. */
+  readonly takesStored: 'none' | 'not in memory' | 'any';
   /** False where bytes may be needed longer than until `onDone`: borrowed ones must be copied first. */
   readonly mayBorrow: boolean;
   /** The request's body. @throws Refusal `too-large` where it has more bytes. */

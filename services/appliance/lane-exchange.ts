@@ -23,7 +23,7 @@ export class LaneExchange implements Exchange {
   readonly method: string;
   readonly target: string;
   readonly isSecure = false;
-  readonly takesStored: boolean;
+  readonly takesStored: Exchange['takesStored'];
   readonly mayBorrow = true;
   readonly remoteAddress: string;
   onLeaving: () => void = () => {};
@@ -45,7 +45,7 @@ export class LaneExchange implements Exchange {
     { isClosing, kernel }: LaneExchangeOptions,
     onAnswered: () => void,
   ) {
-    this.takesStored = kernel !== null;
+    this.takesStored = kernel === null ? 'none' : isLoopback(remoteAddress) ? 'not in memory' : 'any';
     this.#kernel = kernel;
     this.method = head.method;
     this.target = head.target;
@@ -177,6 +177,9 @@ export class LaneExchange implements Exchange {
     this.#onAnswered();
   }
 }
+
+const isLoopback = (address: string): boolean =>
+  address.startsWith('127.') || address === '::1' || address.startsWith('::ffff:127.');
 
 const statusLines = new Map<number, string>();
 function statusLine(status: number): string {

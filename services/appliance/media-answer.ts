@@ -124,7 +124,7 @@ export function makeMediaAnswer(deps: MediaAnswerDeps): (asked: Asked, version: 
       visit.place = playPlaceOf(file, version);
       visit.offset = ranges[0]?.start ?? 0;
     };
-    const stored = exchange.takesStored && version.growing === null ? storedFor(asked, version, view, ranges) : null;
+    const stored = version.growing === null ? storedFor(asked, version, view, ranges) : null;
     if (stored) {
       begin();
       const { bytes, slice } = stored;
@@ -157,13 +157,15 @@ export function makeMediaAnswer(deps: MediaAnswerDeps): (asked: Asked, version: 
   }
 
   function storedFor(
-    { url, visit, session }: Asked,
+    { exchange, url, visit, session }: Asked,
     version: Version,
     { file, slices }: FileView,
     ranges: readonly ByteRange[],
   ) {
+    if (exchange.takesStored === 'none') return null;
     visit.reader = session;
     return deps.serveStored({
+      insteadOfMemory: exchange.takesStored === 'any',
       assetId: url.key.assetId,
       key: url.name,
       version,

@@ -36,7 +36,7 @@ export function makeNodeExchange(
     method: request.method ?? '',
     target: request.url ?? '',
     isSecure: 'encrypted' in (socket ?? {}),
-    takesStored: false,
+    takesStored: 'none',
     // HTTP/2 frames refer to the bytes until they are written, which may be after their stream was closed.
     mayBorrow: isHttp1(response),
     remoteAddress: socket?.remoteAddress ?? '',

@@ -24,9 +24,9 @@ export interface SegmentCache {
 
   /**
    * As `readPartNow`, without reading: for whoever can have the kernel send a file. Null also where the bytes are better
-   * read, because they lie in memory or were not checked lately.
+   * read, because they are better had from memory or were not checked lately.
    */
-  openPartNow(key: string, sliceIndex: number, from: number, to: number): StoredBytes | null;
+  openPartNow(key: string, sliceIndex: number, from: number, to: number, options?: OpenOptions): StoredBytes | null;
 
   has(key: string, sliceIndex: number): boolean;
 
@@ -100,6 +100,11 @@ export interface CachedSlice {
 
 export interface CachedPart extends CachedSlice {
   readonly release?: (() => void) | undefined;
+}
+
+export interface OpenOptions {
+  /** Also where all of the slice is asked for, and lies in memory or would come there. */
+  readonly insteadOfMemory?: boolean;
 }
 
 /**

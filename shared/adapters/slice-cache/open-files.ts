@@ -7,6 +7,8 @@ export interface OpenFiles {
   peek(fileId: number): number | null;
   /** Keeps the file open until `release`, where it is open already; null otherwise. */
   lend(fileId: number): { readonly fd: number; readonly release: () => void } | null;
+  /** Begins to open the file where it is not. */
+  prepare(fileId: number): void;
   /** Opens the file where it is not; the descriptor stays good until `work` is done. */
   use<T>(fileId: number, work: (fd: number) => Promise<T>): Promise<T>;
   /** Must be told before a file is deleted, so that its room becomes free. */
@@ -32,7 +34,38 @@ export function makeOpenFiles(pathOf: (fileId: number) => string, max = 1_000): 
   };
 
   /** Files on their way to being open; one that is deleted meanwhile is not kept. */
-  const opening = new Map<number, { isDeleted: boolean }>();
+  const opening = new Map<number, { isDeleted: boolean; readonly entry: Promise<Entry> }>();
+
+  function open(fileId: number): Promise<Entry> {
+    const known = opening.get(fileId);
+    if (known) return known.entry;
+    const state = { isDeleted: false, entry: opened() };
+    opening.set(fileId, state);
+    return state.entry;
+
+    async function opened(): Promise<Entry> {
+      try {
+        const fd = await new Promise<number>((resolve, reject) => {
+          fs.open(pathOf(fileId), 'r', (error, found) => (error ? reject(error) : resolve(found)));
+        });
+        const entry: Entry = { fd, users: 0, isForgotten: state.isDeleted };
+        if (!state.isDeleted) entries.set(fileId, entry);
+        return entry;
+      } finally {
+        opening.delete(fileId);
+      }
+    }
+  }
+
+  async function use<T>(fileId: number, work: (fd: number) => Promise<T>): Promise<T> {
+    const entry = entries.get(fileId) ?? (await open(fileId));
+    entry.users += 1;
+    try {
+      return await work(entry.fd);
+    } finally {
+      leave(entry);
+    }
+  }
 
   return {
     peek: (fileId) => entries.get(fileId)?.fd ?? null,
@@ -49,25 +82,11 @@ export function makeOpenFiles(pathOf: (fileId: number) => string, max = 1_000): 
         },
       };
     },
-    async use(fileId, work) {
-      let entry = entries.get(fileId);
-      if (!entry) {
-        const state = opening.get(fileId) ?? { isDeleted: false };
-        opening.set(fileId, state);
-        const fd = await new Promise<number>((resolve, reject) => {
-          fs.open(pathOf(fileId), 'r', (error, opened) => (error ? reject(error) : resolve(opened)));
-        }).finally(() => opening.delete(fileId));
-        entry = { fd, users: 0, isForgotten: state.isDeleted };
-        // Another may have opened it meanwhile: that one is disposed of, and closed when its users are done.
-        if (!state.isDeleted) entries.set(fileId, entry);
-      }
-      entry.users += 1;
-      try {
-        return await work(entry.fd);
-      } finally {
-        leave(entry);
-      }
+    prepare(fileId) {
+      // Used for nothing, so that it is closed where it was deleted meanwhile.
+      if (!entries.has(fileId) && !opening.has(fileId)) use(fileId, async () => {}).catch(() => {});
     },
+    use,
     forget(fileId) {
       entries.delete(fileId);
       const state = opening.get(fileId);

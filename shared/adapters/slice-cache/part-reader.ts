@@ -153,6 +153,8 @@ export function makePartReader({ files, pool, kernel, trustMs, mayPromote }: Par
     const facts = known.get(slice.fileId);
     if (!facts || to <= from || trustMs < 0 || performance.now() < restUntilMs) return null;
     const fd = files.peek(slice.fileId);
+    // For the next one who asks.
+    if (fd === null) files.prepare(slice.fileId);
     return fd !== null && trustNow(slice, facts, fd, from, to) ? { facts, fd } : null;
   }
 

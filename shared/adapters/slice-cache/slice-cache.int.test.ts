@@ -110,6 +110,19 @@ describe('slices on disk', () => {
     expect(it.lentBytes).toBe(0);
   });
 
+  it.runIf(machineKernel)('hands out whole slices from memory or from the file, as its reader likes', async () => {
+    const it = await openCache({ kernel: machineKernel, memoryBytes: 1_000_000 });
+    await put(it, 'a/v/f', 50_000);
+    await it.readPart('a/v/f', 0, 0, 50_000);
+    expect(it.readPartNow('a/v/f', 0, 0, 50_000)?.tier).toBe('memory');
+    expect(it.openPartNow('a/v/f', 0, 0, 50_000)).toBeNull();
+    await vi.waitFor(() => {
+      const stored = it.openPartNow('a/v/f', 0, 0, 50_000, { insteadOfMemory: true });
+      expect(stored?.readNow(0, 50_000).equals(makeSlice('a/v/f', 50_000).bytes)).toBe(true);
+      stored?.release();
+    });
+  });
+
   it('a file that is changed while its bytes are trusted is noticed, before or as soon as they are read', async () => {
     const it = await openCache({ kernel: machineKernel });
     await put(it, 'a/v/f', 200_000);

@@ -122,10 +122,11 @@ export function makeSliceReader(deps: SliceReaderDeps): SliceReader {
 
     readPart,
 
-    openPartNow(key, sliceIndex, from, to) {
+    openPartNow(key, sliceIndex, from, to, { insteadOfMemory = false } = {}) {
       const slice = index.get(key, sliceIndex);
-      // A slice that is asked for whole is to come into memory, or lies there.
-      if (!slice || (to - from === slice.sizeBytes && memory.mayHold(slice.sizeBytes))) return null;
+      if (!slice) return null;
+      const isMemorys = to - from === slice.sizeBytes && memory.mayHold(slice.sizeBytes);
+      if (isMemorys && !insteadOfMemory) return null;
       const stored = parts.openNow(slice, from, to);
       if (!stored) return null;
       pulled.asked(slice, to - from);
