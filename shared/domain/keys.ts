@@ -102,20 +102,33 @@ export const storeKeys = {
     ['work', assetId, version].flatMap((part) => (part ? [`${part}/`] : [])).join(''),
 } as const;
 
-const contentTypes: Readonly<Record<string, string>> = {
-  m3u8: 'application/vnd.apple.mpegurl',
-  mpd: 'application/dash+xml',
-  m4s: 'video/iso.segment',
-  ts: 'video/mp2t',
-  aac: 'audio/aac',
-  mp4: 'video/mp4',
-  m4a: 'audio/mp4',
-  vtt: 'text/vtt',
-  jpg: 'image/jpeg',
-  json: 'application/json',
-  gz: 'application/gzip',
-};
+const contentTypes: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    m3u8: 'application/vnd.apple.mpegurl',
+    mpd: 'application/dash+xml',
+    m4s: 'video/iso.segment',
+    ts: 'video/mp2t',
+    aac: 'audio/aac',
+    mp4: 'video/mp4',
+    m4v: 'video/mp4',
+    m4a: 'audio/mp4',
+    // Streams that were made elsewhere keep their names (ISO/IEC 23000-19; RFC 3003, 4184, 4598).
+    cmfv: 'video/mp4',
+    cmfa: 'audio/mp4',
+    cmft: 'application/mp4',
+    mp3: 'audio/mpeg',
+    ac3: 'audio/ac3',
+    ec3: 'audio/eac3',
+    vtt: 'text/vtt',
+    webvtt: 'text/vtt',
+    jpg: 'image/jpeg',
+    jpeg: 'image/jpeg',
+    png: 'image/png',
+    json: 'application/json',
+    gz: 'application/gzip',
+  }),
+);
 
 /** Content type by the key's ending; `application/octet-stream` where it says nothing. */
 export const contentTypeOf = (key: string): string =>
-  contentTypes[key.slice(key.lastIndexOf('.') + 1).toLowerCase()] ?? 'application/octet-stream';
+  contentTypes.get(key.slice(key.lastIndexOf('.') + 1).toLowerCase()) ?? 'application/octet-stream';

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { evaluateConditions } from './conditional.ts';
 import { formatHttpDate, parseHttpDate } from './date.ts';
 import { formatDigest, parseDigest } from './digest.ts';
+import { resolveRange } from './range.ts';
 
 const validators = { etag: '"abc"', lastModifiedMs: Date.UTC(2026, 10, 20, 14, 30, 7) };
 const changedAt = 'Fri, 20 Nov 2026 14:30:07 GMT';
@@ -35,6 +36,53 @@ describe('If-None-Match and If-Modified-Since', () => {
       expect(evaluate({ ifModifiedSince })).toEqual({ kind: 'whole' });
     },
   );
+});
+
+describe('conditions and a range together', () => {
+  type Case = readonly [text: string | undefined, holds: boolean];
+  const none: Case = [undefined, false];
+  const oneOf = (...cases: Case[]) => fc.constantFrom(none, ...cases);
+  const tags = oneOf(
+    ['"abc"', true],
+    ['W/"abc"', true],
+    ['*', true],
+    ['"x", "abc"', true],
+    ['"x"', false],
+    ['', false],
+  );
+  const since = oneOf(
+    [changedAt, true],
+    ['Sat, 20 Nov 2027 00:00:00 GMT', true],
+    ['x', false],
+    ['Fri, 20 Nov 2020 00:00:00 GMT', false],
+  );
+  const ifRanges = oneOf(
+    ['"abc"', true],
+    [changedAt, true],
+    ['W/"abc"', false],
+    ['"x"', false],
+    ['Sat, 20 Nov 2027 00:00:00 GMT', false],
+  );
+  const spec = fc.oneof(
+    fc.tuple(fc.nat(120), fc.nat(40)).map(([first, more]) => `${first}-${first + more}`),
+    fc.nat(120).map((first) => `${first}-`),
+    fc.nat(120).map((length) => `-${length}`),
+  );
+  const ranges = fc.option(fc.array(spec, { minLength: 1, maxLength: 20 }), { nil: undefined });
+
+  it('are weighed in the order of §13.2.2, whatever is combined', () => {
+    fc.assert(
+      fc.property(tags, since, ifRanges, ranges, (tag, date, ifRange, specs) => {
+        const range = specs && `bytes=${specs.join(',')}`;
+        const headers = { ifNoneMatch: tag[0], ifModifiedSince: date[0], ifRange: ifRange[0], range };
+        const isUnchanged = tag[0] === undefined ? date[1] : tag[1];
+        const falls = ifRange[0] !== undefined && !ifRange[1];
+        const expected = isUnchanged ? { kind: 'not-modified' } : falls ? { kind: 'whole' } : resolveRange(range, 100);
+        expect(evaluate(headers)).toEqual(expected);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
 });
 
 describe('what has no date', () => {
