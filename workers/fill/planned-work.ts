@@ -31,13 +31,16 @@ export interface PlannedWork {
   takeRest(applianceId: string): readonly number[];
   /** Bytes that are not settled. */
   openBytes(applianceId: string): number;
+  /** Of a title that several appliances get, keep or lend. */
   isHeldInRegion(key: string): boolean;
 }
 
 interface Part {
   readonly fetch: Lines<PlannedFile>;
   todo: number[];
-  /** Keys not settled, sent for or not. */
+  /** By place: not settled, sent for or not. */
+  readonly isOpen: Uint8Array;
+  /** Their keys, of what others ask about: each `asset.json`, and titles that more than one appliance has to do with. */
   readonly open: Set<string>;
   openBytes: number;
   /** Of what others want, what the plan says is here already; empty once the appliance has told, or will not. */
@@ -55,18 +58,18 @@ export function makePlannedWork(
   appliances: readonly (Pick<AppliancePlan, 'applianceId' | 'fetch'> & Partial<AppliancePlan>)[],
   limits: { readonly pieceBytes: number; readonly pieceFiles: number },
 ): PlannedWork {
-  const wanted = new Set<string>();
-  for (const { fetch } of appliances) for (const { key } of fetch) wanted.add(key);
+  const isShared = sharedTitles(appliances);
   const parts = new Map<string, Part>(
     appliances.map(({ applianceId, fetch, keep = [], lend = [] }) => {
       const promised = new Set<string>();
-      for (const { key } of chain<LentFile>(keep, lend)) if (wanted.has(key)) promised.add(key);
+      for (const { key } of chain<LentFile>(keep, lend)) if (isShared(key)) promised.add(key);
       const open = new Set<string>();
-      for (const { key } of fetch) open.add(key);
+      for (const file of fetch) if (isManifest(file) || isShared(file.key)) open.add(file.key);
+      const isOpen = new Uint8Array(fetch.length).fill(1);
       const todo = Array.from({ length: fetch.length }, (_, at) => at);
       return [
         applianceId,
-        { fetch, todo, open, openBytes: countFiles(fetch).bytes, promised, begun: false, healthy: false },
+        { fetch, todo, isOpen, open, openBytes: countFiles(fetch).bytes, promised, begun: false, healthy: false },
       ];
     }),
   );
@@ -79,12 +82,15 @@ export function makePlannedWork(
     return part;
   };
   const noteHolder = (applianceId: string, key: string): void => {
+    if (!isShared(key)) return;
     const known = holders.get(key);
     if (known) known.add(applianceId);
     else holders.set(key, new Set([applianceId]));
   };
-  const close = (part: Part, { key, sizeBytes }: PlannedFile): void => {
-    if (part.open.delete(key)) part.openBytes -= sizeBytes;
+  const close = (part: Part, at: number, { key, sizeBytes }: PlannedFile): void => {
+    if (part.isOpen[at] === 1) part.openBytes -= sizeBytes;
+    part.isOpen[at] = 0;
+    part.open.delete(key);
   };
 
   /** Null: another one brings it across. */
@@ -112,8 +118,12 @@ export function makePlannedWork(
       part.promised = none;
       part.healthy = isHealthy;
       for (const key of heldKeys) noteHolder(applianceId, key);
-      for (const file of part.fetch) if (heldKeys.has(file.key)) close(part, file);
-      part.todo = part.todo.filter((at) => part.open.has(part.fetch.at(at)?.key ?? ''));
+      let at = 0;
+      for (const file of part.fetch) {
+        if (heldKeys.has(file.key)) close(part, at, file);
+        at += 1;
+      }
+      part.todo = part.todo.filter((place) => part.isOpen[place] === 1);
     },
 
     next(applianceId) {
@@ -145,7 +155,8 @@ export function makePlannedWork(
       }
       if (files.length === 0) return 'wait';
       const taken = new Set(files);
-      part.todo = part.todo.filter((at) => !taken.has(at));
+      // The rest, which may be a million, only moves up.
+      part.todo.splice(0, seen, ...part.todo.slice(0, seen).filter((at) => !taken.has(at)));
       return { files, peers: peers ?? [] };
     },
 
@@ -158,7 +169,7 @@ export function makePlannedWork(
       const part = partOf(applianceId);
       const file = part.fetch.at(at);
       if (!file) return;
-      close(part, file);
+      close(part, at, file);
       if (held) noteHolder(applianceId, file.key);
     },
 
@@ -173,6 +184,25 @@ export function makePlannedWork(
     openBytes: (applianceId) => partOf(applianceId).openBytes,
     isHeldInRegion: (key) => (holders.get(key)?.size ?? 0) > 0,
   };
+}
+
+const titleOf = (key: string): string => key.slice(0, key.indexOf('/'));
+
+/** Whether a key is of a title that several appliances get, keep or lend: of the others nobody asks who has them. */
+function sharedTitles(
+  appliances: readonly (Pick<AppliancePlan, 'applianceId' | 'fetch'> & Partial<AppliancePlan>)[],
+): (key: string) => boolean {
+  const firsts = new Map<string, string>();
+  const shared = new Set<string>();
+  for (const { applianceId, fetch, keep = [], lend = [] } of appliances) {
+    for (const { key } of chain<LentFile>(fetch, keep, lend)) {
+      const title = titleOf(key);
+      const first = firsts.get(title);
+      if (first === undefined) firsts.set(title, applianceId);
+      else if (first !== applianceId) shared.add(title);
+    }
+  }
+  return (key) => shared.has(titleOf(key));
 }
 
 /** Whether `asset.json` of a version has still to come to the appliance. */

@@ -269,9 +269,11 @@ async function bytesIn(root: string): Promise<number> {
 async function read(root: string): Promise<void> {
   const documents = makeStoreDocuments(makeFolderObjectStore({ root }));
   const step = async (name: string, work: () => Promise<unknown>): Promise<void> => {
-    const from = now();
+    const [from, before] = [now(), cpuS()];
     await work();
-    console.log(`  ${name} in ${(now() - from).toFixed(2)} s, peak memory of its process ${mebibytes()} MiB`);
+    console.log(
+      `  ${name} in ${(now() - from).toFixed(2)} s, ${(cpuS() - before).toFixed(2)} s of processor time, peak memory of its process ${mebibytes()} MiB`,
+    );
   };
   const date = dateOf(days);
   await step('outline read', () => documents.getPlanOutline('bench', date));

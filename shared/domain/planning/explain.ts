@@ -3,11 +3,11 @@
  * it. Computed from the frozen plan and its forecast alone, so that yesterday's decision can be explained today.
  */
 
-import type { FillPlan, Forecast, PlannedFile, PlanReason } from '../fill.ts';
+import type { AppliancePlan, FillPlan, Forecast, PlannedFile, PlanReason } from '../fill.ts';
 import { plannedSizes } from '../reporting/placement.ts';
 import type { Audience } from './audience.ts';
+import { expectedOf } from './expected.ts';
 import { swapFactor, usableBytes } from './limits.ts';
-import { chain, type Lines } from './lines.ts';
 
 /** What one appliance's place went for. */
 export interface Margin {
@@ -65,7 +65,7 @@ export interface Explanation {
 const mostDisplaced = 3;
 
 export function explainAsset(plan: FillPlan, forecast: Forecast | null, assetId: string): Explanation {
-  const asset = forecast?.assets.find((one) => one.assetId === assetId);
+  const asset = forecast ? expectedOf(forecast, assetId) : undefined;
   const sizes = plannedSizes(plan, forecast);
   const size = sizes.get(assetId);
   const worthOf = (id: string, expectedBytes: number): number | null => {
@@ -73,8 +73,14 @@ export function explainAsset(plan: FillPlan, forecast: Forecast | null, assetId:
     return known && known.sizeBytes > 0 ? expectedBytes / known.copies / known.sizeBytes : null;
   };
   const value = asset ? worthOf(assetId, asset.expectedBytes) : null;
-  const values = (forecast?.assets ?? []).flatMap((one) => worthOf(one.assetId, one.expectedBytes) ?? []);
-  const files = plan.appliances.flatMap(({ keep, fetch }) => linesAbout(chain(keep, fetch), assetId));
+  let [better, ranked] = [0, 0];
+  for (const one of forecast?.assets ?? []) {
+    const other = worthOf(one.assetId, one.expectedBytes) ?? 0;
+    if (other > 0) ranked += 1;
+    if (value !== null && other > value) better += 1;
+  }
+  const seen = plan.appliances.map((part) => walk(part, assetId, plan.pulledRoom?.share));
+  const files = seen.flatMap(({ about }) => about);
   const rejected = linesAbout(plan.rejected, assetId);
   const base: Omit<Explanation, 'words'> = {
     assetId,
@@ -85,26 +91,14 @@ export function explainAsset(plan: FillPlan, forecast: Forecast | null, assetId:
     sizeBytes: size?.sizeBytes ?? null,
     copies: size?.copies ?? 0,
     value,
-    rank: value === null ? null : values.filter((other) => other > value).length + 1,
-    ranked: values.filter((other) => other > 0).length,
+    rank: value === null ? null : better + 1,
+    ranked,
     plannedBytes: bytesOf(files),
     leftOutBytes: rejected.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     parts: partsOf(files, value),
     watched: watchedOf(forecast, assetId),
     unspentBytes: Math.max(0, plan.budget.bytesPerNight - (plan.crossingBytes ?? plan.fetchBytes)),
-    margins: plan.appliances.map(({ applianceId, capacityBytes, keep, fetch }) => {
-      const plannedBytes = bytesOf(chain(keep, fetch));
-      const usable = usableBytes(capacityBytes, plan.pulledRoom?.share);
-      return {
-        applianceId,
-        usableBytes: usable,
-        plannedBytes,
-        freeBytes: Math.max(0, usable - plannedBytes),
-        leastFetched: least(fetch),
-        leastKept: least(keep),
-        displaces: leastValuable(keep, assetId),
-      };
-    }),
+    margins: seen.map(({ margin }) => margin),
   };
   const reasons = new Set([...files.map(({ reason }) => reason), ...rejected.map(({ reason }) => reason)]);
   return {
@@ -172,22 +166,42 @@ function bytesOf(files: Iterable<{ readonly sizeBytes: number }>): number {
   return bytes;
 }
 
-function least(files: Lines<PlannedFile>): number | null {
-  let value = Number.POSITIVE_INFINITY;
-  for (const file of files) value = Math.min(value, file.value);
-  return files.length > 0 ? value : null;
-}
-
-function leastValuable(keep: Iterable<PlannedFile>, but: string): Margin['displaces'] {
-  const assets = new Map<string, { assetId: string; sizeBytes: number; value: number }>();
-  for (const { assetId, sizeBytes, value } of keep) {
-    if (assetId === but) continue;
-    const sum = assets.get(assetId) ?? { assetId, sizeBytes: 0, value };
-    assets.set(assetId, { assetId, sizeBytes: sum.sizeBytes + sizeBytes, value: Math.min(sum.value, value) });
+/** Once through the lists of an appliance, which may be long: what there is of the asset, and what its place goes for. */
+function walk({ applianceId, capacityBytes, keep, fetch }: AppliancePlan, asked: string, pulledShare?: number) {
+  const about: PlannedFile[] = [];
+  const assets = new Map<string, { readonly assetId: string; sizeBytes: number; value: number }>();
+  const least = { fetched: Number.POSITIVE_INFINITY, kept: Number.POSITIVE_INFINITY };
+  let plannedBytes = 0;
+  for (const file of keep) {
+    const { assetId, sizeBytes, value } = file;
+    plannedBytes += sizeBytes;
+    least.kept = Math.min(least.kept, value);
+    if (assetId === asked) about.push(file);
+    else {
+      const sum = assets.get(assetId) ?? { assetId, sizeBytes: 0, value };
+      sum.sizeBytes += sizeBytes;
+      sum.value = Math.min(sum.value, value);
+      assets.set(assetId, sum);
+    }
   }
-  return [...assets.values()]
-    .sort((a, b) => a.value - b.value || (a.assetId < b.assetId ? -1 : 1))
-    .slice(0, mostDisplaced);
+  for (const file of fetch) {
+    plannedBytes += file.sizeBytes;
+    least.fetched = Math.min(least.fetched, file.value);
+    if (file.assetId === asked) about.push(file);
+  }
+  const usable = usableBytes(capacityBytes, pulledShare);
+  const margin: Margin = {
+    applianceId,
+    usableBytes: usable,
+    plannedBytes,
+    freeBytes: Math.max(0, usable - plannedBytes),
+    leastFetched: fetch.length > 0 ? least.fetched : null,
+    leastKept: keep.length > 0 ? least.kept : null,
+    displaces: [...assets.values()]
+      .sort((a, b) => a.value - b.value || (a.assetId < b.assetId ? -1 : 1))
+      .slice(0, mostDisplaced),
+  };
+  return { about, margin };
 }
 
 const number = (value: number | null): string =>

@@ -6,6 +6,7 @@
  * are together one copy for each place that it considered.
  */
 import type { FillPlan, Forecast, HeldFiles } from '../fill.ts';
+import { expectedOf } from '../planning/expected.ts';
 import { copiesOf } from '../planning/limits.ts';
 import { chain } from '../planning/lines.ts';
 import type { RegretScore } from '../score.ts';
@@ -20,7 +21,12 @@ interface PlannedSize {
   readonly copies: number;
 }
 
-export function plannedSizes(plan: FillPlan, forecast: Forecast | null): Map<string, PlannedSize> {
+/** Of each asset that the plan met. */
+interface PlannedSizes {
+  get(assetId: string): PlannedSize | undefined;
+}
+
+export function plannedSizes(plan: FillPlan, forecast: Forecast | null): PlannedSizes {
   const totals = new Map<string, number>();
   const add = (assetId: string, bytes: number): void => {
     totals.set(assetId, (totals.get(assetId) ?? 0) + bytes);
@@ -28,21 +34,22 @@ export function plannedSizes(plan: FillPlan, forecast: Forecast | null): Map<str
   for (const { keep, fetch } of plan.appliances)
     for (const file of chain(keep, fetch)) add(file.assetId, file.sizeBytes);
   for (const { assetId, sizeBytes } of plan.rejected) add(assetId, sizeBytes);
-  const expected = new Map(forecast?.assets.map(({ assetId, expectedBytes }) => [assetId, expectedBytes]));
-  return new Map(
-    [...totals].map(([assetId, bytes]) => {
-      const demand = expected.get(assetId) ?? 0;
-      const copies = demand > 0 ? copiesOf(demand, plan.expectedBytes, plan.appliances.length) : 1;
-      return [assetId, { sizeBytes: bytes / Math.max(1, copies), copies: Math.max(1, copies) }];
-    }),
-  );
+  return {
+    get(assetId) {
+      const bytes = totals.get(assetId);
+      if (bytes === undefined) return undefined;
+      const demand = forecast ? (expectedOf(forecast, assetId)?.expectedBytes ?? 0) : 0;
+      const copies = demand > 0 ? Math.max(1, copiesOf(demand, plan.expectedBytes, plan.appliances.length)) : 1;
+      return { sizeBytes: bytes / copies, copies };
+    },
+  };
 }
 
 /** What lay where it was planned when the fill ended. A copy carries its part of the asset's demand. */
 export function placementHeld(
   plan: FillPlan,
   held: readonly HeldFiles[],
-  sizes: ReadonlyMap<string, PlannedSize>,
+  sizes: PlannedSizes,
   stepsOf: (assetId: string) => Steps,
 ): { readonly shares: Placement; readonly bytes: number } {
   const keys = heldKeys(plan, held);
@@ -78,7 +85,7 @@ interface Runner {
  */
 export function placementFor(
   expected: ReadonlyMap<string, number>,
-  sizes: ReadonlyMap<string, PlannedSize>,
+  sizes: PlannedSizes,
   budgetBytes: number,
   stepsOf: (assetId: string) => Steps,
 ): Placement {
