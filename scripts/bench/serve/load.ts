@@ -55,3 +55,26 @@ export async function loadSmall(dir: string, order: LoadOrder): Promise<LoadResu
     lastByteMs: Number.NaN,
   };
 }
+
+/** h2load: for HTTP/2, two streams on each connection, with windows that are never the limit. */
+export async function loadHttp2(dir: string, order: LoadOrder): Promise<LoadResult> {
+  const list = join(dir, 'targets.txt');
+  writeFileSync(list, order.targets.map((target) => `https://127.0.0.1:${order.port}${target}`).join('\n'));
+  const windows = ['-w', '30', '-W', '30'];
+  const { stdout } = await run('taskset', [
+    ...['-c', clientCore, 'h2load', '-t1', '-c', `${order.connections}`, '-m', '2', '-D', `${order.seconds}`],
+    ...windows,
+    ...['-i', list],
+  ]);
+  const number = (pattern: RegExp): number => Number(pattern.exec(stdout)?.[1] ?? Number.NaN);
+  const requests = number(/(\d+) succeeded/);
+  if (!(requests > 0)) throw new Error(`h2load said: ${stdout}`);
+  return {
+    seconds: order.seconds,
+    requests,
+    bytes: number(/traffic: \S+ \((\d+)\) total/),
+    errors: number(/(\d+) failed/),
+    firstByteMs: { p50: Number.NaN, p99: Number.NaN },
+    lastByteMs: Number.NaN,
+  };
+}

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type ApplianceUnderTest, startAppliance } from './appliance.ts';
 import type { LoadOrder } from './client.ts';
 import { assetId, type Content, version } from './content.ts';
-import { load, loadSmall } from './load.ts';
+import { load, loadHttp2, loadSmall } from './load.ts';
 import { certificate, type Server, startNginx, startVarnish } from './servers.ts';
 import type { Round } from './table.ts';
 
@@ -24,6 +24,7 @@ interface Row {
   readonly memoryTier: string;
   readonly small?: true;
   readonly tls?: true;
+  readonly http2?: true;
   readonly rangeBytes?: number;
   readonly withVarnish: boolean;
 }
@@ -34,6 +35,14 @@ const rows = {
   'disk-16': { paths: (c) => c.segments, connections: 16, memoryTier: '0', withVarnish: false },
   'disk-256': { paths: (c) => c.segments, connections: 256, memoryTier: '0', withVarnish: false },
   'tls-16': { paths: (c) => c.segments, connections: 16, memoryTier: '512MiB', tls: true, withVarnish: false },
+  'http2-16': {
+    paths: (c) => c.segments,
+    connections: 16,
+    memoryTier: '512MiB',
+    tls: true,
+    http2: true,
+    withVarnish: false,
+  },
   playlists: { paths: (c) => c.playlists, connections: 64, memoryTier: '512MiB', small: true, withVarnish: true },
   ranges: { paths: (c) => [c.single], connections: 16, memoryTier: '256MiB', rangeBytes: 65_536, withVarnish: false },
 } as const satisfies Record<string, Row>;
@@ -51,7 +60,10 @@ export async function measure(name: RowName, context: BenchContext): Promise<Rou
   const row: Row = rows[name];
   return withServers(row, context, async (servers) => {
     const orders = servers.map(({ server, targets }) => ({ server, order: orderOf(row, context, server, targets) }));
-    const run = (order: LoadOrder) => (row.small || row.tls ? loadSmall(context.dir, order) : load(order));
+    const run = (order: LoadOrder) => {
+      if (row.http2) return loadHttp2(context.dir, order);
+      return row.small || row.tls ? loadSmall(context.dir, order) : load(order);
+    };
     const rounds: Round[] = [];
     for (let round = 0; round < context.rounds; round += 1) {
       for (const { server, order } of orders) rounds.push(await timed(server, () => run(order)));

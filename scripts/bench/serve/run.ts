@@ -23,7 +23,7 @@ const help = `node scripts/bench/serve/run.ts [options]
   --dir DIR        keep content and work here (default: a temporary folder)
   --profile DIR    write a --cpu-prof of the appliance there
   --json           the numbers of every round
-Needs nginx, varnish and wrk: apt-get install --no-install-recommends nginx-light varnish wrk openssl`;
+Needs nginx, varnish, wrk and h2load: apt-get install --no-install-recommends nginx-light varnish wrk nghttp2-client openssl`;
 
 const { values } = parseArgs({
   options: {
@@ -44,7 +44,7 @@ if (values.help) {
 }
 
 const only = values.only.split(',');
-const needed = ['taskset', 'wrk', 'openssl', ...only.map((name) => (name === 'varnish' ? 'varnishd' : name))];
+const needed = ['taskset', 'wrk', 'h2load', 'openssl', ...only.map((name) => (name === 'varnish' ? 'varnishd' : name))];
 const missing = needed.filter((name) => name !== 'appliance' && !isInstalled(name));
 if (missing.length > 0) {
   console.error(`Not installed: ${missing.join(', ')}.\n${help.split('\n').at(-1)}`);
