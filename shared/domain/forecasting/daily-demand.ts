@@ -2,6 +2,7 @@
 import type { DailyDemand, DemandRow } from '../demand.ts';
 import { localDateOfHour } from '../time/local-time.ts';
 import type { DemandTable } from './demand-table.ts';
+import { makeHourCounts } from './missing-hours.ts';
 
 type Rows = AsyncIterable<DemandRow> | Iterable<DemandRow>;
 
@@ -12,13 +13,17 @@ export interface LocalDays {
   readonly to: string;
 }
 
-/** Adds rows to the table by local date, as they come. A day-only row counts for the date it names. */
+/** Adds rows of one region to the table by local date, as they come, and how much of each day was reported. A day-only row counts for the date it names. */
 export async function addLocalDays(table: DemandTable, rows: Rows, { timeZone, from, to }: LocalDays): Promise<void> {
   const dateOf = localDateOfHour(timeZone);
+  const hours = makeHourCounts(timeZone);
   for await (const { assetId, day, hour, views, bytes } of rows) {
     const date = dateOf(day, hour);
-    if (date >= from && date <= to) table.add({ assetId, date, views, bytes });
+    if (date < from || date > to) continue;
+    table.add({ assetId, date, views, bytes });
+    hours.add(date, day, hour, bytes);
   }
+  for (const [day, share] of hours.reported()) table.reported.set(day, share);
 }
 
 /**

@@ -20,6 +20,8 @@ export interface DemandTable {
   readonly assetIds: readonly string[];
   /** Days since 1970-01-01 of which there is any row, empty ones included; in no order. */
   readonly days: ReadonlySet<number>;
+  /** Share of a day that was reported, where a part is missing: what is read as history is made whole by it. */
+  readonly reported: Map<number, number>;
   /** Calls `visit` with each cell of an asset, by its place in `assetIds`. Cells of one day may come apart and in any order. */
   visit(asset: number, visit: (day: number, bytes: number, views: number) => void): void;
 }
@@ -76,6 +78,7 @@ export function makeDemandTable(): DemandTable {
   return {
     assetIds,
     days: dayNumbers,
+    reported: new Map(),
     add(row) {
       check(row);
       if (row.date !== lastDate) {

@@ -1,11 +1,13 @@
 /**
  * Demand history in the shape the model walks over: one axis of observed days, one sparse series for each asset.
  *
- * A day on which the region reported nothing is missing: it is not on the axis, and says nothing about anybody. A day
+ * A day on which the region reported nothing, or less than half, is missing: it is not on the axis, and says nothing about anybody; one
+ * of which some hours are missing is made whole (`missing-hours.ts`). A day
  * with demand in the region but none for an asset is a zero for that asset, from the day the asset was first seen.
  */
 import { dateOfDayNumber, dayNumber } from '../time/local-time.ts';
 import type { DemandTable } from './demand-table.ts';
+import { leastReported } from './missing-hours.ts';
 import { levelCapFactor, makeCapper } from './winsorise.ts';
 
 /** The observed days, oldest first. */
@@ -57,7 +59,9 @@ export const weekdayOf = (day: number): number => ((day % 7) + 7) % 7;
  */
 export function readHistory(table: DemandTable, before: string): History {
   const limit = dayNumber(before);
-  const dayNumbers = [...table.days].filter((day) => day < limit).sort((a, b) => a - b);
+  const dayNumbers = [...table.days]
+    .filter((day) => day < limit && (table.reported.get(day) ?? 1) >= leastReported)
+    .sort((a, b) => a - b);
   const read = makeReader(table, dayNumbers);
   const totals = new Array<number>(dayNumbers.length).fill(0);
   const assets: number[] = [];
@@ -100,12 +104,19 @@ function orderById(ids: readonly string[]): Uint32Array {
   return isOrdered ? order : order.sort((a, b) => ((ids[a] ?? '') < (ids[b] ?? '') ? -1 : 1));
 }
 
-function makeReader({ assetIds, visit }: DemandTable, dayNumbers: readonly number[]): (asset: number) => Series {
+function makeReader(
+  { assetIds, visit, reported }: DemandTable,
+  dayNumbers: readonly number[],
+): (asset: number) => Series {
   const firstDay = dayNumbers[0] ?? 0;
   /** By days since the first; -1 for one that is not on the axis. */
   const places = new Int32Array((dayNumbers.at(-1) ?? firstDay) - firstDay + 1).fill(-1);
   for (const [place, day] of dayNumbers.entries()) places[day - firstDay] = place;
   const size = dayNumbers.length;
+  /** By place: what makes a day whole of which hours are missing. */
+  const scales = dayNumbers.some((day) => reported.has(day))
+    ? dayNumbers.map((day) => 1 / (reported.get(day) ?? 1))
+    : null;
   const series = {
     assetId: '',
     length: 0,
@@ -134,7 +145,8 @@ function makeReader({ assetIds, visit }: DemandTable, dayNumbers: readonly numbe
   const add = (day: number, cellBytes: number, cellViews: number): void => {
     if (cellBytes === 0 && cellViews === 0) return;
     const place = places[day - firstDay] ?? -1;
-    if (place >= 0) insert(place, cellBytes, cellViews);
+    const scale = scales?.[place] ?? 1;
+    if (place >= 0) insert(place, cellBytes * scale, cellViews * scale);
   };
   return (asset) => {
     series.assetId = assetIds[asset] ?? '';
