@@ -124,7 +124,7 @@ describe('when control is away', () => {
     expect(control.batches).toHaveLength(0);
     await control.comeBack();
     await stop(await startReady('edge-1'));
-    expect(control.batches).toHaveLength(1);
+    expect(control.batches.filter(({ rows }) => rows.length > 0)).toHaveLength(1);
   });
 });
 
