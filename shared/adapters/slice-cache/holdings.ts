@@ -121,9 +121,9 @@ export function makeHoldings(deps: HoldingsDeps): Holdings {
       });
   }
 
-  function pin(key: string): void {
+  function pin(key: string, isWritten = false): void {
     if (!pinned.add(key)) return;
-    tryAppend(['pin', pinned.setNumber, key]);
+    if (!isWritten) tryAppend(['pin', pinned.setNumber, key]);
     for (const slice of index.object(key)?.slices ?? []) keepByPlan(slice);
     room.refit();
   }
@@ -165,8 +165,10 @@ export function makeHoldings(deps: HoldingsDeps): Holdings {
     isPinned: pinned.has,
 
     add({ key, index: sliceIndex, sizeBytes, fileId, crc, blocks }, expected) {
-      journal.append(['+', fileId, key, sliceIndex, sizeBytes, crc]);
-      if (!expected) pin(key);
+      const isPinned = expected === null && !pinned.has(key);
+      const line = ['+', fileId, key, sliceIndex, sizeBytes, crc] as const;
+      journal.append(isPinned ? [...line, pinned.setNumber] : line);
+      if (isPinned) pin(key, true);
       const held = index.add(key, sliceIndex, { sizeBytes, fileId, crc });
       parts.learn(held, blocks);
       if (expected) pulled.arrive(held, expected);

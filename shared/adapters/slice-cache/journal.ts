@@ -14,7 +14,8 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 
 export type JournalRecord =
-  | readonly ['+', fileId: number, key: string, index: number, sizeBytes: number, crc: number]
+  /** With a pinned set: its key was pinned by a write as well. */
+  | readonly ['+', fileId: number, key: string, index: number, sizeBytes: number, crc: number, pinnedSet?: number]
   | readonly ['-', fileId: number]
   /** The key was pinned by a write; counts only while the pinned set of that number stands. */
   | readonly ['pin', pinnedSet: number, key: string];
@@ -33,16 +34,29 @@ const syncIntervalMs = 1_000;
 const chunkBytes = 4 * 1024 * 1024;
 const linesAtOnce = 2_000;
 
+/** What is still so when the whole log was read; of slices that are held no longer there is nothing to replay. */
+export type Standing = Exclude<JournalRecord, readonly ['-', ...unknown[]]>;
+
 /** Opens the log in `dir` and replays what it holds, oldest first. */
-export function openJournal(dir: string, replay: (record: JournalRecord) => void): Journal {
+export function openJournal(dir: string, replay: (record: Standing) => void): Journal {
   fs.mkdirSync(dir, { recursive: true });
   const found = readGenerations(dir);
   const snapshot = Math.max(0, ...found.snapshots);
   let length = 0;
-  if (snapshot > 0) readRecords(join(dir, `snapshot-${snapshot}`), replay);
+  // The last first: a file number that has gone never comes again, so that nobody has to find what it was of.
+  const gone = new Set<number>();
+  const lately: Standing[] = [];
   for (const n of found.journals.filter((n) => n >= snapshot).sort((a, b) => a - b)) {
-    length += readRecords(join(dir, `journal-${n}`), replay);
+    length += readRecords(join(dir, `journal-${n}`), (record) => {
+      if (record[0] === '-') gone.add(record[1]);
+      else lately.push(record);
+    });
   }
+  const replayStanding = (record: JournalRecord): void => {
+    if (record[0] === 'pin' || (record[0] === '+' && !gone.has(record[1]))) replay(record);
+  };
+  if (snapshot > 0) readRecords(join(dir, `snapshot-${snapshot}`), replayStanding);
+  for (const record of lately) replayStanding(record);
 
   // A fresh file: the last one may end in half a line.
   let generation = Math.max(0, ...found.journals, ...found.snapshots) + 1;

@@ -10,6 +10,7 @@ export interface PinnedKeys {
   add(key: string): boolean;
   /** What was added since the set was made: the part that lives in the journal. */
   added(): Iterable<string>;
+  wasAdded(key: string): boolean;
   /** @param onReplaced called with the set before, as soon as the new one counts. */
   replace(keys: ReadonlySet<string>, onReplaced: (before: ReadonlySet<string>) => void): Promise<void>;
 }
@@ -34,6 +35,7 @@ export function openPinnedKeys(dir: string): PinnedKeys {
       return true;
     },
     added: () => added,
+    wasAdded: (key) => added.has(key),
     async replace(next, onReplaced) {
       const number = setNumber + 1;
       const file = await fs.promises.open(`${path}.tmp`, 'w', 0o600);

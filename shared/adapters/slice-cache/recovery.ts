@@ -10,22 +10,23 @@ import type { PinnedKeys } from './pinned-keys.ts';
 import type { SliceFiles } from './slice-files.ts';
 import type { HeldSlice, SliceIndex } from './slice-index.ts';
 
-/** Everything held, as the lines of a snapshot. Pins come behind the slices, whose keys they then share. */
+/** Everything held, as the lines of a snapshot. */
 export function* recordsOf(index: SliceIndex, pinned: PinnedKeys): Iterable<JournalRecord> {
+  const set = pinned.setNumber;
   for (const { key, slices } of index.objects()) {
-    for (const { index: sliceIndex, fileId, sizeBytes, crc } of slices) {
-      yield ['+', fileId, key, sliceIndex, sizeBytes, crc];
-    }
+    const isAdded = pinned.wasAdded(key);
+    for (const { index: sliceIndex, fileId, sizeBytes, crc } of slices)
+      yield isAdded
+        ? ['+', fileId, key, sliceIndex, sizeBytes, crc, set]
+        : ['+', fileId, key, sliceIndex, sizeBytes, crc];
   }
-  for (const key of pinned.added()) yield ['pin', pinned.setNumber, key];
+  for (const key of pinned.added()) if (!index.object(key)) yield ['pin', set, key];
 }
 
 export interface Recovered {
   readonly journal: Journal;
   /** Above those of all lines, and of all files that a killed process may have written without one. */
   readonly firstFileId: number;
-  /** What the journal says, by file. */
-  readonly byFile: ReadonlyMap<number, HeldSlice>;
 }
 
 /** More than are ever being written at once. */
@@ -33,47 +34,57 @@ const mostUnnamed = 65_536;
 
 /** Replays the journal into the index. */
 export function recover(dir: string, index: SliceIndex, onPin: (setNumber: number, key: string) => void): Recovered {
-  const byFile = new Map<number, HeldSlice>();
   let highest = 0;
-  const onReplaced = (before: HeldSlice): void => void byFile.delete(before.fileId);
   const journal = openJournal(`${dir}/journal`, (record) => {
-    if (record[0] === 'pin') return onPin(record[1], index.object(record[2])?.key ?? record[2]);
-    const fileId = record[1];
+    if (record[0] === 'pin') return onPin(record[1], record[2]);
+    const [, fileId, key, sliceIndex, sizeBytes, crc, pinnedSet] = record;
     if (fileId > highest) highest = fileId;
-    if (record[0] === '+') {
-      const [, , key, sliceIndex, sizeBytes, crc] = record;
-      byFile.set(fileId, index.add(key, sliceIndex, { fileId, sizeBytes, crc }, onReplaced));
-      return;
-    }
-    const slice = byFile.get(fileId);
-    if (slice) index.remove(slice);
-    byFile.delete(fileId);
+    const { object } = index.add(key, sliceIndex, { fileId, sizeBytes, crc });
+    if (pinnedSet !== undefined) onPin(pinnedSet, object.key);
   });
-  return { journal, firstFileId: highest + mostUnnamed, byFile };
+  return { journal, firstFileId: highest + mostUnnamed };
 }
 
 export interface FileCheckDeps {
-  readonly recovered: Pick<Recovered, 'byFile' | 'firstFileId'>;
-  readonly index: SliceIndex;
-  readonly files: SliceFiles;
+  readonly firstFileId: number;
   /** Above those of the files that were written since the start. */
   readonly nextFileId: () => number;
+  readonly index: SliceIndex;
+  readonly files: SliceFiles;
   /** The file of a held slice is gone. */
   readonly onMissing: (slice: HeldSlice) => Promise<void>;
   readonly isClosing: () => boolean;
 }
 
+/** So many slices are looked at before others have a turn: about a millisecond. */
+const lookedAtOnce = 5_000;
+const breath = () => new Promise<void>((resolve) => setImmediate(resolve));
+
 /** Removes files that no line names, and slices whose file is gone. */
 export async function checkFiles(deps: FileCheckDeps): Promise<void> {
-  const { recovered, nextFileId, index, files, onMissing, isClosing } = deps;
-  const { byFile, firstFileId } = recovered;
+  const { firstFileId, nextFileId, index, files, onMissing, isClosing } = deps;
+  async function eachSlice(look: (slice: HeldSlice) => void): Promise<void> {
+    let looked = 0;
+    for (const { slices } of index.objects()) {
+      for (const slice of slices) look(slice);
+      looked += slices.length;
+      if (looked < lookedAtOnce) continue;
+      looked = 0;
+      await breath();
+    }
+  }
+  const held = new Set<number>();
+  await eachSlice(({ fileId }) => held.add(fileId));
   const there = new Set<number>();
   await files.sweep((fileId) => {
     there.add(fileId);
-    // What has left since the start is being removed by whoever let it go.
-    return byFile.has(fileId) || (fileId >= firstFileId && fileId < nextFileId());
+    // What has left since the start is being removed by whoever let it go: once more does no harm.
+    return held.has(fileId) || (fileId >= firstFileId && fileId < nextFileId());
   }, isClosing);
   if (isClosing()) return;
-  for (const [fileId, slice] of byFile)
-    if (!there.has(fileId) && index.get(slice.object.key, slice.index) === slice) await onMissing(slice);
+  const missing: HeldSlice[] = [];
+  await eachSlice((slice) => {
+    if (slice.fileId < firstFileId && !there.has(slice.fileId)) missing.push(slice);
+  });
+  for (const slice of missing) await onMissing(slice);
 }

@@ -125,14 +125,14 @@ export async function openSliceCache(options: SliceCacheOptions): Promise<Segmen
     onDiskError,
   });
   const checking = checkFiles({
-    recovered,
+    firstFileId: recovered.firstFileId,
     nextFileId: () => writer.nextFileId,
     index,
     files,
     onMissing: holdings.drop,
     isClosing: () => closing !== null,
   }).catch(onDiskError);
-  if (recovered.byFile.size <= fewSlices) await Promise.all([adopting, checking]);
+  if (index.sliceCount <= fewSlices) await Promise.all([adopting, checking]);
 
   function saveForesight(): Promise<void> {
     saving ??= adopting

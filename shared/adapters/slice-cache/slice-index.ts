@@ -22,13 +22,8 @@ export interface HeldObject {
 export interface SliceIndex {
   get(key: string, index: number): HeldSlice | null;
   object(key: string): HeldObject | null;
-  /** In place of the slice of that index, where there is one: it is handed to `onReplaced`. */
-  add(
-    key: string,
-    index: number,
-    facts: Pick<HeldSlice, 'sizeBytes' | 'fileId' | 'crc'>,
-    onReplaced?: (before: HeldSlice) => void,
-  ): HeldSlice;
+  /** In place of the slice of that index, where there is one. */
+  add(key: string, index: number, facts: Pick<HeldSlice, 'sizeBytes' | 'fileId' | 'crc'>): HeldSlice;
   /** False when it was not (or no longer) the slice that is held. */
   remove(slice: HeldSlice): boolean;
   /** Objects of one key, or below a prefix that ends in `/`. */
@@ -100,7 +95,7 @@ export function makeSliceIndex(): SliceIndex {
     },
     object: (key) => objects.get(key) ?? null,
 
-    add(key, index, { sizeBytes, fileId, crc }, onReplaced) {
+    add(key, index, { sizeBytes, fileId, crc }) {
       const known = objects.get(key);
       const object: HeldObject = known ?? { key, slices: [], heldBytes: 0 };
       const slice: HeldSlice = { object, index, sizeBytes, fileId, crc, number: -1, askedShare: 0 };
@@ -121,7 +116,6 @@ export function makeSliceIndex(): SliceIndex {
       else {
         object.heldBytes -= before.sizeBytes;
         heldBytes -= before.sizeBytes;
-        onReplaced?.(before);
       }
       return slice;
     },
