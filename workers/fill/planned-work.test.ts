@@ -70,8 +70,12 @@ describe('makePlannedWork', () => {
     work.begin('lends', new Set(b.map(({ key }) => key)), true);
     expect(work.next('e')).toEqual({ files: [3, 4, 5], peers: ['lends'] });
     expect(work.next('e')).toBe('wait');
-    work.takeRest('keeps');
+    work.doubt('keeps');
     expect(work.next('e')).toEqual({ files: [0, 1, 2], peers: [] });
+    const given = makePlannedWork(parts, limits);
+    given.begin('e', nothing, true);
+    for (const id of ['keeps', 'lends']) given.takeRest(id);
+    expect(given.next('e')).toEqual({ files: [0, 1, 2, 3, 4, 5], peers: [] });
   });
 
   it('takes from a holder what the region has already, and makes no master of one that is not healthy', () => {

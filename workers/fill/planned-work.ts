@@ -21,6 +21,8 @@ export interface WorkPiece {
 export interface PlannedWork {
   /** The appliance is there and holds these; from now on it gets work. */
   begin(applianceId: string, heldKeys: ReadonlySet<string>, healthy: boolean): void;
+  /** The appliance does not tell: what it is to have already is not waited for any longer. */
+  doubt(applianceId: string): void;
   /** The next piece for an appliance; `wait` while others must go first, null when nothing is left for it. */
   next(applianceId: string): WorkPiece | 'wait' | null;
   /** Not done after all: comes again, in its place. */
@@ -124,6 +126,10 @@ export function makePlannedWork(
         at += 1;
       }
       part.todo = part.todo.filter((place) => part.isOpen[place] === 1);
+    },
+
+    doubt(applianceId) {
+      partOf(applianceId).promised = none;
     },
 
     next(applianceId) {

@@ -45,6 +45,8 @@ const smallestPieceBytes = 256 * 1024;
 const largestPieceBytes = 128 * 1024 * 1024;
 /** On their way to one appliance: while one ends the next is under way. */
 const batchesAtOnce = 2;
+/** So long others wait for an appliance to tell that it has what it is to keep or lend. */
+const tellWithinMs = 20_000;
 const standInReasons: readonly PushFailure['reason'][] = ['appliance-unreachable', 'appliance-full', 'appliance-slow'];
 
 export async function pushRegion(input: PushRegionInput): Promise<void> {
@@ -161,8 +163,16 @@ export async function pushRegion(input: PushRegionInput): Promise<void> {
       failRest(part, new PushFailure('appliance-refused', `${id} ${target ? `is ${target.mode} now` : 'was removed'}`));
       return;
     }
+    const told = new AbortController();
+    clock.sleep(tellWithinMs, AbortSignal.any([told.signal, signal])).then(
+      () => {
+        work.doubt(id);
+        changes.notify();
+      },
+      () => undefined,
+    );
     try {
-      const held = await greet(target, part);
+      const held = await greet(target, part).finally(() => told.abort());
       ledger.greeted(id, held);
       work.begin(id, held, target.health === 'healthy');
       changes.notify();

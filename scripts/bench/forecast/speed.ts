@@ -252,11 +252,11 @@ function plan(titles: number, made: Forecast): FillPlan {
 /** Forecast and plan as the worker freezes them, in a folder of its own; `read` has the folder read again instead. */
 async function freeze(root: string, forecast: Forecast, plan: FillPlan): Promise<void> {
   const documents = makeStoreDocuments(makeFolderObjectStore({ root }));
-  const from = now();
+  const [from, before] = [now(), cpuS()];
   await documents.putForecast(forecast);
   await documents.putPlan(plan);
   console.log(
-    `  frozen in ${(now() - from).toFixed(1)} s: ${((await bytesIn(root)) / 1e6).toFixed(0)} MB stored, peak ${mebibytes()} MiB`,
+    `  frozen in ${(now() - from).toFixed(1)} s, ${(cpuS() - before).toFixed(1)} s of processor time: ${((await bytesIn(root)) / 1e6).toFixed(0)} MB stored, peak ${mebibytes()} MiB`,
   );
 }
 

@@ -149,6 +149,20 @@ describe('stored documents', () => {
     expect(JSON.parse(text.slice(0, text.indexOf('\n')))).toEqual(fetch[usualLinesAPart]);
   });
 
+  it('from before there were parts are read whatever their length', async () => {
+    const frozen = planOf(files(30));
+    await store.put('plans/eu/2026-11-21.json', Buffer.from(JSON.stringify(frozen)));
+    const documents = makeStoreDocuments(store, inParts);
+    expect(await documents.getPlan('eu', '2026-11-21')).toEqual(frozen);
+    expect(await documents.getPlanOutline('eu', '2026-11-21')).toMatchObject({
+      appliances: [{ fetch: { files: 30 } }],
+      copies: {},
+    });
+    const span = { applianceId: 'e0', first: 28, count: 5 };
+    expect(await documents.getPlanLines(frozen, 'fetch', span)).toEqual(files(30).slice(28));
+    expect(await documents.putPlan(planOf(files(9)))).toBe(false);
+  });
+
   it('say which part is damaged or gone', async () => {
     const documents = makeStoreDocuments(store, inParts);
     await documents.putPlan(planOf(files(4)));
