@@ -39,6 +39,7 @@ describe('slices on disk', () => {
       dir?: string;
       compactAfterLines?: number;
       trustMs?: number;
+      checkedFirst?: number;
       kernel?: KernelIo | null;
     } = {},
   ) => {
@@ -199,6 +200,32 @@ describe('slices on disk', () => {
     expect(await readdir(join(dir, 'tmp'))).toEqual([]);
     await expect.poll(async () => (await sliceFiles()).length).toBe(1);
     expect(await put(again, 'a/v/short')).toBe('stored');
+  });
+
+  it('puts itself in order while it serves already, with what comes and goes meanwhile', async () => {
+    const first = await openCache({ capacityBytes: 60_000 });
+    for (let i = 0; i < 5; i += 1) await put(first, `a/v/${i}`);
+    for (let i = 0; i < 20; i += 1) await first.read('a/v/1', 0);
+    await first.close();
+    const [missing = ''] = (await sliceFiles()).sort();
+    fs.rmSync(missing);
+    const stranger = join(dir, 'slices', missing.split('/').at(-2) ?? '', '12345678');
+    fs.writeFileSync(stranger, 'nobody knows me');
+    const again = await openCache({ capacityBytes: 60_000, checkedFirst: 0 });
+    expect(again.stats().storedBytes).toBe(50_000);
+    const writing = put(again, 'b/v/1');
+    expect(await again.remove('a/v/2')).toBe(10_000);
+    expect(await writing).toBe('stored');
+    const keys = () => [...again.inventory()].map(({ key }) => key);
+    await expect.poll(keys).toEqual(['a/v/1', 'a/v/3', 'a/v/4', 'b/v/1']);
+    await expect.poll(() => fs.existsSync(stranger)).toBe(false);
+    await expect.poll(() => again.stats().storedBytes).toBe(40_000);
+    // What was known of demand counts again, and makes room as ever.
+    for (let i = 2; i < 12; i += 1) await put(again, `b/v/${i}`);
+    expect(again.has('a/v/1', 0)).toBe(true);
+    expect(again.stats().storedBytes).toBeLessThanOrEqual(60_000);
+    await again.close();
+    await expect.poll(async () => (await sliceFiles()).length).toBe(again.stats().storedObjects);
   });
 
   it('passes over torn and damaged journal lines', async () => {

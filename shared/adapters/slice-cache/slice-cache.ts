@@ -45,12 +45,12 @@ export interface SliceCacheOptions {
   readonly clock?: { now(): number };
   /** The journal is replaced by a snapshot after so many lines, or half as many as there are slices. */
   readonly compactAfterLines?: number;
+  /** With no more slices than this the files are looked at before it opens, with more while it serves. */
+  readonly checkedFirst?: number;
   /** Told of disk errors that the cache survived. */
   readonly onDiskError?: (error: Error) => void;
 }
 
-/** A cache of no more slices is all in order before it opens, a larger one some seconds later, while it serves. */
-const fewSlices = 10_000;
 const trustMs = 300_000;
 /** Buffers that wait for the next read. */
 const idlePoolBytes = 64 * 1024 * 1024;
@@ -61,7 +61,14 @@ const idlePoolBytes = 64 * 1024 * 1024;
  * @throws Error when another process holds the folder.
  */
 export async function openSliceCache(options: SliceCacheOptions): Promise<SegmentCache> {
-  const { dir, capacityBytes, compactAfterLines = 50_000, kernel = null, onDiskError = () => {} } = options;
+  const {
+    dir,
+    capacityBytes,
+    compactAfterLines = 50_000,
+    checkedFirst = 10_000,
+    kernel = null,
+    onDiskError = () => {},
+  } = options;
   const files = makeSliceFiles(dir);
   const unlock = lockFolder(dir);
   files.clearTemporary();
@@ -132,7 +139,7 @@ export async function openSliceCache(options: SliceCacheOptions): Promise<Segmen
     onMissing: holdings.drop,
     isClosing: () => closing !== null,
   }).catch(onDiskError);
-  if (index.sliceCount <= fewSlices) await Promise.all([adopting, checking]);
+  if (index.sliceCount <= checkedFirst) await Promise.all([adopting, checking]);
 
   function saveForesight(): Promise<void> {
     saving ??= adopting
