@@ -82,7 +82,7 @@ export function makeFastLane({ media, isClosing, kernel, giveUp }: FastLaneDeps)
       setImmediate(() => {
         if (socket.destroyed) return;
         onData(chunk);
-        socket.resume();
+        if (all.has(socket)) socket.resume();
       });
     }
 
@@ -113,8 +113,11 @@ export function makeFastLane({ media, isClosing, kernel, giveUp }: FastLaneDeps)
         .off('error', onError)
         .off('timeout', onTimeout)
         .off('end', onEnd);
+      // Put back rather than passed on: Node stops reading while answers wait, and must be asked by the stream itself to begin.
+      socket.pause();
+      socket.unshift(chunk);
       giveUp(socket);
-      socket.emit('data', chunk);
+      socket.resume();
     }
 
     socket.on('data', onData).on('close', onClose).on('error', onError).on('timeout', onTimeout).on('end', onEnd);

@@ -135,6 +135,33 @@ describe('one connection', () => {
     expect((await connection.answer()).status).toBe(400);
   });
 
+  it('answers all that is sent ahead, however slowly its answers are read, in the lane and out of it', async () => {
+    const text = ['TE: trailers\r\n', '', '', ''].map((field) => get(large, field)).join('');
+    const heard = await Promise.all(
+      [200, 350, 500, 650].map(async (cut) => {
+        const socket = net.connect(edge.port, '127.0.0.1').setNoDelay(true).pause();
+        let bytes = 0;
+        const whole = new Promise<void>((resolve) => {
+          socket.on('close', () => resolve());
+          socket.on('data', (chunk: Buffer) => {
+            bytes += chunk.length;
+            if (bytes >= 4 * (sliceSizeBytes + 1_000)) resolve();
+          });
+        });
+        socket.pause();
+        for (let at = 0; at < text.length; at += cut) {
+          socket.write(text.slice(at, at + cut));
+          await new Promise((resolve) => setTimeout(resolve, 1));
+        }
+        socket.resume();
+        await whole;
+        socket.destroy();
+        return bytes >= 4 * (sliceSizeBytes + 1_000);
+      }),
+    );
+    expect(heard).toEqual([true, true, true, true]);
+  });
+
   it('answers a client that sends no more but still reads, and then closes', async () => {
     const connection = talk(edge.port);
     connection.write(get(large));
