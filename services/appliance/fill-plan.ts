@@ -5,6 +5,8 @@ import { manifestKey } from './versions.ts';
 
 export interface PlanRequest {
   readonly pinned: readonly string[];
+  /** Planned as well, and held as long as viewers ask for it more than for what else comes. */
+  readonly unpinned?: readonly string[];
   readonly evict: readonly string[];
 }
 
@@ -18,14 +20,14 @@ export type ApplyPlan = (plan: PlanRequest) => Promise<PlanAnswer>;
 /** Frees what the plan gives up and pins what it keeps, with the manifests that serving it needs. */
 export const makeApplyPlan =
   (cache: SegmentCache, provenance: Pick<Provenance, 'planned'>): ApplyPlan =>
-  async ({ pinned, evict }) => {
-    const planned = new Set(pinned);
+  async ({ pinned, unpinned = [], evict }) => {
+    const planned = new Set([...pinned, ...unpinned]);
     const kept = new Set(pinned);
     for (const key of pinned) {
       const object = parseObjectKey(key);
       if (object) kept.add(manifestKey(object));
     }
-    for (const key of evict) if (!kept.has(key)) await cache.remove(key);
+    for (const key of evict) if (!kept.has(key) && !planned.has(key)) await cache.remove(key);
     await cache.setPinned(kept);
     const held = [];
     for (const { key, heldBytes } of cache.inventory()) if (planned.has(key)) held.push({ key, heldBytes });

@@ -19,6 +19,8 @@ export interface AssetForecast {
   readonly observedDays: number;
   /** The model that made it; absent in documents from before there was a choice. */
   readonly model?: string;
+  /** Even `lowBytes` are three times what the last day brought: a rise that did not show yet. Absent where they are not. */
+  readonly rises?: true;
 }
 
 /** `forecasts/<region>/<date>.json` */
@@ -85,6 +87,7 @@ export const planReasons = [
   'over-capacity',
   'over-night-budget',
   'worth-less-than-held',
+  'not-sure',
   'no-appliance',
   'asset-deleted',
 ] as const;
@@ -103,6 +106,11 @@ export interface PlannedFile {
   /** `expectedBytes / sizeBytes`: what the plan ranks by. */
   readonly value: number;
   readonly reason: PlanReason;
+  /**
+   * False: it lies there, and stays as long as viewers ask for it more than for what else comes. Absent: nothing but another
+   * plan or a deletion lets it go.
+   */
+  readonly pinned?: false;
 }
 
 export interface AppliancePlan {

@@ -12,7 +12,7 @@ export interface ApplianceApi {
   /** Everything that the appliance holds, in key order, fetched page by page. */
   inventory(target: ApplianceTarget, signal?: AbortSignal): AsyncIterable<HeldEntry>;
 
-  /** Makes `pinned` the pinned set, frees what is in `evict`; returns which pinned keys it holds, wholly or in part. */
+  /** Makes `pinned` the pinned set, frees what is in `evict`; returns which planned keys, pinned or not, it holds, wholly or in part. */
   applyPlan(target: ApplianceTarget, plan: PinOrders, signal?: AbortSignal): Promise<readonly HeldKey[]>;
 
   /** Bytes of an object that are held from its start; 0 when there are none. */
@@ -58,6 +58,8 @@ export interface HeldEntry extends HeldKey {
 
 export interface PinOrders {
   readonly pinned: readonly string[];
+  /** Planned as well, but not pinned. */
+  readonly unpinned?: readonly string[];
   readonly evict: readonly string[];
 }
 

@@ -94,10 +94,16 @@ export async function startFailingAppliance(credential: string): Promise<Failing
   async function applyPlan(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
-    const plan = JSON.parse(Buffer.concat(chunks).toString('utf8')) as { pinned: string[]; evict: string[] };
+    const plan = JSON.parse(Buffer.concat(chunks).toString('utf8')) as {
+      pinned: string[];
+      unpinned?: string[];
+      evict: string[];
+    };
     for (const key of plan.evict) held.delete(key);
     pinned = new Set(plan.pinned);
-    const found = plan.pinned.flatMap((key) => (held.has(key) ? [{ key, heldBytes: held.get(key) }] : []));
+    const found = [...plan.pinned, ...(plan.unpinned ?? [])].flatMap((key) =>
+      held.has(key) ? [{ key, heldBytes: held.get(key) }] : [],
+    );
     answer(response, 200, { held: found });
   }
 

@@ -5,6 +5,7 @@
  */
 import type { AppliancePlan } from '../../shared/domain/fill.ts';
 import { chain } from '../../shared/domain/planning/lines.ts';
+import { pinsOf } from '../../shared/domain/planning/pins.ts';
 import type { ApplianceApi, ApplianceTarget, HeldKey } from '../../shared/ports/appliance-api.ts';
 
 /** More than asked for is freed at once, so that not every file has to ask. */
@@ -33,6 +34,6 @@ export async function makeRoom(
     if (freedBytes >= neededBytes + sparesBytes) break;
   }
   if (evicted.length === 0) return null;
-  await api.applyPlan(target, { pinned: [...planned], evict: evicted.map(({ key }) => key) }, signal);
+  await api.applyPlan(target, { ...pinsOf(plan), evict: evicted.map(({ key }) => key) }, signal);
   return { evicted };
 }

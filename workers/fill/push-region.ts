@@ -9,6 +9,7 @@ import type { AppliancePlan, FillPlan, LentFile, PlannedFile } from '../../share
 import type { FillBatch, FillBatchResult } from '../../shared/domain/fill-batch.ts';
 import type { ApplianceView } from '../../shared/domain/fleet.ts';
 import { chain, type Lines } from '../../shared/domain/planning/lines.ts';
+import { pinsOf } from '../../shared/domain/planning/pins.ts';
 import { rankAppliances } from '../../shared/domain/routing/rendezvous.ts';
 import type { ApplianceApi } from '../../shared/ports/appliance-api.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
@@ -77,7 +78,7 @@ export async function pushRegion(input: PushRegionInput): Promise<void> {
   async function greet(target: ApplianceView, part: AppliancePlan): Promise<ReadonlySet<string>> {
     const sizes = new Map<string, number>();
     for (const { key, sizeBytes } of chain<LentFile>(part.keep, part.fetch, part.lend ?? [])) sizes.set(key, sizeBytes);
-    const orders = { pinned: [...sizes.keys()], evict: Array.from(part.evict, ({ key }) => key) };
+    const orders = { ...pinsOf(part), evict: Array.from(part.evict, ({ key }) => key) };
     const greeting = () => input.api.applyPlan(target, orders, signal);
     const answer = await makePatience(input.patienceMs, clock).run(greeting, isPassing, signal);
     return new Set(

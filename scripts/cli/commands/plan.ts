@@ -63,6 +63,7 @@ const meanings: Readonly<Record<PlanReason, string>> = {
   'over-capacity': 'left out: the disk is full of what is worth more',
   'over-night-budget': 'left out: the bytes or the rate of a night do not reach so far',
   'worth-less-than-held': 'left out: what it would displace is worth more',
+  'not-sure': 'left out: the disk is full, and it is not sure to be asked for',
   'no-appliance': 'left out: the region has no appliance that can take it',
   'asset-deleted': 'left out: the asset is deleted',
 };

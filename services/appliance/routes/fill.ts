@@ -25,7 +25,8 @@ export interface FillRouteDeps {
 
 /** A plan of a large appliance names hundreds of thousands of keys. */
 const maxPlanBytes = 128 * 1024 * 1024;
-const plan = Type.Object({ pinned: Type.Array(Type.String()), evict: Type.Array(Type.String()) });
+const keys = Type.Array(Type.String());
+const plan = Type.Object({ pinned: keys, unpinned: Type.Optional(keys), evict: keys });
 
 const take = Type.Object({
   sizeBytes: Type.Integer({ minimum: 0 }),

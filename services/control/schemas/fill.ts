@@ -138,6 +138,11 @@ export const ForecastSchema = documentSchema<ForecastView>()(
         highBytes: bytes,
         observedDays: Type.Number(),
         model: Type.Optional(Type.String({ description: 'The model that made it.' })),
+        rises: Type.Optional(
+          Type.Literal(true, {
+            description: 'Even the low end is three times what was served on the last day before.',
+          }),
+        ),
       }),
       { description: 'By expected bytes, at most `limit` of them.' },
     ),
@@ -156,6 +161,11 @@ const fileFields = {
   expectedBytes: bytes,
   value: Type.Number({ description: '`expectedBytes / sizeBytes`: what the plan ranks by.' }),
   reason,
+  pinned: Type.Optional(
+    Type.Literal(false, {
+      description: 'It lies there and stays by what viewers ask for. Absent: kept until the next plan.',
+    }),
+  ),
 };
 const PlannedFile = Type.Object(fileFields);
 const rejectedFiles = nullable(

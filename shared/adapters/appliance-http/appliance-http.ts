@@ -109,8 +109,8 @@ export function makeApplianceHttpApi(options: ApplianceHttpOptions): ApplianceAp
       } while (after !== null);
     },
 
-    async applyPlan(target, { pinned, evict }, signal) {
-      const answer = await callJson<{ held: HeldKey[] }>(target, 'POST', '/fill/plan', { pinned, evict }, signal);
+    async applyPlan(target, orders, signal) {
+      const answer = await callJson<{ held: HeldKey[] }>(target, 'POST', '/fill/plan', orders, signal);
       return answer.held;
     },
 

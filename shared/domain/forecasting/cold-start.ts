@@ -27,6 +27,8 @@ const learnDays = 14;
 const freshDays = 3;
 const premiereDays = 2;
 const latestOfSeries = 5;
+/** Of fewer the least says little. */
+const fewestForLow = 3;
 
 export interface Title {
   readonly assetId: string;
@@ -38,6 +40,8 @@ export interface Title {
 export interface ColdStart {
   readonly assetId: string;
   readonly expectedBytes: number;
+  /** The least that the series' latest titles brought; 0 where that is known of few, or of none. */
+  readonly lowBytes: number;
   readonly expectedViews: number;
   readonly model: 'pooled-regions/1' | 'pooled-series/1';
 }
@@ -68,6 +72,7 @@ export function coldStarts(input: ColdStartInput): ColdStart[] {
 const scaled = (one: ColdStart, factor: number): ColdStart => ({
   ...one,
   expectedBytes: one.expectedBytes * factor,
+  lowBytes: one.lowBytes * factor,
   expectedViews: one.expectedViews * factor,
 });
 
@@ -118,7 +123,13 @@ function byRegions({ history, known, otherRegions, date }: ColdStartInput, elsew
     isBlank ? 1 : Math.min(1, (came + usual) / Math.max(1e-9, said * share + usual));
   return unknown.map(({ assetId, viewsAByte, level, isFresh }) => {
     const expectedBytes = level * share * factorOf(isFresh ? arrivals.fresh : arrivals.old);
-    return { assetId, expectedBytes, expectedViews: expectedBytes * viewsAByte, model: 'pooled-regions/1' };
+    return {
+      assetId,
+      expectedBytes,
+      lowBytes: 0,
+      expectedViews: expectedBytes * viewsAByte,
+      model: 'pooled-regions/1',
+    };
   });
 }
 
@@ -171,6 +182,7 @@ function bySeries({ history, titles, date }: ColdStartInput, done: ReadonlySet<s
       {
         assetId,
         expectedBytes: mean(({ bytes }) => bytes),
+        lowBytes: latest.length >= fewestForLow ? Math.min(...latest.map(({ bytes }) => bytes)) : 0,
         expectedViews: mean(({ views }) => views),
         model: 'pooled-series/1',
       },

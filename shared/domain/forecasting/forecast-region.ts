@@ -23,7 +23,13 @@ import { walk } from './walk.ts';
 import { weekdayFactors } from './weekday.ts';
 
 /** Of the blends as a whole; each asset names its own. Changes whenever the same history would give other numbers. */
-export const modelName = 'blend-by-class/1';
+export const modelName = 'blend-by-class/2';
+
+/**
+ * A rise that today does not show: at the low end of the interval so many times what the last day brought. The same factor as for
+ * top-ups (docs/decisions/0051): less is within what forecasts near the margin are wrong by.
+ */
+const leastRise = 3;
 
 export interface ForecastInput {
   readonly regionId: string;
@@ -135,6 +141,7 @@ function forecastOne(one: Series, { name, members, width }: Blend, days: readonl
   ensemble.expect(target, said);
   const expected = blendOf(weights, said);
   const { low, high } = intervalOf(expected, meter.scaleFor(expected), width);
+  const lastBytes = one.days[one.length - 1] === days.length - 1 ? (one.bytes[one.length - 1] ?? 0) : 0;
   return {
     assetId: one.assetId,
     expectedViews: roundViews(expected * viewsAByte(one, days) || viewsOnly(one, days)),
@@ -143,6 +150,7 @@ function forecastOne(one: Series, { name, members, width }: Blend, days: readonl
     highBytes: Math.round(high),
     observedDays: one.length,
     model: name,
+    ...(low >= 1 && low > leastRise * lastBytes ? { rises: true } : {}),
   };
 }
 
@@ -171,14 +179,15 @@ function viewsOnly(one: Series, days: readonly Day[]): number {
   return views / Math.max(1, days.length - firstDayOf(one));
 }
 
-const withoutPast = ({ assetId, expectedBytes, expectedViews, model }: ColdStart): AssetForecast => ({
+const withoutPast = ({ assetId, expectedBytes, lowBytes, expectedViews, model }: ColdStart): AssetForecast => ({
   assetId,
   expectedBytes: Math.round(expectedBytes),
   expectedViews: roundViews(expectedViews),
-  lowBytes: 0,
+  lowBytes: Math.round(lowBytes),
   highBytes: Math.round(expectedBytes * 3),
   observedDays: 0,
   model,
+  ...(lowBytes >= 1 ? { rises: true } : {}),
 });
 
 const roundViews = (views: number): number => Math.round(views * 1_000) / 1_000;

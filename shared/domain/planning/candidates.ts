@@ -10,6 +10,7 @@ import { digestAt, type ValuedVersion } from './file-values.ts';
 import type { Shelves } from './held.ts';
 import type { Lender } from './lending.ts';
 import { copiesOf, swapFactor } from './limits.ts';
+import { isSure, lowShareOf } from './sure.ts';
 
 /** One asset on one appliance. Lists are by the place of a file in the version. */
 export interface Spot {
@@ -33,6 +34,8 @@ export interface Spot {
   readonly missingBaseBytes: number;
   /** An operator wants it there: it goes before all that is only expected. */
   readonly mustHave: boolean;
+  /** Low end of the title's forecast as a share of what is expected, if that is a rise, else 0. */
+  readonly lowShare: number;
 }
 
 /** Files of one spot that are worth the same, and all held or all missing. */
@@ -45,13 +48,15 @@ export interface Block {
   readonly share: number;
   /** Places in the spot's files, in their order. */
   readonly files: readonly number[];
+  /** It would take the place of what viewers pulled, and is not sure to be asked for: it cannot come. */
+  readonly barred: boolean;
 }
 
 /** Above every value that a forecast comes to. */
 const mustHaveRank = 1e12;
 
 export interface CandidateInput {
-  readonly forecast: Pick<AssetForecast, 'assetId' | 'expectedBytes'>;
+  readonly forecast: Pick<AssetForecast, 'assetId' | 'expectedBytes' | 'lowBytes' | 'rises'>;
   readonly version: ValuedVersion;
   readonly regionExpectedBytes: number;
   readonly shelves: Shelves;
@@ -64,6 +69,7 @@ export function candidatesOf(input: CandidateInput): Block[] {
   const { baseCount, sizeBytes, sizes, factors } = version;
   const copies = copiesOf(forecast.expectedBytes, input.regionExpectedBytes, shelves.appliances.length);
   const mean = sizeBytes > 0 ? forecast.expectedBytes / copies / sizeBytes : 0;
+  const lowShare = lowShareOf(forecast);
   const values = factors.map((factor) => mean * factor);
   const found = rankAppliances(forecast.assetId, shelves.appliances)
     .slice(0, copies)
@@ -98,12 +104,13 @@ export function candidatesOf(input: CandidateInput): Block[] {
       missingBase,
       missingBaseBytes,
       mustHave,
+      lowShare,
     };
-    return blocksOf(spot);
+    return blocksOf(spot, shelves.isFull(applianceId));
   });
 }
 
-function blocksOf(spot: Spot): Block[] {
+function blocksOf(spot: Spot, isFull: boolean): Block[] {
   /** Those that cross, those that a peer holds, and those that are here. */
   const groups = [new Map<number, number[]>(), new Map<number, number[]>(), new Map<number, number[]>()];
   for (const [at, value] of spot.values.entries()) {
@@ -120,13 +127,14 @@ function blocksOf(spot: Spot): Block[] {
       share: kind === 0 ? shareOf(spot, files[0] ?? 0) : 0,
       // A list that grew has room to spare, which adds up over all blocks.
       files: files.slice(),
+      barred: isFull && kind !== 2 && !spot.mustHave && !isSure(value, spot.lowShare),
     })),
   );
 }
 
 /** A file of a spot as the frozen plan tells it. @param heldKey its key where it lies there. */
 export function plannedFile(spot: Spot, at: number, held: boolean, heldKey?: string): PlannedFile {
-  const { assetId, version, sizes, values, mustHave } = spot;
+  const { assetId, version, sizes, values, mustHave, lowShare } = spot;
   const sizeBytes = sizes[at] ?? 0;
   const value = values[at] ?? 0;
   return {
@@ -138,6 +146,7 @@ export function plannedFile(spot: Spot, at: number, held: boolean, heldKey?: str
     expectedBytes: value * sizeBytes,
     value,
     reason: held ? 'already-held' : mustHave ? 'must-have' : 'expected-demand',
+    ...(held && !mustHave && !isSure(value, lowShare) ? { pinned: false } : {}),
   };
 }
 

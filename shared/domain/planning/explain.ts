@@ -213,9 +213,10 @@ const lowest = (values: readonly (number | null)[]): number | null => {
 
 function wordsFor(
   reason: PlanReason,
-  { value, margins, unspentBytes, leftOutBytes }: Omit<Explanation, 'words'>,
+  { value, lowBytes, margins, unspentBytes, leftOutBytes }: Omit<Explanation, 'words'>,
 ): string {
   const worth = `Each of its bytes is expected to be served ${number(value)} times`;
+  const lowEnd = `from ${lowBytes ?? 0} bytes a day on`;
   const fetched = lowest(margins.map(({ leastFetched }) => leastFetched));
   const kept = lowest(margins.map(({ leastKept }) => leastKept));
   switch (reason) {
@@ -233,6 +234,8 @@ function wordsFor(
       return `${worth}, but the night’s bytes (or what the rate brings in the window) went to what is worth more, down to ${number(fetched)}: ${leftOutBytes} bytes were left out with ${unspentBytes} unspent. A larger budget, rate or window would take it.`;
     case 'worth-less-than-held':
       return `${worth}; to make room it would displace what is held at ${number(kept)}, and a swap has to bring ${swapFactor} times as much.`;
+    case 'not-sure':
+      return `${worth}, which is not sure enough (${lowEnd}): on a full disk only what is sure, at the low end of its forecast, to be asked for nine times in ten takes the place of what viewers pulled. Whoever asks for it will have it pulled.`;
     case 'no-appliance':
       return 'The region had no active edge that answered when the plan was made.';
     case 'asset-deleted':

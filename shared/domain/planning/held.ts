@@ -1,6 +1,7 @@
 /** What lies on each appliance, found by title: of most titles nothing does, and then no key has to be made to see it. */
 import type { Appliance } from '../fleet.ts';
 import type { ValuedVersion } from './file-values.ts';
+import { fullShare } from './sure.ts';
 
 /** What an appliance says that it holds. */
 export interface HeldObject {
@@ -22,11 +23,17 @@ export interface Shelves {
   /** 0 for a place that is not there. */
   heldBytes(applianceId: string, place: number): number;
   keyAt(applianceId: string, place: number): string | undefined;
+  /** What comes takes the place of something else. */
+  isFull(applianceId: string): boolean;
 }
 
 export function makeShelves(appliances: readonly PlannableAppliance[]): Shelves {
   const shelves = new Map(
-    appliances.map(({ appliance, inventory }) => [appliance.id, { inventory, byAsset: placesByAsset(inventory) }]),
+    appliances.map(({ appliance, inventory }) => {
+      const storedBytes = inventory.reduce((sum, { heldBytes }) => sum + heldBytes, 0);
+      const isFull = storedBytes > appliance.capacityBytes * fullShare;
+      return [appliance.id, { inventory, byAsset: placesByAsset(inventory), isFull }];
+    }),
   );
   return {
     appliances: appliances.map(({ appliance }) => appliance),
@@ -45,6 +52,7 @@ export function makeShelves(appliances: readonly PlannableAppliance[]): Shelves 
     holdsAnything: (assetId) => [...shelves.values()].some(({ byAsset }) => byAsset.has(assetId)),
     heldBytes: (applianceId, place) => shelves.get(applianceId)?.inventory[place]?.heldBytes ?? 0,
     keyAt: (applianceId, place) => shelves.get(applianceId)?.inventory[place]?.key,
+    isFull: (applianceId) => shelves.get(applianceId)?.isFull ?? false,
   };
 }
 

@@ -25,6 +25,7 @@ import { copiesOf, nightBudgetBytes, usableBytes } from './limits.ts';
 import { chain } from './lines.ts';
 import { makeRejections, type Rejections, rejectUnread } from './rejections.ts';
 import type { TitleOutline } from './shortlist.ts';
+import { leastSureRequests } from './sure.ts';
 
 export interface PlanFillInput {
   readonly region: Region;
@@ -103,7 +104,7 @@ export function planFillOf(
   for (const version of versions) {
     const { assetId, paths, sizeBytes } = version;
     const mustHave = input.mustHave?.has(assetId) ?? false;
-    const asset = expectedOf(forecast, assetId) ?? { assetId, expectedBytes: 0 };
+    const asset = expectedOf(forecast, assetId) ?? { assetId, expectedBytes: 0, lowBytes: 0 };
     const isWanted = mustHave || asset.expectedBytes > 0;
     if (isWanted && appliances.length > 0) {
       const found = candidatesOf({
@@ -114,7 +115,10 @@ export function planFillOf(
         mustHave,
         lender: lenders.get(assetId),
       });
-      for (const block of found) blocks.push(block);
+      for (const block of found) {
+        if (block.barred) rejections.add(assetId, 'not-sure', leftOut(block));
+        else blocks.push(block);
+      }
       continue;
     }
     rejections.add(assetId, isWanted ? 'no-appliance' : 'no-demand-forecast', {
@@ -133,7 +137,9 @@ export function planFillOf(
     })),
     nightBudgetBytes(region.budget, input.spentBytes, span, Date.parse(frozenAt)),
   );
-  const unread = rest(choice.settledAbove);
+  // Where all disks are full, nothing that is not sure could come.
+  const areFull = appliances.every(({ appliance }) => shelves.isFull(appliance.id));
+  const unread = rest(Math.max(choice.settledAbove, areFull ? leastSureRequests : 0));
   if (!unread) return null;
   const chosen = collect(choice, appliances, shelves, rejections);
   rejectUnread({ unread, forecast, appliances, closedBy: choice.closedBy }, rejections);
@@ -191,6 +197,12 @@ export function planFillOf(
     rejected: rejections.list(),
   };
 }
+
+const leftOut = ({ spot, files }: Block) => {
+  const sizeBytes = files.reduce((sum, at) => sum + (spot.sizes[at] ?? 0), 0);
+  const expectedBytes = files.reduce((sum, at) => sum + (spot.sizes[at] ?? 0) * (spot.values[at] ?? 0), 0);
+  return { files: files.length, sizeBytes, expectedBytes };
+};
 
 interface ChosenHere {
   readonly keep: PlannedFile[];

@@ -6,6 +6,7 @@ import type { Lines } from './lines.ts';
 /** Lines that grow, and texts that are kept once. */
 const blockLines = 4_096;
 const digestLength = 64;
+const unpinnedBit = 128;
 
 interface FileBlock {
   readonly sizes: Float64Array;
@@ -15,6 +16,7 @@ interface FileBlock {
   readonly versions: Uint32Array;
   readonly paths: Uint32Array;
   readonly renditions: Uint32Array;
+  /** With `unpinnedBit` for what the plan does not pin. */
   readonly reasons: Uint8Array;
   /** One after the other; a list where one is no SHA-256 in hex. */
   digests: string | readonly string[];
@@ -42,12 +44,13 @@ export function makePlannedFiles(): { add(file: PlannedFile): void; readonly lin
       sha256: (isGrowing ? digests[line] : digestAt(block.digests, line)) ?? '',
       expectedBytes: block.expected[line] ?? 0,
       value: block.values[line] ?? 0,
-      reason: planReasons[block.reasons[line] ?? 0] ?? 'expected-demand',
+      reason: planReasons[(block.reasons[line] ?? 0) & ~unpinnedBit] ?? 'expected-demand',
+      ...((block.reasons[line] ?? 0) & unpinnedBit ? { pinned: false } : {}),
     };
   };
 
   return {
-    add({ key, rendition, sizeBytes, sha256, expectedBytes, value, reason }) {
+    add({ key, rendition, sizeBytes, sha256, expectedBytes, value, reason, pinned }) {
       const line = length % blockLines;
       if (line === 0) blocks.push(emptyBlock());
       const block = blocks.at(-1);
@@ -59,7 +62,7 @@ export function makePlannedFiles(): { add(file: PlannedFile): void; readonly lin
       block.sizes[line] = sizeBytes;
       block.expected[line] = expectedBytes;
       block.values[line] = value;
-      block.reasons[line] = planReasons.indexOf(reason);
+      block.reasons[line] = planReasons.indexOf(reason) | (pinned === false ? unpinnedBit : 0);
       digests.push(sha256);
       length += 1;
       if (digests.length < blockLines) return;

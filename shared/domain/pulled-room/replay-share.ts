@@ -3,15 +3,11 @@
  * by that day's forecast, and `makeForecastCache` keeps what viewers pull. Both are the modules that decide in service, and
  * both see only the past. The region is replayed as one disk.
  */
-import { makeForecastCache } from '../caching/forecast-cache.ts';
+import { makePlannedDisk } from '../caching/planned-disk.ts';
 import type { Forecast } from '../fill.ts';
-import type { Appliance, Region } from '../fleet.ts';
-import { makeValuer } from '../planning/file-values.ts';
-import { nightBudgetBytes } from '../planning/limits.ts';
-import { planFill } from '../planning/plan-fill.ts';
-import type { PlannableFile, PlannableVersion } from '../planning/version-files.ts';
-import { windowFor } from '../time/fill-window.ts';
+import type { Region } from '../fleet.ts';
 import type { Asks } from './asks.ts';
+import { type PartedTitle, planParts } from './part-planner.ts';
 import type { SampledLog } from './sampled-log.ts';
 
 /** A day of the region's calendar, with the forecast that was to be had on its eve. */
@@ -48,44 +44,33 @@ const asksAStep = 2_000;
 
 export function* replayShare(world: ReplayWorld, share: number): Generator<void, DayServed[]> {
   const { region, log, asks, days } = world;
-  const { times, parts, counts, sizes } = asks;
+  const { times, parts, counts, sizes, firstPart } = asks;
   const capacityBytes = world.capacityBytes * log.share;
-  const planner = makePartPlanner(world, share);
-  const pinned = new Set<number>();
+  const titles = log.assets.map(({ assetId }, index): PartedTitle => {
+    const first = firstPart[index] ?? 0;
+    return { assetId, firstPart: first, parts: (firstPart[index + 1] ?? first) - first };
+  });
   let topUpDay = Number.NaN;
   let topUpLeft = 0;
-  const cache = makeForecastCache({
+  const disk = makePlannedDisk({
     capacityBytes,
     sizes: { cells: sizes },
     onPush: (part) => {
       topUpLeft -= sizes[part] ?? 0;
     },
+    onFetch: () => undefined,
     onEvict: () => undefined,
-    mayPush: (part) => !pinned.has(part),
     pushBudgetBytes: () => topUpLeft,
   });
-
-  const plan = (day: ReplayDay): void => {
-    const planned = planner(day, (part) => pinned.has(part) || cache.has(part));
-    for (const part of pinned) {
-      if (planned.has(part)) continue;
-      pinned.delete(part);
-      cache.adopt(part, day.startS);
-    }
-    let bytes = 0;
-    for (const part of planned) {
-      bytes += sizes[part] ?? 0;
-      if (pinned.has(part)) continue;
-      cache.release(part);
-      pinned.add(part);
-    }
-    cache.setCapacity(capacityBytes - bytes);
-  };
-  const serve = (part: number, timeS: number, count: number): boolean => {
-    if (cache.ask(part, timeS, count)) return true;
-    if (pinned.has(part)) return true;
-    cache.offer(part, timeS);
-    return false;
+  const plan = ({ date, startS, forecast }: ReplayDay): void => {
+    const night = { region, date, startS, forecast, titles, capacityBytes, sampledShare: log.share };
+    const planned = planParts({
+      ...night,
+      sizeOf: (part) => sizes[part] ?? 0,
+      isHeld: disk.has,
+      pulledShare: share,
+    });
+    disk.plan(planned, startS);
   };
 
   const served: DayServed[] = [];
@@ -104,13 +89,13 @@ export function* replayShare(world: ReplayWorld, share: number): Generator<void,
         const today = Math.floor(nextS / (24 * hourS));
         if (today !== topUpDay) topUpLeft = (region.topUp?.bytesPerDay ?? 0) * log.share;
         topUpDay = today;
-        yield* steps(cache.advance(nextS));
+        yield* steps(disk.cache.advance(nextS));
       }
       const part = parts[at] ?? 0;
       const count = counts[at] ?? 0;
       const bytes = (sizes[part] ?? 0) * count;
       servedBytes += bytes;
-      if (serve(part, timeS, count)) hitBytes += bytes;
+      if (disk.serve(part, timeS, count) === 'held') hitBytes += bytes;
       if (at % asksAStep === 0) yield;
     }
     if (day.counts) served.push({ date: day.date, servedBytes, hitBytes });
@@ -121,70 +106,3 @@ export function* replayShare(world: ReplayWorld, share: number): Generator<void,
 function* steps(work: Iterator<void>): Generator<void> {
   while (!work.next().done) yield;
 }
-
-/** The nightly planner over parts: which of them a day's plan has. */
-function makePartPlanner({ region, log, asks, capacityBytes }: ReplayWorld, share: number) {
-  const { sizes, firstPart } = asks;
-  const partOf = new Map<string, number>();
-  const keys: string[] = [];
-  const versions = log.assets.map(({ assetId }, at): PlannableVersion => {
-    const first = firstPart[at] ?? 0;
-    const files = Array.from({ length: (firstPart[at + 1] ?? first) - first }, (_, index): PlannableFile => {
-      const key = `${assetId}/${versionName}/${index}`;
-      partOf.set(key, first + index);
-      keys[first + index] = key;
-      return fileOf(index, sizes[first + index] ?? 0);
-    });
-    const manifest = { assetId, version: versionName, durationS: files.length, renditions: [], files };
-    return { manifest, manifestFile: { sizeBytes: 0, sha256: '' } };
-  });
-  const appliance: Appliance = {
-    id: region.id,
-    regionId: region.id,
-    role: 'edge',
-    mode: 'active',
-    publicUrl: '',
-    internalUrl: '',
-    capacityBytes: capacityBytes * log.share,
-    weight: 1,
-    createdAt: region.createdAt,
-    updatedAt: region.updatedAt,
-  };
-
-  return ({ date, startS, forecast }: ReplayDay, isHeld: (part: number) => boolean): Set<number> => {
-    const span = windowFor(date, region.window, region.timeZone);
-    const nightBytes = nightBudgetBytes(region.budget, 0, span, span.startMs) * log.share;
-    const plan = planFill({
-      region: { ...region, budget: { ...region.budget, bytesPerNight: nightBytes } },
-      date,
-      run: 1,
-      fillId: date,
-      start: 'now',
-      frozenAt: new Date(startS * 1_000).toISOString(),
-      forecast,
-      forecastKey: date,
-      versions: versions.map(makeValuer(forecast.audience ?? null)),
-      appliances: [
-        { appliance, inventory: keys.flatMap((key, at) => (isHeld(at) ? [{ key, heldBytes: sizes[at] ?? 0 }] : [])) },
-      ],
-      spentBytes: 0,
-      pulledRoom: { share, key: null, reason: '' },
-    });
-    const files = plan.appliances.flatMap(({ keep, fetch }) => [...keep, ...fetch]);
-    return new Set(files.flatMap(({ key }) => partOf.get(key) ?? []));
-  };
-}
-
-const versionName = 'parts';
-
-/** Parts lie in the title one after the other, a second each. */
-const fileOf = (index: number, sizeBytes: number): PlannableFile => ({
-  path: String(index),
-  role: 'segment',
-  sizeBytes,
-  sha256: '',
-  rendition: null,
-  index,
-  startS: index,
-  durationS: 1,
-});
