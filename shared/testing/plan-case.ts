@@ -100,8 +100,7 @@ export const forecastOf = (demand: Readonly<Record<string, number>>): Forecast =
       assetId,
       expectedBytes,
       expectedViews: 1,
-      lowBytes: expectedBytes,
-      rises: true,
+      lowBytes: 0,
       highBytes: expectedBytes,
       observedDays: 1,
     }),
@@ -120,6 +119,12 @@ export const forecastOf = (demand: Readonly<Record<string, number>>): Forecast =
     assets,
   };
 };
+
+/** The same without a doubt, and of demand that did not show yet: plans may make room for it. */
+export const surely = (forecast: Forecast): Forecast => ({
+  ...forecast,
+  assets: forecast.assets.map((asset) => ({ ...asset, lowBytes: asset.expectedBytes, rises: true })),
+});
 
 export interface Case {
   readonly demand: Readonly<Record<string, number>>;
@@ -142,7 +147,7 @@ export const inputOf = (c: Case): PlanFillInput => ({
   fillId: `r-${date}`,
   frozenAt: c.frozenAt ?? stamp,
   start: c.start ?? 'window',
-  forecast: { ...forecastOf(c.demand), ...(c.audience ? { audience: c.audience } : {}) },
+  forecast: { ...surely(forecastOf(c.demand)), ...(c.audience ? { audience: c.audience } : {}) },
   forecastKey: `forecasts/r/${date}.json`,
   versions: c.versions.map(makeValuer(c.audience ?? null)),
   appliances: c.appliances,

@@ -8,6 +8,7 @@ import {
   inventoryOf,
   plan,
   steepCurve,
+  surely,
   version,
 } from '../../testing/plan-case.ts';
 import { rankAppliances } from '../routing/rendezvous.ts';
@@ -66,7 +67,7 @@ const worthOf = (p: PlanInArrays): number =>
  * night once, whoever it is for, and nothing where an appliance keeps it.
  */
 function bestWorth(c: Case): number {
-  const forecast = { ...forecastOf(c.demand), ...(c.audience ? { audience: c.audience } : {}) };
+  const forecast = { ...surely(forecastOf(c.demand)), ...(c.audience ? { audience: c.audience } : {}) };
   const shelves = makeShelves([...c.appliances].sort((a, b) => (a.appliance.id < b.appliance.id ? -1 : 1)));
   const valued = makeValuer(c.audience ?? null);
   const spots = new Set<Spot>();
