@@ -10,6 +10,7 @@ import type { PlanReason } from '../fill.ts';
 import { budgetPrice, type Room } from './budget-price.ts';
 import { type Block, byRank, type Spot, worthOf } from './candidates.ts';
 import { crossingBytes, mark } from './crossing.ts';
+import { addFreeCopies } from './free-copies.ts';
 import { type Night, type Shelf, searchMargin } from './search.ts';
 
 export type { Room } from './budget-price.ts';
@@ -71,6 +72,7 @@ export function chooseFiles(blocks: Block[], rooms: readonly Room[], budgetBytes
   const searchedDownTo = isCoarse
     ? searchMargin({ order, shelves: [...shelves.values()], night, price })
     : Number.POSITIVE_INFINITY;
+  if (isCoarse) addFreeCopies(order, shelves);
   return {
     order,
     reasons,
