@@ -23,6 +23,8 @@ export type JournalRecord =
 export interface Journal {
   /** @throws when the disk does not take the line; the log is then as before. */
   append(record: JournalRecord): void;
+  /** The highest file number that the lines found at the start name, also of what has gone. */
+  readonly highestFileId: number;
   /** Lines since the last snapshot. */
   readonly length: number;
   /** Writes a snapshot of `records`, read while the log goes on, and drops the logs that it replaces. */
@@ -43,16 +45,19 @@ export function openJournal(dir: string, replay: (record: Standing) => void): Jo
   const found = readGenerations(dir);
   const snapshot = Math.max(0, ...found.snapshots);
   let length = 0;
-  // The last first: a file number that has gone never comes again, so that nobody has to find what it was of.
+  let highestFileId = 0;
+  // A file number that has gone never comes again, so that nobody has to find what it was of.
   const gone = new Set<number>();
   const lately: Standing[] = [];
   for (const n of found.journals.filter((n) => n >= snapshot).sort((a, b) => a - b)) {
     length += readRecords(join(dir, `journal-${n}`), (record) => {
+      if (record[0] !== 'pin') highestFileId = Math.max(highestFileId, record[1]);
       if (record[0] === '-') gone.add(record[1]);
       else lately.push(record);
     });
   }
   const replayStanding = (record: JournalRecord): void => {
+    if (record[0] === '+') highestFileId = Math.max(highestFileId, record[1]);
     if (record[0] === 'pin' || (record[0] === '+' && !gone.has(record[1]))) replay(record);
   };
   if (snapshot > 0) readRecords(join(dir, `snapshot-${snapshot}`), replayStanding);
@@ -75,6 +80,8 @@ export function openJournal(dir: string, replay: (record: Standing) => void): Jo
   }
 
   return {
+    highestFileId,
+
     get length() {
       return length;
     },

@@ -34,15 +34,13 @@ const mostUnnamed = 65_536;
 
 /** Replays the journal into the index. */
 export function recover(dir: string, index: SliceIndex, onPin: (setNumber: number, key: string) => void): Recovered {
-  let highest = 0;
   const journal = openJournal(`${dir}/journal`, (record) => {
     if (record[0] === 'pin') return onPin(record[1], record[2]);
     const [, fileId, key, sliceIndex, sizeBytes, crc, pinnedSet] = record;
-    if (fileId > highest) highest = fileId;
     const { object } = index.add(key, sliceIndex, { fileId, sizeBytes, crc });
     if (pinnedSet !== undefined) onPin(pinnedSet, object.key);
   });
-  return { journal, firstFileId: highest + mostUnnamed };
+  return { journal, firstFileId: journal.highestFileId + mostUnnamed };
 }
 
 export interface FileCheckDeps {

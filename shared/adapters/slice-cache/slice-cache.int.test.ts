@@ -257,6 +257,22 @@ describe('slices on disk', () => {
     expect(again.stats()).toMatchObject({ pinnedBytes: 10, storedBytes: 500 });
   });
 
+  it('keeps what was written after a start, also where all that was written before it was deleted', async () => {
+    const first = await openCache();
+    await put(first, 'always/v/f');
+    await first.close();
+    const second = await openCache();
+    await put(second, 'gone/v/f');
+    await second.remove('gone/v/f');
+    await second.close();
+    const third = await openCache();
+    await put(third, 'new/v/f');
+    await third.close();
+    const it = await openCache();
+    expect([...it.inventory()].map(({ key }) => key)).toEqual(['always/v/f', 'new/v/f']);
+    expect((await it.read('new/v/f', 0))?.bytes.equals(makeSlice('new/v/f', 10_000).bytes)).toBe(true);
+  });
+
   it('remembers demand over a restart, and starts without it where it cannot be read', async () => {
     const options = { capacityBytes: 30_000 };
     const fill = async (to: SegmentCache, name: string) => {
