@@ -38,7 +38,8 @@ beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'nightfill-top-up-'));
   store = makeFolderObjectStore({ root: join(dir, 'store') });
   control = await startControl();
-  offset.ms = 0;
+  // Ten in the morning (UTC): experience counts a little less after midnight, and budgets begin anew.
+  offset.ms = 34 * hourMs - (Date.now() % (24 * hourMs));
 });
 afterEach(async () => {
   for (const appliance of running.splice(0)) await appliance.stop();
