@@ -207,7 +207,15 @@ describe('a film that plays while it is encoded', () => {
     const running = worker ?? (await onlyWorker());
     await kit.upload('deleted', clip);
     const { version, hls } = await early('deleted');
-    running.kill('SIGSTOP');
+    // Stopped while it works: between two parts nobody would notice the cancellation, and deletion alone removes what is there.
+    const isStoppedAtWork = async () => {
+      running.kill('SIGSTOP');
+      const counts = await Promise.all([kit.jobs.counts('transcode-asset'), kit.jobs.counts('encode-chunk')]);
+      const isAtWork = counts.some(({ active }) => active > 0);
+      if (!isAtWork) running.kill('SIGCONT');
+      return isAtWork;
+    };
+    await expect.poll(isStoppedAtWork, { timeout: 20_000 }).toBe(true);
     const get = viewerOf('deleted', version);
     expect((await get(hls)).status).toBe(200);
     await kit.catalogue.update('deleted', (asset) => ({ ...asset, state: 'deleted' }));
