@@ -1,25 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
 import net from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { makeFolderObjectStore } from '../../shared/adapters/folder/folder-object-store.ts';
-import { openSliceCache } from '../../shared/adapters/slice-cache/slice-cache.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sliceSizeBytes } from '../../shared/domain/manifest.ts';
-import type { ObjectStore } from '../../shared/ports/object-store.ts';
 import type { SigningKey } from '../../shared/tokens/keys.ts';
-import {
-  type ControlStandIn,
-  makeKey,
-  makeTitle,
-  publish,
-  type RunningAppliance,
-  send,
-  signedPath,
-  startAppliance,
-  startControl,
-} from './testing/fleet.ts';
+import { makeTitle, type RunningAppliance, send, signedPath } from './testing/fleet.ts';
+import { type OneEdge, startOneEdge } from './testing/one-edge.ts';
 import { talk } from './testing/talk.ts';
 
 const title = makeTitle('film', [
@@ -29,9 +14,7 @@ const title = makeTitle('film', [
 ]);
 const bytesAt = (path: string): Buffer => title.files.get(path) ?? Buffer.alloc(0);
 
-let dir: string;
-let store: ObjectStore;
-let control: ControlStandIn;
+let one: OneEdge | undefined;
 let key: SigningKey;
 let edge: RunningAppliance;
 let small: string;
@@ -39,26 +22,15 @@ let medium: string;
 let large: string;
 
 beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'nightfill-front-'));
-  store = makeFolderObjectStore({ root: join(dir, 'store') });
-  await publish(store, title);
-  control = await startControl();
-  key = await makeKey();
-  const openCache = (at: string) => openSliceCache({ dir: at, capacityBytes: 1e9, memoryBytes: 64e6 });
-  edge = await startAppliance({ id: 'edge-1', dir: join(dir, 'edge-1'), control, key, openCache, store });
-  await vi.waitFor(async () => expect((await send(edge.port, '/readyz')).status).toBe(200), { timeout: 10_000 });
+  one = await startOneEdge(title, 64e6);
+  ({ edge, key } = one);
   [small, medium, large] = (await Promise.all(
     ['video-720p/seg-0.m4s', 'video-720p/seg-1.m4s', 'video-720p/large.mp4'].map((path) =>
       signedPath(key, title, path),
     ),
   )) as [string, string, string];
 });
-afterAll(async () => {
-  await edge?.stop();
-  await control?.goAway();
-  await store?.close();
-  await rm(dir, { recursive: true, force: true });
-});
+afterAll(() => one?.stop());
 
 const get = (target: string, more = ''): string => `GET ${target} HTTP/1.1\r\nHost: localhost\r\n${more}\r\n`;
 

@@ -1,59 +1,30 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { makeFolderObjectStore } from '../../shared/adapters/folder/folder-object-store.ts';
-import { openSliceCache } from '../../shared/adapters/slice-cache/slice-cache.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { resolveRange } from '../../shared/domain/http/range.ts';
 import { sliceSizeBytes } from '../../shared/domain/manifest.ts';
-import type { ObjectStore } from '../../shared/ports/object-store.ts';
 import type { SigningKey } from '../../shared/tokens/keys.ts';
-import {
-  type ControlStandIn,
-  makeKey,
-  makeTitle,
-  publish,
-  type RawResponse,
-  type RunningAppliance,
-  send,
-  signedPath,
-  startAppliance,
-  startControl,
-} from './testing/fleet.ts';
+import { makeTitle, type RawResponse, type RunningAppliance, send, signedPath } from './testing/fleet.ts';
+import { type OneEdge, startOneEdge } from './testing/one-edge.ts';
 
 const sizeBytes = 2 * sliceSizeBytes + 999;
 const playlist = `#EXTM3U\n${Array.from({ length: 200 }, (_, i) => `#EXTINF:6.0,\nseg-${i}.m4s\n`).join('')}`;
 const title = makeTitle('film', [{ path: 'video-720p/large.mp4', sizeBytes }], playlist);
 const whole = title.files.get('video-720p/large.mp4') ?? Buffer.alloc(0);
 
-let dir: string;
-let store: ObjectStore;
-let control: ControlStandIn;
+let one: OneEdge | undefined;
 let key: SigningKey;
 let edge: RunningAppliance;
 let large: string;
 let list: string;
 
 beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'nightfill-answers-'));
-  store = makeFolderObjectStore({ root: join(dir, 'store') });
-  await publish(store, title);
-  control = await startControl();
-  key = await makeKey();
-  const openCache = (at: string) => openSliceCache({ dir: at, capacityBytes: 1e9, memoryBytes: 6e6 });
-  edge = await startAppliance({ id: 'edge-1', dir: join(dir, 'edge-1'), control, key, openCache, store });
-  await vi.waitFor(async () => expect((await send(edge.port, '/readyz')).status).toBe(200), { timeout: 10_000 });
+  one = await startOneEdge(title, 6e6);
+  ({ edge, key } = one);
   large = await signedPath(key, title, 'video-720p/large.mp4');
   list = await signedPath(key, title, 'master.m3u8');
 });
-afterAll(async () => {
-  await edge?.stop();
-  await control?.goAway();
-  await store?.close();
-  await rm(dir, { recursive: true, force: true });
-});
+afterAll(() => one?.stop());
 
 /** The parts of a multipart answer, read as a client does: by the boundary, then by the lengths that the heads give. */
 function partsOf({ headers, body }: RawResponse): { start: number; end: number; bytes: Buffer }[] {
