@@ -29,7 +29,7 @@ import { type MediaBodyDeps, makeMediaBody } from './media-body.ts';
 import { makeOutcomeHeaders } from './media-headers.ts';
 import type { MediaUrl } from './media-url.ts';
 import { Refusal } from './refusals.ts';
-import { type ServedPart, type ServeRange, serveText } from './serve-range.ts';
+import { type ServedPart, type ServeRange, type ServeRequest, serveText } from './serve-range.ts';
 import type { ServeStored } from './serve-stored.ts';
 import type { SlowReaders } from './slow-readers.ts';
 import type { Telemetry } from './telemetry.ts';
@@ -124,14 +124,14 @@ export function makeMediaAnswer(deps: MediaAnswerDeps): (asked: Asked, version: 
       visit.place = playPlaceOf(file, version);
       visit.offset = ranges[0]?.start ?? 0;
     };
-    const stored = version.growing === null ? storedFor(asked, version, view, ranges) : null;
+    const stored = storedFor(asked, version, view, ranges);
     if (stored) {
       begin();
       const { bytes, slice } = stored;
       visit.release = bytes.release;
       notePart(visit, { outcome: 'hit-disk', bytes, slice });
-      const head = verdict.kind === 'partial' ? [partialHeaders(file, verdict.range)] : wholeHeaders(visit, view);
-      return finish(asked, verdict.kind === 'partial' ? 206 : 200, 'hit-disk', view, head, bytes);
+      const { status, head } = headOf(verdict, visit, view);
+      return finish(asked, status, 'hit-disk', view, head, bytes);
     }
     return andThen(serve(asked, version, view, ranges), (serving) => {
       try {
@@ -145,8 +145,7 @@ export function makeMediaAnswer(deps: MediaAnswerDeps): (asked: Asked, version: 
         const { headers, parts } = inMultipart(visit, file, ranges, serving);
         return finish(asked, 206, serving.first.outcome, view, [headers], parts, serving.first.how);
       }
-      const head = verdict.kind === 'partial' ? [partialHeaders(file, verdict.range)] : wholeHeaders(visit, view);
-      const status = verdict.kind === 'whole' ? 200 : 206;
+      const { status, head } = headOf(verdict, visit, view);
       const { first, rest } = serving;
       if (rest) return finish(asked, status, first.outcome, view, head, inSequence(visit, first, rest()), first.how);
       notePart(visit, first);
@@ -156,37 +155,20 @@ export function makeMediaAnswer(deps: MediaAnswerDeps): (asked: Asked, version: 
     });
   }
 
-  function storedFor(
-    { exchange, url, visit, session }: Asked,
-    version: Version,
-    { file, slices }: FileView,
-    ranges: readonly ByteRange[],
-  ) {
-    if (exchange.takesStored === 'none') return null;
+  /** As a file to send, where the exchange takes one and the bytes lie in one; null otherwise. */
+  function storedFor(asked: Asked, version: Version, view: FileView, ranges: readonly ByteRange[]) {
+    const { exchange, visit, session } = asked;
+    if (exchange.takesStored === 'none' || version.growing !== null) return null;
     visit.reader = session;
-    return deps.serveStored({
-      insteadOfMemory: exchange.takesStored === 'any',
-      assetId: url.key.assetId,
-      key: url.name,
-      version,
-      file,
-      slices,
-      ranges,
-      reader: session,
-    });
+    const insteadOfMemory = exchange.takesStored === 'any';
+    return deps.serveStored(requestOf(asked, version, view, ranges), { insteadOfMemory });
   }
 
-  function serve(
-    { url, visit, session, onlyIfCached, loop }: Asked,
-    version: Version,
-    { file, slices }: FileView,
-    ranges: readonly ByteRange[],
-  ) {
-    const text = version.growing?.texts.get(url.key.path);
+  function serve(asked: Asked, version: Version, view: FileView, ranges: readonly ByteRange[]) {
+    const text = version.growing?.texts.get(asked.url.key.path);
     if (text) return serveText(text, ranges);
-    visit.reader = session;
-    const request = { assetId: url.key.assetId, key: url.name, version, file, slices, ranges };
-    return deps.serveRange({ ...request, onlyIfCached, loop, reader: session, waiter: visit });
+    asked.visit.reader = asked.session;
+    return deps.serveRange(requestOf(asked, version, view, ranges));
   }
 
   /** The gzip form of a playlist, made when it is first asked for; null where it would not be smaller. */
@@ -252,14 +234,31 @@ export function makeMediaAnswer(deps: MediaAnswerDeps): (asked: Asked, version: 
   return answerFrom;
 }
 
-/** Appliances check what they take whole. */
-const wholeHeaders = ({ client }: Visit, { file, whole }: FileView): readonly HeaderBlock[] =>
-  client === 'appliance' ? [whole, headerBlock({ 'repr-digest': formatDigest(file.sha256) })] : [whole];
-
 type Selected =
   | { readonly kind: 'whole' }
   | { readonly kind: 'partial'; readonly range: ByteRange }
   | { readonly kind: 'several'; readonly ranges: readonly ByteRange[] };
+
+/** What the answer begins with: of the whole or of one range. Appliances check what they take whole. */
+function headOf(
+  verdict: Selected,
+  { client }: Visit,
+  { file, whole }: FileView,
+): { status: number; head: HeaderBlock[] } {
+  if (verdict.kind === 'partial') return { status: 206, head: [partialHeaders(file, verdict.range)] };
+  const digest = client === 'appliance' ? [headerBlock({ 'repr-digest': formatDigest(file.sha256) })] : [];
+  return { status: 200, head: [whole, ...digest] };
+}
+
+function requestOf(
+  { url, visit, session, onlyIfCached, loop }: Asked,
+  version: Version,
+  { file, slices }: FileView,
+  ranges: readonly ByteRange[],
+): ServeRequest {
+  const { assetId } = url.key;
+  return { assetId, key: url.name, version, file, slices, ranges, onlyIfCached, loop, reader: session, waiter: visit };
+}
 
 function rangesOf(verdict: Selected, { sizeBytes }: ManifestFile): readonly ByteRange[] {
   if (verdict.kind === 'several') return verdict.ranges;

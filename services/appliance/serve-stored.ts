@@ -10,16 +10,14 @@ export interface ServedStored {
 }
 
 /** Null for all that is not to be had at once, or not from one file: it is served as bytes. */
-export type ServeStored = (
-  request: Omit<ServeRequest, 'onlyIfCached' | 'loop' | 'waiter'> & OpenOptions,
-) => ServedStored | null;
+export type ServeStored = (request: ServeRequest, options: OpenOptions) => ServedStored | null;
 
 /** Less is joined with its head and written in one call. */
 const leastBytes = 16 * 1024;
 
 export const makeServeStored =
   (cache: Pick<SegmentCache, 'openPartNow'>, readAhead: ReadAhead): ServeStored =>
-  (request) => {
+  (request, options) => {
     const { key, ranges, slices } = request;
     const [range] = ranges;
     if (!range || ranges.length > 1) return null;
@@ -28,7 +26,7 @@ export const makeServeStored =
     const from = range.start - slice.offset;
     const to = range.end + 1 - slice.offset;
     if (to > slice.sizeBytes || to - from <= leastBytes) return null;
-    const bytes = cache.openPartNow(key, slice.index, from, to, request);
+    const bytes = cache.openPartNow(key, slice.index, from, to, options);
     if (!bytes) return null;
     if (readAhead.isWatching) readAhead.read({ ...request, slice, from, to }, true);
     return { bytes, slice };

@@ -1,11 +1,11 @@
 /**
- * Parts of slices from the disk, into buffers that are used again.
+ * Parts of slices from the disk, into buffers that are used again, or as they lie in their file.
  *
  * | what is known of a slice          | how a part of it is read |
  * |-----------------------------------|--------------------------|
  * | nothing                           | not here: the whole is read and checked, and its blocks are summed |
  * | sums of its blocks                | the blocks around the part, each checked |
- * | … and checked within `trustMs`      | the part alone, at once and unchecked: it comes from the page cache |
+ * | … and they lie in the page cache  | the part alone, at once, after those of its blocks that were not checked within `trustMs` |
  *
  * A read at once that takes long, while the disk was read, was none from the page cache; then there are none for a while, since it
  * blocks all.
