@@ -2,6 +2,7 @@
 import type { Hdr10Metadata, SourceVideo } from '../../shared/domain/asset.ts';
 import type { VideoRange } from '../../shared/domain/manifest.ts';
 import type { VideoCodec } from '../../shared/media/profiles.ts';
+import { toneMap } from './tone-map.ts';
 
 export interface Picture {
   readonly range: VideoRange;
@@ -32,7 +33,8 @@ const isDeep = (pixelFormat: string): boolean => /(10|12|14|16|48|64)(le|be)$/.t
 export function filtersOf({ range, bits }: Picture, source: PictureSource, scale: string): string[] {
   const format = bits === 10 ? 'format=yuv420p10le' : 'format=yuv420p';
   if (range !== 'SDR') return [bt2100[range], scale, format];
-  return [scale, ...(source.hdr ? [hdrToSdr] : []), format];
+  if (!source.hdr) return [scale, format];
+  return [bt2100[source.transfer === 'hlg' ? 'HLG' : 'PQ'], scale, toneMap(source), format];
 }
 
 /** What BT.2100 allows: sources that name the transfer may leave out the rest, and a scaler would guess BT.601. */
@@ -40,12 +42,3 @@ const bt2100: Readonly<Record<Exclude<VideoRange, 'SDR'>, string>> = {
   PQ: 'setparams=color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc',
   HLG: 'setparams=color_primaries=bt2020:color_trc=arib-std-b67:colorspace=bt2020nc',
 };
-
-/** HDR10 and HLG to BT.709: to linear light, compressed by Hable's curve, and back. */
-const hdrToSdr = [
-  'zscale=pin=bt2020:min=bt2020nc:t=linear:npl=100',
-  'format=gbrpf32le',
-  'zscale=p=bt709',
-  'tonemap=tonemap=hable:desat=0',
-  'zscale=t=bt709:m=bt709:r=tv',
-].join(',');
