@@ -7,7 +7,11 @@
  * and `advance` is called every `advanceEveryS`. Sees only the past. Objects are numbers, counted from 0; the number of an
  * object that was forgotten may be given to another.
  */
-import { makePopularityForecaster, type SavedForecaster } from '../forecasting/popularity/popularity-forecaster.ts';
+import {
+  makePopularityForecaster,
+  type PopularityForecaster,
+  type SavedForecaster,
+} from '../forecasting/popularity/popularity-forecaster.ts';
 import { makeRandom } from '../forecasting/popularity/random.ts';
 import { makeFillGate } from '../planning/fill-gate.ts';
 import { chooseTopUp, type TopUpCandidate } from '../planning/top-up.ts';
@@ -81,11 +85,17 @@ export interface ForecastCacheOptions {
   readonly mayPush?: (object: number) => boolean;
   /** Bytes that may be pushed now, besides the shares of the capacity that are the rule. */
   readonly pushBudgetBytes?: () => number;
+  /** Shared with other caches (`shared-forecaster.ts`); without it the cache has its own. */
+  readonly forecaster?: PopularityForecaster;
 }
+
+/** As a cache makes it for itself. @param objects to have room for; more may come. */
+export const makeCacheForecaster = (objects: number): PopularityForecaster =>
+  makePopularityForecaster({ horizonS, series: objects });
 
 export function makeForecastCache(options: ForecastCacheOptions): ForecastCache {
   const { sizes, onPush, onEvict, mayPush = () => true, pushBudgetBytes = () => Number.POSITIVE_INFINITY } = options;
-  const forecaster = makePopularityForecaster({ horizonS, series: sizes.cells.length });
+  const { forecaster = makeCacheForecaster(sizes.cells.length) } = options;
   const gate = makeFillGate();
   const random = makeRandom(2);
   const held = new Set<number>();

@@ -7,7 +7,7 @@ import { curveFor } from '../planning/file-values.ts';
 import { addDays, dateOfDayNumber, dayBounds, dayNumber, localDateOfHour } from '../time/local-time.ts';
 import { type AskBounds, asksOf } from './asks.ts';
 import { chooseShare, type PulledRoom, sharesToReplay } from './pulled-room.ts';
-import { type DayServed, type ReplayDay, replayShare } from './replay-share.ts';
+import { type ReplayDay, replayShares } from './replay-share.ts';
 import type { SampleBounds, SampledLog } from './sampled-log.ts';
 
 /** Days of the log that are read, and of them replayed: the first forecasts need a past, too. */
@@ -44,10 +44,10 @@ export interface DecideRoomInput {
 export function* decideRoom(input: DecideRoomInput): Generator<void, PulledRoom | null> {
   const { region, log, until, audience, capacityBytes, present } = input;
   const { timeZone } = region;
-  const dateOf = localDateOfHour(timeZone);
+  const dateOf = memoised(dateOfHourIn(timeZone));
   const rows = log.assets.flatMap(({ assetId, cells }) =>
     cells.flatMap(({ hour, views, bytes }) => {
-      const date = dateOf(new Date(hour * hourMs).toISOString().slice(0, 10), hour % 24);
+      const date = dateOf(hour);
       return date <= until ? [{ assetId, date, views, bytes }] : [];
     }),
   );
@@ -74,10 +74,7 @@ export function* decideRoom(input: DecideRoomInput): Generator<void, PulledRoom 
     bounds: askBounds,
   });
   yield;
-  const replays = new Map<number, DayServed[]>();
-  for (const share of sharesToReplay(present)) {
-    replays.set(share, yield* replayShare({ region, log, asks, days, capacityBytes }, share));
-  }
+  const replays = yield* replayShares({ region, log, asks, days, capacityBytes }, sharesToReplay(present));
   return {
     schema: 1,
     regionId: region.id,
@@ -92,8 +89,23 @@ export function* decideRoom(input: DecideRoomInput): Generator<void, PulledRoom 
   };
 }
 
-const hourMs = 3_600_000;
 const daysBetween = (from: string, to: string): number => dayNumber(to) - dayNumber(from) + 1;
+
+/** The region's date at an hour, which is counted from 1970-01-01, UTC. */
+function dateOfHourIn(timeZone: string): (hour: number) => string {
+  const dateOf = localDateOfHour(timeZone);
+  return (hour) => dateOf(dateOfDayNumber(Math.floor(hour / 24)), hour % 24);
+}
+
+/** A log has many thousand cells, and a few hundred hours. */
+function memoised<T>(of: (hour: number) => T): (hour: number) => T {
+  const known = new Map<number, T>();
+  return (hour) => {
+    const found = known.get(hour) ?? of(hour);
+    known.set(hour, found);
+    return found;
+  };
+}
 
 /** Without what is earlier or later; every asset stays. */
 const within = ({ share, assets }: SampledLog, { startS, endS }: { startS: number; endS: number }): SampledLog => ({

@@ -40,7 +40,15 @@ export function makeLogSampler({ mostAssets, mostCells }: SampleBounds): LogSamp
   const sampled = new Map<string, { readonly unit: number; readonly cells: Map<number, Cell> }>();
   let threshold = 1;
   let count = 0;
+  /** Rows come day by day, or asset by asset: mostly the same day again. */
+  let lastDay = '';
+  let lastHour = 0;
 
+  const firstHourOf = (day: string): number => {
+    if (day !== lastDay) lastHour = Date.parse(`${day}T00:00:00Z`) / hourMs;
+    lastDay = day;
+    return lastHour;
+  };
   const lower = (): void => {
     threshold /= 2;
     for (const [assetId, { unit, cells }] of sampled) {
@@ -58,7 +66,7 @@ export function makeLogSampler({ mostAssets, mostCells }: SampleBounds): LogSamp
       const asset = known ?? { unit, cells: new Map<number, Cell>() };
       if (!known) sampled.set(assetId, asset);
       // A day without hours is one lump, at an hour of the asset's own.
-      const at = Date.parse(`${day}T00:00:00Z`) / hourMs + (hour ?? Math.floor(hashUnit(`${assetId} ${day}`) * 24));
+      const at = firstHourOf(day) + (hour ?? Math.floor(hashUnit(`${assetId} ${day}`) * 24));
       const cell = asset.cells.get(at);
       if (!cell) count += 1;
       asset.cells.set(at, { hour: at, views: (cell?.views ?? 0) + views, bytes: (cell?.bytes ?? 0) + bytes });

@@ -70,16 +70,11 @@ export function makePastDemand(sizes: Float64Array, hourlyDays: number): PastDem
       hours = hours.filter(({ hour }) => Math.floor(hour / 24) > day - hourlyDays);
     },
     *rows() {
-      for (const { hour, cells } of hours)
+      for (const { hour, cells } of hours) {
+        const day = dateOfDayNumber(Math.floor(hour / 24));
         for (const [object, { views, bytes }] of cells)
-          yield {
-            regionId: replayedRegion.id,
-            assetId: nameOf(object),
-            day: dateOfDayNumber(Math.floor(hour / 24)),
-            hour: hour % 24,
-            views,
-            bytes,
-          };
+          yield { regionId: replayedRegion.id, assetId: nameOf(object), day, hour: hour % 24, views, bytes };
+      }
     },
     here,
     elsewhere,

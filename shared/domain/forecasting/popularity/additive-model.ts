@@ -17,13 +17,37 @@ const steepest = 3;
 const burstAt = 5;
 const mostExpectedLog = 8;
 
+/** Where each sign lies between the knots: the same for all models, and so worked out once for several. */
+export interface PlacedSigns {
+  /** Place of the knot below, among the knots of all signs. */
+  readonly knots: Int32Array;
+  /** How far from it to the next one, 0 … 1. */
+  readonly shares: Float64Array;
+}
+
+export const makePlacedSigns = (signCount: number): PlacedSigns => ({
+  knots: new Int32Array(signCount),
+  shares: new Float64Array(signCount),
+});
+
+/** Writes the places of the signs at `at` to `into`. */
+export function placeSigns(signs: Float64Array, at: number, into: PlacedSigns): void {
+  const { knots: places, shares } = into;
+  for (let index = 0; index < places.length; index += 1) {
+    const place = (signs[at + index] ?? 0) + farthest;
+    const knot = Math.min(knots - 2, Math.floor(place));
+    places[index] = index * knots + knot;
+    shares[index] = place - knot;
+  }
+}
+
 export interface AdditiveModel {
-  /** What the signs at `at` add to the logarithm of the first guess. */
-  adjust(signs: Float64Array, at: number): number;
+  /** What the signs add to the logarithm of the first guess. */
+  adjust(placed: PlacedSigns): number;
   /** One step towards an outcome. @param weight how much it matters, about 1. */
-  learn(signs: Float64Array, at: number, guessLog: number, count: number, weight: number): void;
+  learn(placed: PlacedSigns, guessLog: number, count: number, weight: number): void;
   /** What each sign adds. */
-  explain(signs: Float64Array, at: number): number[];
+  explain(placed: PlacedSigns): number[];
   /** All that was learnt, to be written over by what was learnt earlier. */
   readonly learnt: readonly Float64Array[];
 }
@@ -31,17 +55,12 @@ export interface AdditiveModel {
 export function makeAdditiveModel(signCount: number): AdditiveModel {
   const heights = new Float64Array(signCount * knots);
   const squares = new Float64Array(signCount * knots).fill(initialSquares);
-  const knotOf = (sign: number): number => Math.min(knots - 2, Math.floor(sign + farthest));
 
-  const part = (sign: number, index: number): number => {
-    const knot = knotOf(sign);
-    const share = sign + farthest - knot;
-    const at = index * knots + knot;
-    return (heights[at] ?? 0) * (1 - share) + (heights[at + 1] ?? 0) * share;
-  };
-  const adjust = (signs: Float64Array, at: number): number => {
+  const part = (knot: number, share: number): number =>
+    (heights[knot] ?? 0) * (1 - share) + (heights[knot + 1] ?? 0) * share;
+  const adjust = ({ knots: places, shares }: PlacedSigns): number => {
     let sum = 0;
-    for (let index = 0; index < signCount; index += 1) sum += part(signs[at + index] ?? 0, index);
+    for (let index = 0; index < signCount; index += 1) sum += part(places[index] ?? 0, shares[index] ?? 0);
     return sum;
   };
   const move = (at: number, slope: number): void => {
@@ -52,19 +71,19 @@ export function makeAdditiveModel(signCount: number): AdditiveModel {
   };
   return {
     adjust,
-    learn: (signs, at, guessLog, count, weight) => {
-      const expected = Math.exp(Math.min(mostExpectedLog, guessLog + adjust(signs, at)));
+    learn: (placed, guessLog, count, weight) => {
+      const expected = Math.exp(Math.min(mostExpectedLog, guessLog + adjust(placed)));
       const pull = (weight * (expected - count)) / (1 + expected / burstAt);
       const slope = Math.max(-steepest, Math.min(steepest, pull));
       for (let index = 0; index < signCount; index += 1) {
-        const sign = signs[at + index] ?? 0;
-        const knot = knotOf(sign);
-        const share = sign + farthest - knot;
-        move(index * knots + knot, slope * (1 - share));
-        move(index * knots + knot + 1, slope * share);
+        const knot = placed.knots[index] ?? 0;
+        const share = placed.shares[index] ?? 0;
+        move(knot, slope * (1 - share));
+        move(knot + 1, slope * share);
       }
     },
     learnt: [heights, squares],
-    explain: (signs, at) => Array.from({ length: signCount }, (_, index) => part(signs[at + index] ?? 0, index)),
+    explain: ({ knots: places, shares }) =>
+      Array.from({ length: signCount }, (_, index) => part(places[index] ?? 0, shares[index] ?? 0)),
   };
 }

@@ -3,7 +3,7 @@
  * the horizon the count's difference is the outcome, and the model learns from it; a lesson is kept for some days and
  * learnt again at night.
  */
-import type { AdditiveModel } from './additive-model.ts';
+import { type AdditiveModel, makePlacedSigns, placeSigns } from './additive-model.ts';
 import type { RandomShare } from './random.ts';
 
 /** Newer lessons take the place of the oldest: 4 MB at 16 signs. */
@@ -37,8 +37,11 @@ export function makeLessons(model: AdditiveModel, signCount: number, random: Ran
   const counts = new Float64Array(mostLessons);
   let added = 0;
   let settled = 0;
-  const learn = (slot: number): void =>
-    model.learn(signs, slot * signCount, guesses[slot] ?? 0, counts[slot] ?? 0, weights[slot] ?? 0);
+  const placed = makePlacedSigns(signCount);
+  const learn = (slot: number): void => {
+    placeSigns(signs, slot * signCount, placed);
+    model.learn(placed, guesses[slot] ?? 0, counts[slot] ?? 0, weights[slot] ?? 0);
+  };
   return {
     signs,
     nextRow: () => (added % mostLessons) * signCount,

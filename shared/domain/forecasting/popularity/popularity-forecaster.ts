@@ -7,7 +7,7 @@
  */
 
 import { makeRoom } from '../../room.ts';
-import { makeAdditiveModel } from './additive-model.ts';
+import { makeAdditiveModel, makePlacedSigns, placeSigns } from './additive-model.ts';
 import { makeDecayedCounts } from './decayed-counts.ts';
 import { makeLessons } from './lessons.ts';
 import { makeRandom } from './random.ts';
@@ -81,6 +81,7 @@ export function makePopularityForecaster({ horizonS, series: initial }: Populari
     return { learntS, model, lessons: makeLessons(model, signCount, makeRandom(index + 1)) };
   });
   const signs = new Float64Array(signCount);
+  const placed = makePlacedSigns(signCount);
   /** Requests here and elsewhere, decayed, and when that was. */
   const totals = new Float64Array(2);
   let totalsS = Number.NaN;
@@ -120,8 +121,9 @@ export function makePopularityForecaster({ horizonS, series: initial }: Populari
     last.series = series;
     last.timeS = timeS;
     last.guessLog = guessLog;
+    placeSigns(signs, 0, placed);
     let adjustment = 0;
-    for (const { model } of learners) adjustment += model.adjust(signs, 0);
+    for (const { model } of learners) adjustment += model.adjust(placed);
     return guessLog + adjustment / learners.length;
   };
   return {
@@ -159,7 +161,7 @@ export function makePopularityForecaster({ horizonS, series: initial }: Populari
     },
     explain: (series, timeS) => {
       expectLog(series, timeS);
-      const parts = learners.map(({ model }) => model.explain(signs, 0));
+      const parts = learners.map(({ model }) => model.explain(placed));
       return signNames.map((sign, index) => ({
         sign,
         adds: parts.reduce((sum, adds) => sum + (adds[index] ?? 0), 0) / parts.length,

@@ -70,10 +70,8 @@ export function makeSignReader({ own, elsewhere }: SignInput): SignReader {
       agesS[scale] = ageS * (1 - Math.exp(-(minute * 60 + hourS) / ageS));
     }
   };
-  const usualRate = (series: number, { timeS, observedS, sizeRatio }: SignContext): number => {
-    bringAgesUpToDate(observedS);
-    own.read(series, timeS, here);
-    elsewhere.read(series, timeS, there);
+  /** From `here` and `there`, of which only the scales with a share need be up to date. */
+  const rateOf = (sizeRatio: number): number => {
     let rate = leastRate + (elsewhereShare * sizeRatio * (there[dayScale] ?? 0)) / (agesS[dayScale] ?? 1);
     for (let scale = 0; scale < scales; scale += 1) {
       const share = rateShares[scale] ?? 0;
@@ -82,10 +80,18 @@ export function makeSignReader({ own, elsewhere }: SignInput): SignReader {
     return rate;
   };
   return {
-    usualRate,
-    read: (series, context, into, at) => {
-      const { timeS, sizeRatio } = context;
-      const rate = usualRate(series, context);
+    usualRate: (series, { timeS, observedS, sizeRatio }) => {
+      bringAgesUpToDate(observedS);
+      for (let scale = 0; scale < scales; scale += 1)
+        if ((rateShares[scale] ?? 0) > 0) here[scale] = own.readOne(series, timeS, scale);
+      there[dayScale] = elsewhere.readOne(series, timeS, dayScale);
+      return rateOf(sizeRatio);
+    },
+    read: (series, { timeS, observedS, sizeRatio, firstSeenS }, into, at) => {
+      bringAgesUpToDate(observedS);
+      own.read(series, timeS, here);
+      elsewhere.read(series, timeS, there);
+      const rate = rateOf(sizeRatio);
       const rateThere = rate / sizeRatio;
       for (let scale = 0; scale < scales; scale += 1) {
         const ageS = agesS[scale] ?? 1;
@@ -95,7 +101,7 @@ export function makeSignReader({ own, elsewhere }: SignInput): SignReader {
       const next = at + 2 * scales;
       into[next] = silence(rate, timeS - own.lastS(series));
       into[next + 1] = silence((there[dayScale] ?? 0) / (meanAgesS[dayScale] ?? 1), timeS - elsewhere.lastS(series));
-      into[next + 2] = clip(0.8 * Math.log2(Math.max(0, timeS - (context.firstSeenS[series] ?? timeS)) / dayS + 0.06));
+      into[next + 2] = clip(0.8 * Math.log2(Math.max(0, timeS - (firstSeenS[series] ?? timeS)) / dayS + 0.06));
       into[next + 3] = clip(0.6 * (Math.log2(rate * dayS) - 2));
       return rate;
     },
