@@ -15,7 +15,6 @@ import {
   startAppliance,
   startControl,
 } from '../../services/appliance/testing/fleet.ts';
-import { makeReports } from '../../services/control/reports/reports.ts';
 import { makeApplianceHttpApi } from '../../shared/adapters/appliance-http/appliance-http.ts';
 import { openSliceCache } from '../../shared/adapters/slice-cache/slice-cache.ts';
 import type { FillPlan, FillReport } from '../../shared/domain/fill.ts';
@@ -27,6 +26,7 @@ import type { SigningKey } from '../../shared/tokens/keys.ts';
 import { signPlaybackToken } from '../../shared/tokens/playback.ts';
 import { runFill } from '../../workers/fill/testing/run-fill.ts';
 import { makeScoreRegion } from '../../workers/forecast/score-region.ts';
+import { makeVerifyReport } from '../../workers/forecast/verify-report.ts';
 
 const segment = 50_000;
 const file = (assetId: string, index: number): string => `${assetId}/v1/video-360p/${index}.m4s`;
@@ -213,14 +213,15 @@ describe('the score of a day', () => {
     await night.kit.demandLog.flush();
     expect(await score(job)).toEqual({ scored: true });
     expect((await night.report()).score).toEqual(report.score);
-    const reports = makeReports(night.kit);
-    const verified = await reports.verify('r', nightDate);
+    const verify = makeVerifyReport(night.kit);
+    const question = { ...job, payload: { regionId: 'r', date: nightDate, run: 1, nonce: '1' } };
+    const verified = await verify(question);
     expect(verified.checks.filter(({ verdict }) => verdict !== 'equal')).toEqual([]);
     await night.kit.documents.putReport({
       ...report,
       score: report.score && misses ? { ...report.score, misses: { ...misses, missedBytes: missed + 1 } } : null,
     });
-    const tampered = await reports.verify('r', nightDate);
+    const tampered = await verify(question);
     expect(tampered.checks.filter(({ verdict }) => verdict === 'different').map(({ field }) => field)).toEqual([
       'score.misses.missedBytes',
     ]);

@@ -5,6 +5,7 @@ import { requireBearer } from '../../shared/platform/bearer.ts';
 import { type HttpServer, makeHttpServer } from '../../shared/platform/http-server.ts';
 import { registerOpenApi } from '../../shared/platform/openapi.ts';
 import { verificationKey } from '../../shared/tokens/keys.ts';
+import { makeAskWorker } from './ask-worker.ts';
 import { makeAudiences } from './demand/audiences.ts';
 import { makeDemandElsewhere } from './demand/demand-elsewhere.ts';
 import { makeExportDemand } from './demand/export.ts';
@@ -59,6 +60,7 @@ export async function makeControlApp(deps: ControlDeps): Promise<HttpServer> {
   await registerOpenApi(server, tags);
 
   const asOutage = makeAsOutage(deps.checks);
+  const ask = makeAskWorker(deps.jobs);
   const fleetDeps = { ...deps, alone: pLimit(1), fleetSecret: settings.fleetSecret };
   await server.register(async (api: HttpServer) => {
     // What a scope's handler throws is answered by the server's own.
@@ -79,8 +81,8 @@ export async function makeControlApp(deps: ControlDeps): Promise<HttpServer> {
       deps.metrics,
     );
     revocationRoutes(api, makeRevocations(fleetDeps));
-    fillRoutes(api, makeFills({ ...deps, planLeadMs: settings.planLeadMs }), makePreviews(deps));
-    reportRoutes(api, makeReports(deps));
+    fillRoutes(api, makeFills({ ...deps, planLeadMs: settings.planLeadMs }), makePreviews({ ...deps, ask }));
+    reportRoutes(api, makeReports({ ...deps, ask }));
     systemRoutes(api, {
       readStatus: makeReadStatus(deps),
       rebuild: makeRebuild({ ...deps, planLeadMs: settings.planLeadMs }),

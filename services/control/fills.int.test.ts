@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { FillPlan, PlannedFile } from '../../shared/domain/fill.ts';
-import { beginningOf, type ForecastView, forecastPage } from '../../shared/domain/planning/plan-view.ts';
+import { explainAsset } from '../../shared/domain/planning/explain.ts';
+import { aboutAsset, beginningOf, type ForecastView, forecastPage } from '../../shared/domain/planning/plan-view.ts';
 import type { PulledRoom } from '../../shared/domain/pulled-room/pulled-room.ts';
 import type { Verification } from '../../shared/domain/reporting/verify-report.ts';
 import { systemClock } from '../../shared/platform/clock.ts';
@@ -134,8 +135,23 @@ describe('fills, forecasts and reports', () => {
     const whole = (await call<PlanAnswer>('GET', '/v1/regions/paris/plan?date=2026-11-21')).body;
     expect(whole).toEqual({ frozen: true, ...(await beginningOf(frozen, 1_000)) });
     expect(whole.appliances[0]?.fetch.map(({ assetId }) => assetId)).toEqual(['film', 'other']);
+
+    // The lists may be long: what goes through them is the forecast worker.
+    const worker = await ports.jobs.work('explain-asset', async ({ payload: { assetId, run } }) => {
+      if (assetId === 'broken') throw new Error('plans/paris/2026-11-21.parts/1.ndjson.gz: it is gone');
+      return {
+        plan: await aboutAsset({ ...frozen, run }, assetId),
+        explanation: explainAsset(frozen, wanted, assetId),
+      };
+    });
     const narrowed = await call<PlanAnswer>('GET', '/v1/regions/paris/plan?date=2026-11-21&asset=film');
+    expect(narrowed.body).toMatchObject({ frozen: true, run: 1, explanation: { assetId: 'film', rank: 1 } });
     expect(narrowed.body.appliances[0]?.fetch.map(({ assetId }) => assetId)).toEqual(['film']);
+    const broken = await call('GET', '/v1/regions/paris/plan?date=2026-11-21&asset=broken');
+    expect(broken).toMatchObject({ status: 503, body: { code: 'forecast-not-ready' } });
+    expect(broken.body.detail).toContain('The explanation of broken failed: plans/paris/');
+    await worker.close(0);
+    expect(await ports.redisKit.first.client.keys('*explain-*')).toEqual([]);
   });
 
   it('answers no more of a long plan or forecast than was asked for, and the rest page by page', async () => {
@@ -246,25 +262,20 @@ describe('fills, forecasts and reports', () => {
     expect((await call('GET', '/v1/regions/paris/fill-reports/2026-11-01')).body.code).toBe('report-not-found');
   });
 
-  it('computes a report again from what is stored, and finds the number that was changed', async () => {
+  it('has the forecast worker compute a report again, of the run that was asked for', async () => {
     const date = '2026-11-17';
-    const stored = report('paris', date);
-    await ports.documents.putReport(stored);
-    const missing = await call<Verification>('GET', `/v1/regions/paris/fill-reports/${date}/verification`);
-    expect(missing.status).toBe(200);
-    expect(missing.body.checks).toContainEqual({
-      field: 'planned.files',
-      verdict: 'not-recomputable',
-      reported: 2,
-      recomputed: null,
-      reason: 'the frozen plan is gone',
+    for (const number of [1, 2]) await ports.documents.putReport({ ...report('paris', date), run: number });
+    const worker = await ports.jobs.work('verify-report', async ({ payload: { regionId, date, run } }) => ({
+      ...{ regionId, date, run, equal: 1, different: 0, notRecomputable: 0 },
+      checks: [{ field: 'planned.files', verdict: 'equal', reported: 2, recomputed: 2, reason: null }],
+    }));
+    const verification = `/v1/regions/paris/fill-reports/${date}/verification`;
+    expect(await call<Verification>('GET', verification)).toMatchObject({
+      status: 200,
+      body: { date, run: 2, equal: 1 },
     });
-    await ports.documents.putPlan(plan('paris', date, [plannedFile('film'), plannedFile('talk')]));
-    const { body } = await call<Verification>('GET', `/v1/regions/paris/fill-reports/${date}/verification`);
-    const verdictOf = (field: string) => body.checks.find((check) => check.field === field)?.verdict;
-    expect(verdictOf('planned.files')).toBe('equal');
-    expect(verdictOf('planned.bytes')).toBe('different');
-    expect(body.different).toBeGreaterThan(0);
+    expect((await call<Verification>('GET', `${verification}?run=1`)).body.run).toBe(1);
+    await worker.close(0);
     const none = await call('GET', '/v1/regions/paris/fill-reports/2026-11-01/verification');
     expect(none.body.code).toBe('report-not-found');
   });

@@ -9,6 +9,7 @@ import type { FillState } from '../domain/fill.ts';
 import type { FillBatch, FillBatchResult } from '../domain/fill-batch.ts';
 import type { Explanation } from '../domain/planning/explain.ts';
 import type { ForecastView, PlanView } from '../domain/planning/plan-view.ts';
+import type { Verification } from '../domain/reporting/verify-report.ts';
 
 export interface JobPayloads {
   /** Make a published version of an uploaded asset. */
@@ -19,6 +20,10 @@ export interface JobPayloads {
   'retext-asset': { readonly assetId: string; readonly change: string };
   /** Forecast a region's day and, unless `dry`, freeze the plan and start the fill. */
   'plan-region': PlanRegionPayload;
+  /** Say why an asset is in a frozen plan or not: of a long one it takes seconds, and most of its parts. */
+  'explain-asset': PlanQuestion & { readonly assetId: string };
+  /** Compute every number of a report again. */
+  'verify-report': PlanQuestion;
   /** Carry out a frozen plan. */
   'fill-region': { readonly fillId: string };
   /** Bring some files of a plan to one appliance; a child of the fill's job. */
@@ -51,6 +56,14 @@ export interface PlanRegionPayload {
   readonly nonce?: string;
 }
 
+/** Asked by somebody who waits for the answer; `nonce` tells two who ask the same apart. */
+export interface PlanQuestion {
+  readonly regionId: string;
+  readonly date: string;
+  readonly run: number;
+  readonly nonce: string;
+}
+
 export interface DryRun {
   /** Lines of each list of the plan, and assets of the forecast. */
   readonly lines: number;
@@ -77,6 +90,9 @@ export interface JobResults {
     | { readonly kind: 'frozen'; readonly fillId: string }
     /** A schedule found nothing to plan for: its region is gone or paused, or it came too late. */
     | { readonly kind: 'skipped'; readonly reason: string };
+  /** All lines of the plan about the asset, and no others. */
+  'explain-asset': { readonly plan: PlanView; readonly explanation: Explanation };
+  'verify-report': Verification;
   'fill-region': { readonly state: FillState };
   'fill-batch': FillBatchResult;
   'score-region': { readonly scored: boolean };
@@ -133,6 +149,23 @@ export const jobMap: { readonly [N in JobName]: JobPolicy<N> } = {
     backoffMs: 5_000,
     lockMs: 60_000,
     keepEndedS: 86_400,
+  },
+  // Whoever asked is waiting, and asks again.
+  'explain-asset': {
+    queue: 'explain',
+    id: ({ nonce }) => `explain-${nonce}`,
+    attempts: 1,
+    backoffMs: 1_000,
+    lockMs: 60_000,
+    keepEndedS: 600,
+  },
+  'verify-report': {
+    queue: 'verify',
+    id: ({ nonce }) => `verify-${nonce}`,
+    attempts: 1,
+    backoffMs: 1_000,
+    lockMs: 60_000,
+    keepEndedS: 600,
   },
   'fill-region': {
     queue: 'fill',

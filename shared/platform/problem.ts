@@ -49,7 +49,10 @@ export const problemTypes = {
   'appliance-not-found': [404, 'There is no appliance of this id.'],
   'no-appliance-available': [503, 'No appliance can serve now.'],
   'plan-not-found': [404, 'The date has no frozen plan.'],
-  'forecast-not-ready': [503, 'The forecast was asked for and did not come in time.'],
+  'forecast-not-ready': [
+    503,
+    'The forecast worker was asked for something (a forecast, an explanation, a verification) and did not bring it in time.',
+  ],
   'fill-not-found': [404, 'There is no fill of this id.'],
   'fill-running': [409, 'The region is being filled already.'],
   'too-many-revocations': [409, 'As many sessions as can be are revoked already.'],

@@ -1,6 +1,7 @@
 import type { Fill, FillPlan, FillReport, Forecast } from '../domain/fill.ts';
 import type { Manifest } from '../domain/manifest.ts';
 import type { PlanListName, PlanLists, PlanOutline } from '../domain/planning/outline.ts';
+import type { ForecastView } from '../domain/planning/plan-view.ts';
 import type { PulledRoom } from '../domain/pulled-room/pulled-room.ts';
 
 /**
@@ -16,6 +17,8 @@ export interface Documents {
 
   /** What the plan of a run was made from; without `run`, that of the date's last run that has one. */
   getForecast(regionId: string, date: string, run?: number): Promise<Forecast | null>;
+  /** Some of its assets. Quick, however many there are: those of a long one are read alone. */
+  getForecastPage(regionId: string, date: string, span: Span, run?: number): Promise<ForecastView | null>;
   putForecast(forecast: Forecast, run?: number): Promise<void>;
 
   /**
@@ -34,6 +37,12 @@ export interface Documents {
   getPlanLines<L extends PlanListName>(plan: PlanName, list: L, span: PlanSpan): Promise<readonly PlanLists[L][]>;
   /** Memory is bounded by a few thousand lines, however long the plan is. Returns false when the run has one. */
   putPlan(plan: FillPlan): Promise<boolean>;
+
+  /**
+   * Deletes what writers of long plans and forecasts left that died before their document was there, if it was written before then.
+   * Returns how many objects. Nothing that a document names, or that belongs to a fill which the store does not know.
+   */
+  sweepParts(before: Date, signal?: AbortSignal): Promise<number>;
 
   /** The region's latest decision. */
   getPulledRoom(regionId: string): Promise<PulledRoom | null>;
@@ -67,10 +76,14 @@ export interface PlanName {
   readonly run: number;
 }
 
-export interface PlanSpan {
-  /** Null for the plan's own list of what it leaves out. */
-  readonly applianceId: string | null;
+/** Some lines of a list. */
+export interface Span {
   /** From 0. */
   readonly first: number;
   readonly count: number;
+}
+
+export interface PlanSpan extends Span {
+  /** Null for the plan's own list of what it leaves out. */
+  readonly applianceId: string | null;
 }

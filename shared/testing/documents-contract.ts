@@ -220,6 +220,23 @@ export function documentsContract(name: string, make: () => Promise<DocumentsUnd
       expect(await under.other.getForecast('eu', '2026-11-21')).toEqual(forecast('eu', '2026-11-21', 2));
     });
 
+    it('gives some of a forecast’s assets, and how many there are', async () => {
+      const whole = forecast('pages', '2026-11-21');
+      await documents.putForecast(whole);
+      const page = (first: number, count: number) =>
+        under.other.getForecastPage('pages', '2026-11-21', { first, count });
+      expect(await page(0, 9)).toEqual({ ...whole, assetCount: 4, next: null });
+      expect(await page(1, 2)).toEqual({ ...whole, assets: whole.assets.slice(1, 3), assetCount: 4, next: '3' });
+      expect(await page(4, 2)).toEqual({ ...whole, assets: [], assetCount: 4, next: null });
+      expect(await documents.getForecastPage('pages', '2026-11-22', { first: 0, count: 1 })).toBeNull();
+      const later = forecast('pages', '2026-11-21', 5);
+      await documents.putForecast(later, 2);
+      expect(await page(0, 9)).toMatchObject({ expectedBytes: 5 });
+      expect(await documents.getForecastPage('pages', '2026-11-21', { first: 0, count: 1 }, 1)).toMatchObject({
+        expectedBytes: whole.expectedBytes,
+      });
+    });
+
     it('freezes one plan for each run', async () => {
       expect(await documents.putPlan(plan('eu', '2026-11-21', 1))).toBe(true);
       expect(await under.other.putPlan(plan('eu', '2026-11-21', 1, 99))).toBe(false);

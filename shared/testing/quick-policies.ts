@@ -6,6 +6,8 @@ export const quickPolicies: typeof jobMap = {
   'encode-chunk': { ...jobMap['encode-chunk'], backoffMs: 20, lockMs: 2_000 },
   'retext-asset': { ...jobMap['retext-asset'], backoffMs: 20, lockMs: 2_000 },
   'plan-region': { ...jobMap['plan-region'], backoffMs: 20, lockMs: 2_000 },
+  'explain-asset': { ...jobMap['explain-asset'], lockMs: 2_000 },
+  'verify-report': { ...jobMap['verify-report'], lockMs: 2_000 },
   'fill-region': { ...jobMap['fill-region'], backoffMs: 20, lockMs: 2_000 },
   'fill-batch': { ...jobMap['fill-batch'], backoffMs: 20, lockMs: 2_000 },
   'score-region': { ...jobMap['score-region'], backoffMs: 20, lockMs: 2_000 },

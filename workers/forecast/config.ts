@@ -14,3 +14,6 @@ export const catchUpScoresEveryMs = 10 * 60_000;
 
 /** A schedule may come so much late, or early, around its lead and still mean the coming window. */
 export const scheduleSlackMs = 3 * 3_600_000;
+
+/** Pause between two looks for parts of plans and forecasts whose writer died, which by then was so long ago. */
+export const sweepEveryMs = 24 * 3_600_000;

@@ -9,12 +9,15 @@ import {
   keepSchedulesEveryMs,
   parallelPlans,
   scheduleSlackMs,
+  sweepEveryMs,
 } from './config.ts';
+import { makeExplainAsset } from './explain-asset.ts';
 import { makeCatchUpScores } from './missed-scores.ts';
 import { makePlanRegion } from './plan-region.ts';
 import { makeKeepSchedules } from './schedule.ts';
 import { makeShowScores } from './score-metrics.ts';
 import { makeScoreRegion } from './score-region.ts';
+import { makeVerifyReport } from './verify-report.ts';
 
 await runProcess({
   name: 'forecast',
@@ -58,10 +61,19 @@ await runProcess({
     const scorer = await jobs.work('score-region', makeScoreRegion({ fleet, documents, demandLog, clock }));
     onClose('scorer', () => scorer.close(settings.shutdownGraceMs));
 
+    const explainer = await jobs.work('explain-asset', makeExplainAsset(documents));
+    onClose('explainer', () => explainer.close(settings.shutdownGraceMs));
+    const verifier = await jobs.work('verify-report', makeVerifyReport({ documents, demandLog }));
+    onClose('verifier', () => verifier.close(settings.shutdownGraceMs));
+
     const keepSchedules = makeKeepSchedules({ fleet, documents, jobs, clock, planLeadMs: settings.planLeadMs });
     repeat('keeping schedules', keepSchedulesEveryMs, keepSchedules);
     const show = makeShowScores(metrics);
     const catchUpScores = makeCatchUpScores({ fleet, documents, jobs, clock, show });
     repeat('catching up on scores', catchUpScoresEveryMs, catchUpScores);
+    repeat('sweep of parts', sweepEveryMs, async (signal) => {
+      const deleted = await documents.sweepParts(new Date(clock.now() - sweepEveryMs), signal);
+      if (deleted > 0) logger.info({ deleted }, 'removed parts of plans and forecasts that were never finished');
+    });
   },
 });

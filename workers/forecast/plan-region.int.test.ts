@@ -12,9 +12,11 @@ import { JobAbortedError } from '../../shared/ports/job-queue.ts';
 import { type FailingAppliance, startFailingAppliance } from '../../shared/testing/failing-appliance.ts';
 import { makePortsKit, type PortsKit } from '../../shared/testing/ports-kit.ts';
 import { makeTestAppliance, makeTestRegion, publishTestAsset } from '../../shared/testing/published.ts';
+import { makeExplainAsset } from './explain-asset.ts';
 import { makePlanRegion } from './plan-region.ts';
 import { makeKeepSchedules } from './schedule.ts';
 import { makeScoreRegion } from './score-region.ts';
+import { makeVerifyReport } from './verify-report.ts';
 
 // 00:50 in Berlin, ten minutes before the window that prepares the 21st.
 const planTime = Date.parse('2026-11-20T23:50:00.000Z');
@@ -57,6 +59,16 @@ afterEach(async () => {
   await kit.dispose();
 });
 
+const jobContext = {
+  id: 'job',
+  attempt: 1,
+  lastAttempt: false,
+  signal: new AbortController().signal,
+  begun: 1,
+  progress: async () => undefined,
+  children: async () => [],
+};
+
 const run = (payload: PlanRegionPayload, over: { lastAttempt?: boolean; signal?: AbortSignal } = {}) =>
   makePlanRegion({
     ...kit,
@@ -66,17 +78,7 @@ const run = (payload: PlanRegionPayload, over: { lastAttempt?: boolean; signal?:
     logger,
     historyDays: 56,
     longestLeadMs: 3 * 3_600_000,
-  })({
-    id: 'plan-r',
-    payload,
-    attempt: 1,
-    lastAttempt: false,
-    signal: new AbortController().signal,
-    begun: 1,
-    progress: async () => undefined,
-    children: async () => [],
-    ...over,
-  });
+  })({ ...jobContext, payload, ...over });
 
 async function manualFill(start: Fill['start'], run_ = 1): Promise<string> {
   const fill = newFill({ regionId: 'r', date, run: run_, start, createdAt: new Date(nowMs).toISOString() });
@@ -137,6 +139,9 @@ describe('plan-region', () => {
     expect(await run({ regionId: 'r', date, fillId: id })).toEqual({ kind: 'frozen', fillId: id });
     expect(await kit.documents.getPlan('r', date, 2)).toMatchObject({ id, fetchFiles: 5 });
     expect(await fillJob(id)).toMatchObject({ state: 'waiting' });
+    // Nobody waits for the replays of the log: they are for the next plan.
+    expect((await kit.documents.getPlan('r', date, 2))?.pulledRoom).toMatchObject({ share: 0.1, key: null });
+    expect(await kit.documents.getPulledRoom('r')).toMatchObject({ share: 0.1, days: 10 });
   });
 
   it('brings a title that only another region has watched, at this region’s share, and names the model', async () => {
@@ -257,6 +262,56 @@ describe('plan-region', () => {
   });
 });
 
+describe('explain-asset', () => {
+  const explain = (assetId: string, number = 1) =>
+    makeExplainAsset(kit.documents)({
+      ...jobContext,
+      payload: { regionId: 'r', date, run: number, assetId, nonce: '1' },
+    });
+
+  it('says of a frozen plan what the dry run said before, with the lines about the asset alone', async () => {
+    const dry = await run({ regionId: 'r', dry: { lines: 1, asset: 'watched' } });
+    await run({ regionId: 'r' });
+    const { plan, explanation } = await explain('watched');
+    expect(dry).toMatchObject({ explanation });
+    expect(explanation.words[0]).toContain('it is brought');
+    expect(plan.fetchFiles).toBe(5);
+    expect(plan.appliances[0]?.fetch.map(({ assetId }) => assetId)).toEqual(Array(5).fill('watched'));
+    expect(plan.rejected).toEqual([]);
+    expect((await explain('cold')).plan.rejected).toMatchObject([{ assetId: 'cold', reason: 'no-demand-forecast' }]);
+    await expect(explain('watched', 7)).rejects.toThrow('no frozen plan for 2026-11-21, run 7');
+  });
+});
+
+describe('verify-report', () => {
+  it('says what cannot be computed any more, and that there is no such report', async () => {
+    const verify = (day: string) =>
+      makeVerifyReport(kit)({ ...jobContext, payload: { regionId: 'r', date: day, run: 1, nonce: '1' } });
+    await run({ regionId: 'r' });
+    const plan = await kit.documents.getPlan('r', date);
+    if (!plan) throw new Error('no plan');
+    const nothing = {
+      appliances: [],
+      failures: [],
+      held: new Map(),
+      pushedByAsset: {},
+      meanRateBps: 0,
+      peakRateBps: 0,
+    };
+    const times = { startedAt: '2026-11-21T00:00:00.000Z', finishedAt: '2026-11-21T00:01:00.000Z' };
+    const report = buildFillReport(plan, { state: 'completed', ...times, ...nothing });
+    const checkOf = async (day: string) => (await verify(day)).checks.find(({ field }) => field === 'planned.files');
+    await kit.documents.putReport({ ...report, planned: { files: 5, bytes: plan.fetchBytes } });
+    expect(await checkOf(date)).toMatchObject({ verdict: 'equal', recomputed: 5 });
+    await kit.documents.putReport({ ...report, date: '2026-11-20' });
+    expect(await checkOf('2026-11-20')).toMatchObject({
+      verdict: 'not-recomputable',
+      reason: 'the frozen plan is gone',
+    });
+    await expect(verify('2026-11-19')).rejects.toThrow('r has no report for 2026-11-19, run 1');
+  });
+});
+
 describe('score-region', () => {
   it('scores yesterday into its report, and the same again when repeated', async () => {
     await run({ regionId: 'r' });
@@ -276,16 +331,7 @@ describe('score-region', () => {
       }),
     );
     const score = makeScoreRegion({ ...kit, clock });
-    const job = {
-      id: 's',
-      payload: { regionId: 'r' },
-      attempt: 1,
-      lastAttempt: false,
-      signal: new AbortController().signal,
-      begun: 1,
-      progress: async () => undefined,
-      children: async () => [],
-    };
+    const job = { ...jobContext, payload: { regionId: 'r' } };
     expect(await score({ ...job, payload: { regionId: 'r', date } })).toEqual({ scored: false });
 
     nowMs = Date.parse('2026-11-22T05:00:00.000Z');
@@ -315,7 +361,8 @@ describe('score-region', () => {
 
 describe('schedules', () => {
   const keep = () => makeKeepSchedules({ ...kit, clock, planLeadMs: 600_000 })();
-  const plans = () => kit.jobs.listSchedules('plan-region');
+  /** In the order of their ids: which comes next depends on the hour at which this runs. */
+  const plans = async () => (await kit.jobs.listSchedules('plan-region')).toSorted((a, b) => (a.id < b.id ? -1 : 1));
 
   it('follow the regions: added, moved, paused, removed', async () => {
     nowMs = Date.parse('2026-11-20T12:00:00.000Z');

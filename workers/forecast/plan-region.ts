@@ -77,7 +77,7 @@ export function makePlanRegion(deps: PlanRegionDeps): JobHandler<'plan-region'> 
       throw new UnrecoverableJobError(`The window that prepares ${fill.date} is over; start a fill at once instead.`);
     }
     await documents.putFill({ ...fill, state: 'planning' });
-    await decide(region, signal);
+    if (fill.start === 'window') await decide(region, signal);
     const made = await makePlan({ ...fill, region, fillId: fill.id }, signal);
     for (const { applianceId, reason } of made.silent) {
       logger.warn({ fillId: fill.id, applianceId, reason }, 'planned without an appliance that did not answer');
@@ -144,7 +144,10 @@ export function makePlanRegion(deps: PlanRegionDeps): JobHandler<'plan-region'> 
     if (!fill) throw new UnrecoverableJobError(`there is no fill ${payload.fillId}`);
     try {
       if (!region) throw new UnrecoverableJobError(`Region ${payload.regionId} was removed.`);
-      return await plan(region, fill, signal, lastAttempt);
+      const handedOn = await plan(region, fill, signal, lastAttempt);
+      // Somebody waits for this fill: what may take many seconds is for the next plan.
+      if (fill.start === 'now') await decide(region, signal).catch(() => undefined);
+      return handedOn;
     } catch (error) {
       const words = error instanceof Error ? error.message : String(error);
       if (signal.aborted) {

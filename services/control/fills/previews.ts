@@ -1,9 +1,6 @@
-import { randomUUID } from 'node:crypto';
-import type { Forecast } from '../../../shared/domain/fill.ts';
 import type { Region } from '../../../shared/domain/fleet.ts';
-import { explainAsset } from '../../../shared/domain/planning/explain.ts';
 import type { PlanListName, PlanLists, PlanOutline } from '../../../shared/domain/planning/outline.ts';
-import { aboutAsset, type ForecastView, forecastPage, viewOf } from '../../../shared/domain/planning/plan-view.ts';
+import { type ForecastView, viewOf } from '../../../shared/domain/planning/plan-view.ts';
 import { planRoomOf, type RoomNow } from '../../../shared/domain/pulled-room/pulled-room.ts';
 import { comingWindow } from '../../../shared/domain/time/fill-window.ts';
 import type { DryRun } from '../../../shared/jobs/map.ts';
@@ -12,22 +9,24 @@ import type { Page } from '../../../shared/ports/catalogue.ts';
 import type { Clock } from '../../../shared/ports/clock.ts';
 import type { Documents } from '../../../shared/ports/documents.ts';
 import type { Fleet } from '../../../shared/ports/fleet.ts';
-import type { JobQueue } from '../../../shared/ports/job-queue.ts';
+import type { AskWorker } from '../ask-worker.ts';
 import { isDay } from '../demand/demand-table.ts';
 import type { PlanAnswer } from '../schemas/fill.ts';
 
 export interface PreviewDeps {
   readonly fleet: Fleet;
   readonly documents: Documents;
-  readonly jobs: JobQueue;
   readonly clock: Clock;
-  readonly waitMs?: number;
+  readonly ask: AskWorker;
 }
 
 export type Previews = ReturnType<typeof makePreviews>;
 
-/** Forecasts and plans to look at: the frozen ones where there are, else made for this answer by the forecast worker. */
-export function makePreviews({ fleet, documents, jobs, clock, waitMs = 30_000 }: PreviewDeps) {
+/**
+ * Forecasts and plans to look at: the frozen ones where there are, of which no more is read than is shown, else made for this answer
+ * by the forecast worker. It explains, too, which takes all of a plan.
+ */
+export function makePreviews({ fleet, documents, clock, ask }: PreviewDeps) {
   async function regionOf(regionId: string): Promise<Region> {
     const region = await fleet.getRegion(regionId);
     if (!region) throw new Problem('region-not-found', `There is no region ${regionId}; GET /v1/regions lists them.`);
@@ -42,26 +41,10 @@ export function makePreviews({ fleet, documents, jobs, clock, waitMs = 30_000 }:
   }
 
   async function dryRun(regionId: string, date: string, dry: DryRun) {
-    const job = await jobs.add('plan-region', { regionId, date, dry, nonce: randomUUID() });
-    try {
-      const ended = await jobs.waitFor('plan-region', job.id, waitMs);
-      if (ended?.state === 'failed') {
-        throw new Problem(
-          'forecast-not-ready',
-          `The forecast of ${regionId} for ${date} failed: ${ended.failure ?? 'no reason was given'}.`,
-        );
-      }
-      if (ended?.result?.kind === 'dry') return ended.result;
-      const why = ended?.failure ?? 'no forecast worker took it up; see that one runs (GET /v1/status)';
-      throw new Problem(
-        'forecast-not-ready',
-        `No forecast came within ${Math.round(waitMs / 1_000)} s: ${why}. Ask again later.`,
-        { headers: { 'retry-after': '10' } },
-      );
-    } finally {
-      // Whole plans: kept like other jobs, those of a caller that asks every few seconds would fill Redis.
-      await jobs.cancel('plan-region', job.id).catch(() => undefined);
-    }
+    const what = `The forecast of ${regionId} for ${date}`;
+    const made = await ask('plan-region', what, (nonce) => ({ regionId, date, dry, nonce }));
+    if (made.kind === 'dry') return made;
+    throw new Error(`A dry run of ${regionId} ended as ${made.kind}`);
   }
 
   return {
@@ -69,10 +52,8 @@ export function makePreviews({ fleet, documents, jobs, clock, waitMs = 30_000 }:
       const date = await dateOf(regionId, query.date);
       const { limit = usualLines } = query;
       const after = placeOf(query.after);
-      const frozen = await documents.getForecast(regionId, date);
-      return frozen
-        ? forecastPage(frozen, limit, after)
-        : (await dryRun(regionId, date, { lines: limit, after })).forecast;
+      const frozen = await documents.getForecastPage(regionId, date, { first: after, count: limit });
+      return frozen ?? (await dryRun(regionId, date, { lines: limit, after })).forecast;
     },
 
     async room(regionId: string): Promise<RoomNow> {
@@ -93,15 +74,18 @@ export function makePreviews({ fleet, documents, jobs, clock, waitMs = 30_000 }:
         });
         return { frozen: false, ...(explanation ? { explanation } : {}), ...plan };
       }
-      const plan = asset === undefined ? null : await documents.getPlan(regionId, date, outline.run);
-      if (asset === undefined || !plan) {
-        const view = await viewOf(outline, (list, applianceId) =>
-          documents.getPlanLines(outline, list, { applianceId, first: 0, count: limit }),
-        );
-        return { frozen: true, ...view };
+      if (asset !== undefined) {
+        const { run } = outline;
+        const { plan, explanation } = await ask('explain-asset', `The explanation of ${asset}`, (nonce) => ({
+          ...{ regionId, date, run, nonce },
+          assetId: asset,
+        }));
+        return { frozen: true, explanation, ...plan };
       }
-      const forecast: Forecast | null = await documents.getForecast(regionId, date, outline.run);
-      return { frozen: true, explanation: explainAsset(plan, forecast, asset), ...(await aboutAsset(plan, asset)) };
+      const view = await viewOf(outline, (list, applianceId) =>
+        documents.getPlanLines(outline, list, { applianceId, first: 0, count: limit }),
+      );
+      return { frozen: true, ...view };
     },
 
     /** Any list of a frozen plan, page by page. */

@@ -2,10 +2,9 @@ import type { FillReport } from '../../../shared/domain/fill.ts';
 import type { Verification } from '../../../shared/domain/reporting/verify-report.ts';
 import { Problem } from '../../../shared/platform/problem.ts';
 import type { Page } from '../../../shared/ports/catalogue.ts';
-import type { DemandLog } from '../../../shared/ports/demand-log.ts';
 import type { Documents } from '../../../shared/ports/documents.ts';
 import type { Fleet } from '../../../shared/ports/fleet.ts';
-import { verifyStored } from './verify-stored.ts';
+import type { AskWorker } from '../ask-worker.ts';
 
 export type Reports = ReturnType<typeof makeReports>;
 
@@ -13,10 +12,10 @@ export type Reports = ReturnType<typeof makeReports>;
 export interface ReportDeps {
   readonly fleet: Fleet;
   readonly documents: Documents;
-  readonly demandLog: DemandLog;
+  readonly ask: AskWorker;
 }
 
-export function makeReports({ fleet, documents, demandLog }: ReportDeps) {
+export function makeReports({ fleet, documents, ask }: ReportDeps) {
   const region = async (id: string): Promise<void> => {
     if (await fleet.getRegion(id)) return;
     throw new Problem('region-not-found', `There is no region ${id}; GET /v1/regions lists them.`);
@@ -37,7 +36,11 @@ export function makeReports({ fleet, documents, demandLog }: ReportDeps) {
     get,
 
     async verify(regionId: string, date: string, run?: number): Promise<Verification> {
-      return verifyStored({ documents, demandLog }, await get(regionId, date, run));
+      const found = await get(regionId, date, run);
+      return ask('verify-report', `The verification of ${found.fillId}`, (nonce) => ({
+        ...{ regionId, date, nonce },
+        run: found.run,
+      }));
     },
 
     /** The last run of each date, newest first. */

@@ -65,10 +65,13 @@ export function reportRoutes(server: HttpServer, reports: Reports): void {
         tags,
         summary: 'Every number of a report, computed again',
         description:
-          'From the frozen plan, the fill’s document, the forecast and the demand log, by the code that wrote the report.',
+          'From the frozen plan, the fill’s document, the forecast and the demand log, by the forecast worker and the code that wrote the report.',
         params: Type.Object({ id: Id('the region'), date: DateText }),
         querystring: RunQuery,
-        response: { 200: VerificationSchema, ...problems('region-not-found', 'report-not-found') },
+        response: {
+          200: VerificationSchema,
+          ...problems('region-not-found', 'report-not-found', 'forecast-not-ready'),
+        },
       },
     },
     async ({ params, query }) => reports.verify(params.id, params.date, query.run),

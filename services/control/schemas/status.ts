@@ -42,6 +42,8 @@ export const SystemStatusSchema = documentSchema<SystemStatus>()(
         'encode-chunk': Counts,
         'retext-asset': Counts,
         'plan-region': Counts,
+        'explain-asset': Counts,
+        'verify-report': Counts,
         'fill-region': Counts,
         'fill-batch': Counts,
         'score-region': Counts,

@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { FillPlan, PlannedFile } from '../../domain/fill.ts';
+import type { FillPlan, Forecast, PlannedFile } from '../../domain/fill.ts';
 import type { ObjectStore } from '../../ports/object-store.ts';
 import { type DocumentsUnderTest, documentsContract } from '../../testing/documents-contract.ts';
 import { makeFolderObjectStore } from '../folder/folder-object-store.ts';
@@ -60,19 +60,7 @@ describe('stored documents', () => {
   });
 
   it('are text for people, with their schema', async () => {
-    await makeStoreDocuments(store).putForecast({
-      schema: 1,
-      regionId: 'eu',
-      date: '2026-11-21',
-      model: 'mean',
-      madeAt: '2026-11-20T22:00:00.000Z',
-      historyUntil: null,
-      historyDays: 0,
-      expectedViews: 0,
-      expectedBytes: 0,
-      score: null,
-      assets: [],
-    });
+    await makeStoreDocuments(store).putForecast(forecastOf(0));
     const text = await readFile(join(root, 'objects/forecasts/eu/2026-11-21.json'), 'utf8');
     expect(text).toMatch(/^\{\n {2}"schema": 1,\n {2}"regionId": "eu",\n[\s\S]*\}\n$/);
   });
@@ -115,6 +103,22 @@ describe('stored documents', () => {
     fetchFiles: fetch.length,
     appliances: [{ applianceId: 'e0', capacityBytes: 1, fetch, keep: [], evict: [] }],
     rejected: [],
+  });
+  const forecastOf = (assets: number): Forecast => ({
+    schema: 1,
+    regionId: 'eu',
+    date: '2026-11-21',
+    model: 'mean',
+    madeAt: '2026-11-20T22:00:00.000Z',
+    historyUntil: null,
+    historyDays: 0,
+    expectedViews: 0,
+    expectedBytes: 0,
+    score: null,
+    assets: Array.from({ length: assets }, (_, at) => ({
+      assetId: `film-${at}`,
+      ...{ expectedViews: 1, expectedBytes: 1, lowBytes: 0, highBytes: 1, observedDays: 1 },
+    })),
   });
   const headOf = async (): Promise<{ parts?: Part[] }> =>
     JSON.parse(await readFile(join(root, 'objects/plans/eu/2026-11-21.json'), 'utf8'));
@@ -183,6 +187,63 @@ describe('stored documents', () => {
     expect(await documents.putPlan(planOf(files(9)))).toBe(false);
     expect(await partsOf()).toEqual(parts);
     expect([...((await documents.getPlan('eu', '2026-11-21'))?.appliances[0]?.fetch ?? [])]).toEqual(files(5));
+  });
+
+  describe('of writers that died before their document', () => {
+    const tomorrow = new Date(Date.now() + 24 * 3_600_000);
+    const yesterday = new Date(Date.now() - 24 * 3_600_000);
+    const documents = () => makeStoreDocuments(store, inParts);
+    const leave = async (stem: string, name: string): Promise<string> => {
+      await store.put(`${stem}.parts/${name}.ndjson.gz`, Buffer.from(name));
+      return `${stem}.parts/${name}.ndjson.gz`;
+    };
+    const keysIn = async (prefix: string): Promise<string[]> => {
+      const keys: string[] = [];
+      for await (const { key } of store.list(prefix)) keys.push(key);
+      return keys;
+    };
+
+    it('go, if they are old, and what a document names stays', async () => {
+      await documents().putForecast(forecastOf(5));
+      await documents().putPlan(planOf(files(5)));
+      // With few lines it is one text, and names no part.
+      await makeStoreDocuments(store).putForecast({ ...forecastOf(1), date: '2026-11-22' }, 2);
+      const frozen = [...(await keysIn('forecasts/')), ...(await keysIn('plans/'))];
+      const left = [
+        await leave('forecasts/eu/2026-11-21', 'aa'),
+        await leave('forecasts/eu/2026-11-22-2', 'bb'),
+        await leave('plans/eu/2026-11-21', 'cc'),
+      ];
+      expect(await documents().sweepParts(yesterday)).toBe(0);
+      expect(await documents().sweepParts(tomorrow)).toBe(left.length);
+      expect([...(await keysIn('forecasts/')), ...(await keysIn('plans/'))]).toEqual(frozen);
+    });
+
+    it('stay where neither a document nor its fill is there, or the document cannot be read', async () => {
+      const orphan = await leave('plans/eu/2026-11-21-2', 'aa');
+      const unreadable = await leave('plans/eu/2026-11-22', 'bb');
+      const odd = await leave('plans/eu/someday', 'cc');
+      await store.put('plans/eu/2026-11-22.json', Buffer.from('{'));
+      expect(await documents().sweepParts(tomorrow)).toBe(0);
+      await store.put('fills/eu-2026-11-21-2.json', Buffer.from('{"schema":1}'));
+      expect(await documents().sweepParts(tomorrow)).toBe(1);
+      expect(await store.head(orphan)).toBeNull();
+      for (const key of [unreadable, odd]) expect(await store.head(key)).not.toBeNull();
+    });
+
+    it('stay when another writes the same meanwhile', async () => {
+      const key = await leave('plans/eu/2026-11-21', 'aa');
+      await store.put('fills/eu-2026-11-21.json', Buffer.from('{"schema":1}'));
+      const old = new Date(0);
+      const listing: ObjectStore = {
+        ...store,
+        async *list(prefix, of) {
+          for await (const object of store.list(prefix, of)) yield { ...object, lastModified: old };
+        },
+      };
+      expect(await makeStoreDocuments(listing).sweepParts(yesterday)).toBe(0);
+      expect(await store.head(key)).not.toBeNull();
+    });
   });
 
   it('of a store that breaks off leave no plan behind', async () => {

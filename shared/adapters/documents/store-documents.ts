@@ -10,6 +10,7 @@ import { makeStoreForecasts } from './store-forecasts.ts';
 import { createDocument, readDocument, writeDocument } from './store-json.ts';
 import { usualLinesAPart } from './store-parts.ts';
 import { type LongLists, makeStorePlans } from './store-plans.ts';
+import { sweepParts } from './sweep-parts.ts';
 
 const schema = 1;
 const defaultFills = 50;
@@ -43,9 +44,15 @@ export function makeStoreDocuments(store: ObjectStore, lists = usualLists): Docu
       const number = run ?? (await lastRun(store, storeKeys.forecastsPrefix(regionId), date));
       return number === null ? null : forecasts.get(regionId, date, number);
     },
+    async getForecastPage(regionId, date, span, run) {
+      const number = run ?? (await lastRun(store, storeKeys.forecastsPrefix(regionId), date));
+      return number === null ? null : forecasts.page(regionId, date, number, span);
+    },
     putForecast: forecasts.put,
 
     ...makeStorePlans(store, lists),
+
+    sweepParts: (before, signal) => sweepParts(store, before, signal),
 
     async getPulledRoom(regionId) {
       const prefix = storeKeys.roomsPrefix(regionId);

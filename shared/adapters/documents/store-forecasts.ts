@@ -1,9 +1,11 @@
 /** Forecasts: of few assets one document, of many the assets are in parts beside it (schema 2). */
 import type { AssetForecast, Forecast } from '../../domain/fill.ts';
 import { storeKeys } from '../../domain/keys.ts';
+import { type ForecastView, forecastPage, nextPage } from '../../domain/planning/plan-view.ts';
+import type { Span } from '../../ports/documents.ts';
 import type { ObjectStore } from '../../ports/object-store.ts';
 import { readDocument, writeDocument } from './store-json.ts';
-import { linesIn, makeParts, type Part } from './store-parts.ts';
+import { linesIn, makeParts, type Part, spanIn } from './store-parts.ts';
 import type { LongLists } from './store-plans.ts';
 
 interface ForecastInParts extends Omit<Forecast, 'schema' | 'assets'> {
@@ -32,6 +34,17 @@ export function makeStoreForecasts(store: ObjectStore, { mostLines, linesAPart }
       }
       const { parts: _parts, ...forecast } = found;
       return { ...forecast, schema: 1, assets };
+    },
+
+    async page(regionId: string, date: string, run: number, span: Span): Promise<ForecastView | null> {
+      const key = storeKeys.forecast(regionId, date, run);
+      const found = await read(key);
+      if (!found) return null;
+      if (!('parts' in found)) return forecastPage(found, span.count, span.first);
+      const { parts, ...forecast } = found;
+      const assets = await spanIn<AssetForecast>(makeParts(store, key), parts, span);
+      const assetCount = parts.reduce((sum, { lines }) => sum + lines, 0);
+      return { ...forecast, schema: 1, assets, assetCount, next: nextPage(span.first + assets.length, assetCount) };
     },
 
     async put(forecast: Forecast, run = 1): Promise<void> {

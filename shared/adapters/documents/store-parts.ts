@@ -10,6 +10,7 @@ import { buffer } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import pLimit from 'p-limit';
+import type { Span } from '../../ports/documents.ts';
 import type { ObjectStore } from '../../ports/object-store.ts';
 import { UnreadableDocumentError } from './store-json.ts';
 
@@ -35,9 +36,13 @@ const level = 1;
 /** One is packed and sent while the next is made. */
 const partsAtOnce = 2;
 
+/** Where the parts of a document lie, and how each is named there. */
+export const partsFolder = (documentKey: string): string => `${documentKey.replace(/\.json$/, '')}.parts/`;
+export const partKey = (folder: string, { sha256 }: Pick<Part, 'sha256'>): string => `${folder}${sha256}.ndjson.gz`;
+
 export function makeParts(store: ObjectStore, documentKey: string, linesAPart = usualLinesAPart) {
-  const folder = `${documentKey.replace(/\.json$/, '')}.parts/`;
-  const keyOf = ({ sha256 }: Pick<Part, 'sha256'>): string => `${folder}${sha256}.ndjson.gz`;
+  const folder = partsFolder(documentKey);
+  const keyOf = (part: Pick<Part, 'sha256'>): string => partKey(folder, part);
 
   async function put(list: string, first: number, lines: number, text: string): Promise<Part> {
     const bytes = await pack(text, { level });
@@ -105,6 +110,15 @@ export function makeParts(store: ObjectStore, documentKey: string, linesAPart = 
 }
 
 export type Parts = ReturnType<typeof makeParts>;
+
+/** Some lines of a list of which the document names `parts`, from those alone that hold them. */
+export async function spanIn<T>(parts: Parts, named: readonly Part[], { first, count }: Span): Promise<T[]> {
+  const wanted = named.filter((part) => part.first < first + count && part.first + part.lines > first);
+  const lines: T[] = [];
+  for await (const some of linesIn<T>(parts, wanted)) lines.push(...some);
+  const from = first - (wanted[0]?.first ?? 0);
+  return lines.slice(from, from + count);
+}
 
 /** In order, each read while the one before it is used. */
 export async function* linesIn<T>(parts: Parts, wanted: readonly Part[]): AsyncGenerator<readonly T[]> {

@@ -17,7 +17,7 @@ import { makePlannedFiles, makeRejected } from '../../domain/planning/planned-li
 import type { Documents, PlanName, PlanSpan } from '../../ports/documents.ts';
 import type { ObjectStore } from '../../ports/object-store.ts';
 import { createDocument, readDocument, UnreadableDocumentError } from './store-json.ts';
-import { linesIn, makeParts, type Part, type Parts } from './store-parts.ts';
+import { linesIn, makeParts, type Part, type Parts, spanIn } from './store-parts.ts';
 
 interface PlanInParts extends Omit<PlanOutline, 'schema'> {
   readonly schema: 2;
@@ -110,14 +110,8 @@ export function makeStorePlans(store: ObjectStore, { mostLines, linesAPart }: Lo
       const found = await read(name);
       if (!found) return [];
       if (!('parts' in found)) return sliceOf(listIn(found, list, applianceId), first, count);
-      const wanted = found.parts.filter(
-        (part) =>
-          part.list === listOf(list, applianceId) && part.first < first + count && part.first + part.lines > first,
-      );
-      const lines: PlanLists[L][] = [];
-      for await (const some of linesIn<PlanLists[L]>(partsOf(name), wanted)) lines.push(...some);
-      const from = first - (wanted[0]?.first ?? 0);
-      return lines.slice(from, from + count);
+      const named = found.parts.filter((part) => part.list === listOf(list, applianceId));
+      return spanIn(partsOf(name), named, { first, count });
     },
   };
 }

@@ -63,7 +63,9 @@ export interface ForecastView extends Forecast {
 /** Some of a forecast's assets. @param after `next` of the page before: how many came already */
 export function forecastPage(forecast: Forecast, lines: number, after = 0): ForecastView {
   const assets = forecast.assets.slice(after, after + lines);
-  const seen = after + assets.length;
   const assetCount = forecast.assets.length;
-  return { ...forecast, assets, assetCount, next: seen < assetCount ? String(seen) : null };
+  return { ...forecast, assets, assetCount, next: nextPage(after + assets.length, assetCount) };
 }
+
+/** The cursor behind a page; null on the last, and behind the end. @param seen lines up to its end */
+export const nextPage = (seen: number, count: number): string | null => (seen < count ? String(seen) : null);

@@ -1,31 +1,40 @@
-/** Brings together what a report can be computed from again. */
-import type { FillPlan, FillReport, FillScore } from '../../../shared/domain/fill.ts';
-import { collectDay } from '../../../shared/domain/reporting/day-inputs.ts';
-import { scoreFill } from '../../../shared/domain/reporting/fill-score.ts';
-import { type Verification, verifyReport } from '../../../shared/domain/reporting/verify-report.ts';
-import type { DemandLog } from '../../../shared/ports/demand-log.ts';
-import type { Documents } from '../../../shared/ports/documents.ts';
+/** The job verify-report: brings together what a report can be computed from again, and computes it. */
+import type { FillPlan, FillReport, FillScore } from '../../shared/domain/fill.ts';
+import { collectDay } from '../../shared/domain/reporting/day-inputs.ts';
+import { scoreFill } from '../../shared/domain/reporting/fill-score.ts';
+import { type Verification, verifyReport } from '../../shared/domain/reporting/verify-report.ts';
+import type { DemandLog } from '../../shared/ports/demand-log.ts';
+import type { Documents } from '../../shared/ports/documents.ts';
+import { type JobHandler, UnrecoverableJobError } from '../../shared/ports/job-queue.ts';
 
-interface Sources {
+export interface VerifyReportDeps {
   readonly documents: Documents;
   readonly demandLog: DemandLog;
 }
 
 const mostRuns = 1_000;
 
-export async function verifyStored(sources: Sources, report: FillReport): Promise<Verification> {
-  const { documents } = sources;
+export function makeVerifyReport(deps: VerifyReportDeps): JobHandler<'verify-report'> {
+  return async ({ payload: { regionId, date, run } }) => {
+    const report = await deps.documents.getReport(regionId, date, run);
+    if (!report) throw new UnrecoverableJobError(`${regionId} has no report for ${date}, run ${run}`);
+    return verifyStored(deps, report);
+  };
+}
+
+async function verifyStored(deps: VerifyReportDeps, report: FillReport): Promise<Verification> {
+  const { documents } = deps;
   const [plan, fill] = await Promise.all([
     documents.getPlan(report.regionId, report.date, report.run),
     documents.getFill(report.fillId),
   ]);
-  const score = report.score ? await scoreAgain(sources, report, report.score, plan) : null;
+  const score = report.score ? await scoreAgain(deps, report, report.score, plan) : null;
   return verifyReport(report, { plan, fill, score });
 }
 
 /** As the job score-region does it: the region's calendar was the plan's, the tariff that of the score. */
 async function scoreAgain(
-  { documents, demandLog }: Sources,
+  { documents, demandLog }: VerifyReportDeps,
   report: FillReport,
   { scoredAt, savings }: FillScore,
   plan: FillPlan | null,
