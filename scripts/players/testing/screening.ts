@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Browser } from 'playwright-core';
 import { expect } from 'vitest';
 import type { Ticket } from './cinema.ts';
-import { type FilmLanguage, fieldToleranceS, said, timeOfLevel, toneHz } from './film.ts';
+import { type FilmLanguage, fieldToleranceS, filmS, said, timeOfLevel, toneHz } from './film.ts';
 
 const require = createRequire(import.meta.url);
 const pages = join(import.meta.dirname, 'pages');
@@ -87,8 +87,8 @@ export async function openScreening(
 
   const call = (expression: string) => page.evaluate<undefined>(`void ${expression}`);
   const state = () => page.evaluate<State>('watcher.state()');
-  /** Polls until this is said of the state, which the failure's message has. */
-  const until = async (what: string, holds: (state: State) => boolean): Promise<void> => {
+  /** Polls until this is said of the state, which the failure's message has. `begin` is called again when the film is. */
+  const until = async (what: string, holds: (state: State) => boolean, begin?: () => Promise<void>): Promise<void> => {
     let last: State;
     const deadline = Date.now() + patienceMs;
     do {
@@ -96,15 +96,18 @@ export async function openScreening(
       if (last.faults.length > 0) break;
       if (holds(last)) return;
       // A slow machine must not run out of film meanwhile.
-      if (last.ended) await page.evaluate('watcher.restart()');
+      if (last.ended) {
+        await page.evaluate('watcher.restart()');
+        await begin?.();
+      }
       await delay(50);
     } while (Date.now() < deadline);
     troubles.push(...last.faults);
     expect.fail(`${player}: no ${what}: ${JSON.stringify(last)}${troubles.map((trouble) => `\n${trouble}`).join('')}`);
   };
-  const moves = async (what: string, holds: (state: State) => boolean): Promise<void> => {
+  const moves = async (what: string, holds: (state: State) => boolean, begin?: () => Promise<void>): Promise<void> => {
     const { frames } = await state();
-    await until(what, (now) => holds(now) && now.frames >= frames + 5);
+    await until(what, (now) => holds(now) && now.frames >= frames + 5, begin);
   };
 
   return {
@@ -123,8 +126,11 @@ export async function openScreening(
       await moves(`picture of ${toS} s`, (now) => !now.seeking && now.atS >= toS && now.atS < toS + 1.5 && shows(now));
     },
     async pick(height, codec = 'avc1') {
-      await call(`film.pick(${height}, '${codec}')`);
-      await moves(`picture of ${height} lines`, (now) => now.height === height);
+      const pick = () => call(`film.pick(${height}, '${codec}')`);
+      // dash.js forgets what is picked when there is nothing left to load.
+      if ((await state()).atS > filmS / 2) await call('watcher.seek(0)');
+      await pick();
+      await moves(`picture of ${height} lines`, (now) => now.height === height, pick);
     },
     async hear(language) {
       await call(`film.hear('${language}')`);
