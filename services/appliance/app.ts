@@ -80,6 +80,8 @@ export interface ApplianceDeps {
   readonly kernel: KernelIo | null;
   /** The process has hardly any time to spare. */
   readonly isStrained: () => boolean;
+  /** What its disk refused lately, in words; null for nothing. */
+  readonly diskTrouble: () => string | null;
 }
 
 export interface ApplianceApp {
@@ -159,6 +161,7 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
   function status(): ApplianceStatus {
     const stats = cache.stats();
     const resting = puller.resting();
+    const diskTrouble = deps.diskTrouble();
     return {
       applianceId,
       reportedAt: new Date(clock.now()).toISOString(),
@@ -172,6 +175,7 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
       openConnections: traffic.openRequests,
       ...(topUps?.isAllowed ? { topUpBytes: topUps.todayBytes } : {}),
       ...(resting.length > 0 ? { restingUpstreams: resting } : {}),
+      ...(diskTrouble === null ? {} : { diskTrouble }),
       unfitReason: stopping.signal.aborted ? 'shutting-down' : null,
     };
   }

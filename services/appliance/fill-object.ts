@@ -27,7 +27,7 @@ export interface FillRequest {
 }
 
 export interface FillObject {
-  /** @throws Problem `gone`, `manifest-missing`, `not-found`, `invalid-request`, `digest-mismatch`, `no-room` */
+  /** @throws Problem `gone`, `manifest-missing`, `not-found`, `invalid-request`, `digest-mismatch`, `no-room`, `disk-failed` */
   put(request: FillRequest): Promise<'stored' | 'held'>;
   /** Bytes held from the object's start; null when nothing of it is held. */
   heldFromStart(key: ObjectKey): Promise<number | null>;
@@ -114,7 +114,7 @@ function accept(outcome: WriteOutcome, key: ObjectKey): 'stored' | 'held' {
   if (outcome === 'already-held') return 'held';
   if (outcome === 'digest-mismatch') throw mismatch(key);
   if (outcome === 'no-room') throw new Problem('no-room', 'The capacity is used up by what the plan keeps.');
-  throw new Problem('no-room', 'The disk refuses more bytes; the log of the appliance says why.');
+  throw new Problem('disk-failed', 'The disk refuses more bytes; the log of the appliance says why.');
 }
 
 /** The slices that a request carries. A part begins and ends where slices do, since only those can be checked. */

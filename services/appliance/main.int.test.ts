@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -115,5 +115,31 @@ describe('the appliance as a process', () => {
     expect(control.batches.flatMap(({ rows }) => rows)).toMatchObject([
       { assetId: 'film', outcome: 'pull-origin', requests: 1, views: 1, bytes: 400_000 },
     ]);
+  });
+
+  it('serves on while its disk takes nothing, says so, and does not count as deleted what a restart would bring back', async () => {
+    const { port } = await run();
+    expect(await get(port, seg)).toMatchObject({ status: 200, whole: true });
+    const asOperator = { authorization: `Bearer ${applianceCredential(fleetSecret, 'edge-1')}` };
+    const remove = () => send(port, '/objects/film/v1/', { method: 'DELETE', headers: asOperator });
+    const folders = ['cache/tmp', 'state'].map((name) => join(dir, 'edge-1', name));
+    for (const folder of folders) {
+      await rename(folder, `${folder}.away`);
+      await writeFile(folder, '');
+    }
+    for (const path of film.files.keys()) expect(await get(port, path)).toMatchObject({ status: 200, whole: true });
+    await expect.poll(() => control.statuses.at(-1)?.diskTrouble, { timeout: 10_000 }).toMatch(/ENOTDIR.*cache\/tmp/);
+
+    for (const _time of ['first', 'second']) {
+      const refused = await remove();
+      expect([refused.status, JSON.parse(refused.body.toString()).code]).toEqual([507, 'disk-failed']);
+      expect((await get(port, seg)).status).toBe(410);
+    }
+    for (const folder of folders) {
+      await rm(folder);
+      await rename(`${folder}.away`, folder);
+    }
+    expect((await remove()).status).toBe(200);
+    expect(await readFile(join(dir, 'edge-1/state/deleted.json'), 'utf8')).toBe('["film/v1/"]');
   });
 });

@@ -9,6 +9,7 @@ import { runProcess } from '../../shared/platform/lifecycle.ts';
 import { makeNetworks } from '../../shared/platform/networks.ts';
 import { makeApplianceApp } from './app.ts';
 import { applianceSettings, maxConnections, scrubEveryMs, unknownCapacityBytes } from './config.ts';
+import { explainDisk, makeDiskTrouble } from './disk-trouble.ts';
 import { connectionsWithin } from './file-limit.ts';
 import { parseOrders } from './orders.ts';
 import { makeStateFile } from './state-file.ts';
@@ -22,17 +23,23 @@ await runProcess({
   start: async ({ settings, logger, metrics, clock, onClose, repeat, listen }) => {
     const { applianceId, applianceDir, shutdownGraceMs } = settings;
     const stateDir = join(applianceDir, 'state');
-    const kept = await makeStateFile(join(stateDir, 'orders.json'), parseOrders).read();
+    const disk = makeDiskTrouble({ clock: steadyClock, logger, metrics });
     const kernel = settings.sendfile
       ? await openKernelIo((reason) => logger.info({ reason }, 'files are read and written, not sent by the kernel'))
       : null;
-    const cache = await openSliceCache({
-      dir: join(applianceDir, 'cache'),
-      capacityBytes: kept?.capacityBytes ?? unknownCapacityBytes,
-      memoryBytes: settings.memoryTierBytes,
-      clock,
-      kernel,
-      onDiskError: (error) => logger.error({ err: error }, 'the disk has trouble'),
+    const openCache = async () => {
+      const kept = await makeStateFile(join(stateDir, 'orders.json'), parseOrders).read();
+      return openSliceCache({
+        dir: join(applianceDir, 'cache'),
+        capacityBytes: kept?.capacityBytes ?? unknownCapacityBytes,
+        memoryBytes: settings.memoryTierBytes,
+        clock,
+        kernel,
+        onDiskError: disk.note,
+      });
+    };
+    const cache = await openCache().catch((error: unknown) => {
+      throw explainDisk(applianceDir, error);
     });
     onClose('cache', () => cache.close());
     const portionBytes = (settings.scrubBytesPerSecond * scrubEveryMs) / 1_000;
@@ -66,6 +73,7 @@ await runProcess({
       cookieOrigins: settings.cookieOrigins,
       mayReadMetrics: makeNetworks(settings.metricsFrom),
       isStrained: watchStrain(repeat),
+      diskTrouble: () => disk.current,
       kernel,
       limits: {
         connections: await connectionsWithin(maxConnections),

@@ -10,7 +10,11 @@ export interface Tombstones {
   prefixes(): Iterable<string>;
   /** Changes with every new mark, and when others are hidden. */
   readonly generation: number;
-  /** `<assetId>/` or `<assetId>/<version>/`. Durable when it resolves. */
+  /**
+   * `<assetId>/` or `<assetId>/<version>/`. In force at once, durable when it resolves.
+   *
+   * @throws Error where the disk does not keep it; it is in force all the same, and adding it again tries again.
+   */
   add(prefix: string): Promise<void>;
   /** These assets and no others are hidden from now on. Not kept here: orders say it again at every start. */
   hide(assetIds: readonly string[]): void;
@@ -23,6 +27,7 @@ export async function openTombstones(file: StateFile<readonly string[]>): Promis
   const marks = new Set<string>(await file.read());
   let hidden = new Set<string>();
   let generation = 0;
+  let isWritten = true;
   return {
     get generation() {
       return generation;
@@ -36,14 +41,16 @@ export async function openTombstones(file: StateFile<readonly string[]>): Promis
     },
     prefixes: () => marks.values(),
     async add(prefix) {
-      if (marks.has(prefix)) return;
+      if (marks.has(prefix) && isWritten) return;
       marks.add(prefix);
       generation += 1;
       for (const oldest of marks) {
         if (marks.size <= maxMarks) break;
         marks.delete(oldest);
       }
+      isWritten = false;
       await file.write([...marks]);
+      isWritten = true;
     },
   };
 }

@@ -134,11 +134,12 @@ describe('regions and appliances', () => {
   });
 
   it('shows an appliance’s status as it was told, with null where it has nothing to say', async () => {
-    expect((await control.heartbeat('eu-t1', { topUpBytes: 7, restingUpstreams: ['shield-1'] })).status).toBe(200);
+    const told = { topUpBytes: 7, restingUpstreams: ['shield-1'], diskTrouble: 'its disk gives I/O errors' };
+    expect((await control.heartbeat('eu-t1', told)).status).toBe(200);
     const shown = await call<{ status: Doc }>('GET', '/v1/appliances/eu-t1');
     expect(shown.body).toMatchObject({
       health: 'healthy',
-      status: { unfitReason: null, topUpBytes: 7, restingUpstreams: ['shield-1'] },
+      status: { unfitReason: null, ...told },
     });
   });
 

@@ -116,6 +116,8 @@ export interface ApplianceStatus {
   readonly topUpBytes?: number;
   /** Upstreams that it leaves alone now because they kept failing; absent where there are none. */
   readonly restingUpstreams?: readonly string[];
+  /** What its disk refused lately, in words, e.g. `its disk has become read-only`; absent for nothing. */
+  readonly diskTrouble?: string;
   /** Set when the appliance itself knows that it should not get viewers, e.g. `disk-full`, `shutting-down`. */
   readonly unfitReason: string | null;
 }

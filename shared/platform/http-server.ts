@@ -132,7 +132,13 @@ async function failureOf(check: () => Promise<void> | void): Promise<string | nu
 }
 
 /** Part of ordinary work (a peer that does not hold a slice, a plan that fills a disk): counted, but no alarm. */
-const expectedRefusals: ReadonlySet<ProblemCode> = new Set(['not-held', 'not-ready', 'overloaded', 'no-room']);
+const expectedRefusals: ReadonlySet<ProblemCode> = new Set([
+  'not-held',
+  'not-ready',
+  'overloaded',
+  'no-room',
+  'disk-failed',
+]);
 
 function sendProblem(
   problem: Problem,

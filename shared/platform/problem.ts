@@ -37,6 +37,7 @@ export const problemTypes = {
   overloaded: [503, 'The service is at its limit; try again later.'],
   'not-held': [504, 'Asked for held content only, and it is not held.'],
   'no-room': [507, 'The disk budget is used up.'],
+  'disk-failed': [507, 'The disk does not keep what it is given.'],
 
   'asset-not-found': [404, 'There is no asset of this id.'],
   'asset-not-published': [409, 'The asset has no version that can be played yet.'],

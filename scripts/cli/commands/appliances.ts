@@ -210,6 +210,7 @@ function answer(cli: Cli, appliance: ApplianceView): void {
     ['by fills', status ? formatBytes(status.pinnedBytes) : null],
     ['topped up', status?.topUpBytes === undefined ? null : `${formatBytes(status.topUpBytes)} today (UTC)`],
     ['failing upstreams', status?.restingUpstreams?.map(printable).join(', ') ?? null],
+    ['disk', status?.diskTrouble === undefined ? null : printable(status.diskTrouble)],
     ['in memory', status ? formatBytes(status.memoryTierBytes) : null],
     [
       'serving',

@@ -82,6 +82,12 @@ function applianceFindings(appliances: readonly ApplianceView[]): Finding[] {
     const check = `appliance ${id}`;
     if (mode !== 'active')
       return warn(check, `${mode}, ${health}`, `take it back with nightfill appliances set ${id} --mode active`);
+    if (health === 'healthy' && status?.diskTrouble)
+      return warn(
+        check,
+        `healthy, but ${printable(status.diskTrouble)}`,
+        'see the system’s log and mend or replace the disk; until then it passes on what it cannot keep',
+      );
     const resting = status?.restingUpstreams ?? [];
     if (health === 'healthy' && resting.length > 0)
       return warn(

@@ -263,6 +263,7 @@ export async function startAppliance(options: StartOptions): Promise<RunningAppl
     upstreamTimeoutMs: options.upstreamTimeoutMs ?? 1_000,
     trustProxy: [],
     isStrained: () => false,
+    diskTrouble: () => null,
     kernel: options.kernel === undefined ? kernel : options.kernel,
     limits: { ...noLimits, ...options.limits },
     cookieOrigins: options.cookieOrigins ?? [],

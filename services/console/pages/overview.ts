@@ -99,6 +99,7 @@ const applianceTable = (appliances: readonly ApplianceView[]): Html => html`<div
 
 function healthBadge({ health, mode, status }: ApplianceView): Html {
   if (mode !== 'active') return badge(mode, 'calm');
+  if (health === 'healthy' && status?.diskTrouble) return badge(status.diskTrouble, 'warn');
   const resting = status?.restingUpstreams ?? [];
   if (health === 'healthy' && resting.length > 0) return badge(`no answers from ${resting.join(', ')}`, 'warn');
   if (health === 'healthy') return badge('healthy', 'good');

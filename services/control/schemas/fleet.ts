@@ -158,6 +158,9 @@ const StatusFields = Type.Object({
       description: 'Upstreams that it leaves alone now because they kept failing.',
     }),
   ),
+  diskTrouble: Type.Optional(
+    Type.String({ maxLength: 500, description: 'What its disk refused within the last ten minutes, in words.' }),
+  ),
   unfitReason: nullable(Type.String({ maxLength: 500 })),
 });
 export const StatusSchema = documentSchema<ApplianceStatus>()(StatusFields);
