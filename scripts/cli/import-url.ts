@@ -1,7 +1,7 @@
 /** Has the server fetch a video from a URL, and follows it until it is an asset. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from './client.ts';
-import { failure } from './exit.ts';
+import { CliError, exitCodes, failure } from './exit.ts';
 import type { UploadDetails } from './send-file.ts';
 
 /** What `GET /v1/uploads/:id` tells of an import. */
@@ -10,11 +10,14 @@ interface ImportState {
   readonly offset: number;
   /** Null until the other server has said it. */
   readonly sizeBytes: number | null;
+  readonly restarts?: number;
   readonly assetId: string | null;
   readonly failure?: { readonly code: string; readonly reason: string } | null;
 }
 
 const pollMs = 500;
+/** A server that is started anew goes on with its imports. */
+const mostOutageMs = 60_000;
 
 /**
  * Imports a URL and returns the id of the asset that it became.
@@ -28,7 +31,10 @@ export async function importUrl(
   options: {
     readonly signal: AbortSignal;
     readonly hls?: boolean;
+    /** `doneBytes` never goes back. */
     onProgress(doneBytes: number, totalBytes: number | null): void;
+    /** A line that stays. */
+    onNote?(text: string): void;
   },
 ): Promise<string> {
   const { tags, ...rest } = details;
@@ -38,11 +44,31 @@ export async function importUrl(
     json,
     signal: options.signal,
   });
+  let furthest = 0;
+  let restarts = 0;
+  let answeredMs = Date.now();
   for (;;) {
-    const state = await client.transport.json<ImportState>(`/v1/uploads/${id}`, { signal: options.signal });
+    let state: ImportState;
+    try {
+      state = await client.transport.json<ImportState>(`/v1/uploads/${id}`, { signal: options.signal });
+      answeredMs = Date.now();
+    } catch (error) {
+      if (!isOutage(error) || Date.now() - answeredMs > mostOutageMs) throw error;
+      await delay(pollMs, undefined, { signal: options.signal });
+      continue;
+    }
     if (state.assetId) return state.assetId;
     if (state.failure) throw failure(state.failure.code, state.failure.reason);
-    options.onProgress(state.offset, state.sizeBytes);
+    furthest = Math.max(furthest, state.offset);
+    if ((state.restarts ?? 0) > restarts)
+      options.onNote?.(
+        'the other server does not give the rest of the file, or changed it: it is fetched again from its start',
+      );
+    restarts = state.restarts ?? 0;
+    options.onProgress(Math.min(furthest, state.sizeBytes ?? furthest), state.sizeBytes);
     await delay(pollMs, undefined, { signal: options.signal });
   }
 }
+
+const isOutage = (error: unknown): boolean =>
+  error instanceof CliError && (error.exitCode === exitCodes.unreachable || error.exitCode === exitCodes.serverError);

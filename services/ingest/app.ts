@@ -26,6 +26,7 @@ import { makePublishHls } from './import/hls/publish-hls.ts';
 import { makeStagedFiles } from './import/hls/staged-files.ts';
 import { makeUrlOpener } from './import/open-url.ts';
 import { makeUrlImports } from './import/url-imports.ts';
+import { makeUrlRecords } from './import/url-records.ts';
 import { makeProbeStored, type Probe } from './probe-stored.ts';
 import { makeQuota } from './quota.ts';
 import { assetEventsRoute } from './routes/asset-events.ts';
@@ -92,6 +93,7 @@ export async function makeIngestApp(dependencies: IngestDependencies): Promise<I
     objects: store,
     expiryMs: uploadExpiryMs,
     maxUploadBytes,
+    otherHandles: () => imports.handles(),
     profileNames,
     catalogue,
     admit,
@@ -104,7 +106,7 @@ export async function makeIngestApp(dependencies: IngestDependencies): Promise<I
   const hlsRecords = makeImportRecords(store);
   const hls = makePublishHls({ staged, store, documents, catalogue, quota, maxUploadBytes, announce, clock });
   const imports = makeUrlImports({
-    dir: scratch.importsDir,
+    records: makeUrlRecords(scratch.importsDir),
     opener: makeUrlOpener(guard, config.importTimeoutMs),
     parts,
     admitObject,

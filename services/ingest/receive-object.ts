@@ -7,8 +7,8 @@ import { makePartWriter, usualPartBytes } from './part-writer.ts';
 
 export interface ReceivedObject {
   readonly sizeBytes: number;
-  /** Lower-case hex. */
-  readonly sha256: string;
+  /** Lower-case hex; null where this process has not seen all of the bytes. */
+  readonly sha256: string | null;
   /** Makes the object visible. @throws Problem */
   commit(): Promise<void>;
   /** Forgets the bytes; once they are committed, this does nothing. */
@@ -19,9 +19,6 @@ export interface ReceiveOptions {
   readonly maxBytes: number;
   /** What the sender announced; null where it did not. */
   readonly announcedBytes: number | null;
-  onBytes?(received: number): void;
-  /** What the store calls the upload, for who may have to abort it after a crash; resolves when that is written down. */
-  onBegin?(handle: string): Promise<void>;
 }
 
 export const partBytesFor = (
@@ -40,14 +37,13 @@ export async function receiveObject(
   parts: PartUploads,
   key: string,
   source: Readable,
-  { maxBytes, announcedBytes, onBytes, onBegin }: ReceiveOptions,
+  { maxBytes, announcedBytes }: ReceiveOptions,
 ): Promise<ReceivedObject> {
   // Heard where the bytes are read; without a listener, one that fails earlier would end the process.
   source.on('error', () => undefined);
   const upload = await parts.begin(key, announcedBytes).catch(refuseStore);
   const discard = (): Promise<void> => parts.abort(upload).catch(() => undefined);
   try {
-    await onBegin?.(upload.handle);
     const writer = makePartWriter(parts, upload, { partBytes: partBytesFor(parts, announcedBytes ?? maxBytes) });
     const hash = createHash('sha256');
     let sizeBytes = 0;
@@ -56,7 +52,6 @@ export async function receiveObject(
       if (sizeBytes > maxBytes) throw tooLarge(maxBytes);
       hash.update(chunk);
       await writer.write(chunk).catch(refuseStore);
-      onBytes?.(sizeBytes);
     }
     await writer.end().catch(refuseStore);
     writer.release();

@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-import { pipeline } from 'node:stream/promises';
 import type { DataStore } from '@tus/server';
 import type { Asset } from '../../shared/domain/asset.ts';
 import { isId, storeKeys } from '../../shared/domain/keys.ts';
@@ -10,6 +8,7 @@ import type { Clock } from '../../shared/ports/clock.ts';
 import type { ObjectStore } from '../../shared/ports/object-store.ts';
 import type { PartUploads } from '../../shared/ports/part-uploads.ts';
 import { type AdmitSource, isFinalRefusal, refuseStore } from './admit-source.ts';
+import { digestOfStored } from './stored-digest.ts';
 import { TusStore } from './tus-store.ts';
 import { type GivenDetails, readUploadDetails } from './upload-details.ts';
 import { isWhole, makeUploadRecords, receivedBytes, type UploadRecord } from './upload-records.ts';
@@ -58,6 +57,8 @@ export interface TusUploadsDependencies {
   readonly objects: ObjectStore;
   readonly expiryMs: number;
   readonly maxUploadBytes: number;
+  /** Of uploads in parts that others are at. */
+  readonly otherHandles: () => Iterable<string>;
   readonly profileNames: readonly string[];
   readonly catalogue: Pick<Catalogue, 'get'>;
   readonly admit: AdmitSource;
@@ -70,7 +71,8 @@ const quietMs = 5_000;
 const leastAbandonedMs = 24 * 3_600_000;
 
 export function makeTusUploads(dependencies: TusUploadsDependencies): TusUploads {
-  const { parts, objects, expiryMs, maxUploadBytes, profileNames, catalogue, admit, clock, logger } = dependencies;
+  const { parts, objects, expiryMs, maxUploadBytes, otherHandles, profileNames, catalogue, admit, clock, logger } =
+    dependencies;
   const records = makeUploadRecords(objects);
   const store = new TusStore({ parts, store: objects, records, expiryMs, maxUploadBytes, clock });
   const finishing = new Map<string, Promise<Asset>>();
@@ -84,12 +86,7 @@ export function makeTusUploads(dependencies: TusUploadsDependencies): TusUploads
   async function sha256Of(id: string, sizeBytes: number): Promise<string> {
     const known = store.sha256Of(id, sizeBytes);
     if (known) return known;
-    // Some of the bytes came before a restart.
-    const found = await objects.get(storeKeys.upload(id));
-    if (!found) throw new Problem('not-ready', 'The stored upload cannot be found now. Try again in a moment.');
-    const hash = createHash('sha256');
-    await pipeline(found.body, hash);
-    return hash.digest('hex');
+    return digestOfStored(objects, storeKeys.upload(id));
   }
 
   async function finishOnce(id: string): Promise<Asset> {
@@ -147,7 +144,7 @@ export function makeTusUploads(dependencies: TusUploadsDependencies): TusUploads
       return count;
     },
     async sweep() {
-      const handles = new Set<string>();
+      const handles = new Set<string>(otherHandles());
       for await (const { id, changedAt } of records.list()) {
         const record = await recordOf(id);
         if (!record) continue;

@@ -196,6 +196,7 @@ async function importWithProgress(cli: Cli, client: Client, url: string, flags: 
       (signal) =>
         importUrl(client, url, detailsOf(flags), {
           signal,
+          onNote: (text) => line.keep(`${name}: ${text}`),
           onProgress: (doneBytes, totalBytes) => {
             const { ratePerS, remainingMs } = estimate(Date.now(), doneBytes, totalBytes ?? doneBytes);
             const rate = ratePerS === null ? '' : `, ${formatByteRate(ratePerS)}`;

@@ -1,49 +1,31 @@
-import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import pLimit from 'p-limit';
-import { isId, storeKeys } from '../../../shared/domain/keys.ts';
+import { storeKeys } from '../../../shared/domain/keys.ts';
 import type { Logger } from '../../../shared/platform/logger.ts';
 import { Problem } from '../../../shared/platform/problem.ts';
 import type { Catalogue } from '../../../shared/ports/catalogue.ts';
 import type { Clock } from '../../../shared/ports/clock.ts';
 import type { PartUploads } from '../../../shared/ports/part-uploads.ts';
 import type { AdmitObject } from '../admit-object.ts';
-import { receiveObject, tooLarge } from '../receive-object.ts';
+import type { ReceivedObject } from '../receive-object.ts';
 import type { UploadDetails } from '../upload-details.ts';
 import type { UploadMetrics } from '../upload-metrics.ts';
-import { fetchHls, type HlsOrigin } from './hls/fetch-hls.ts';
+import { makeFileFetch } from './fetch-file.ts';
+import { fetchHls } from './hls/fetch-hls.ts';
 import { ruleOf } from './hls/folder-imports.ts';
 import type { ImportRecords } from './hls/import-records.ts';
 import { type PublishHls, refuse } from './hls/publish-hls.ts';
 import { type ImportPlace, importVersion, type StagedFiles } from './hls/staged-files.ts';
-import { troubleOf, type UrlOpener, UrlTroubleError, unreachable } from './open-url.ts';
-
-/** What is kept of an import in the scratch folder, so that it outlives a restart. The URL may hold a signature. */
-interface UrlRecord {
-  readonly id: string;
-  readonly url: string;
-  /** A stream to be published as it is; absent: a video. */
-  readonly hls?: boolean;
-  /** Where that stream was found. */
-  readonly origin?: HlsOrigin;
-  /** Of the upload in parts that its bytes go to. */
-  readonly handle?: string;
-  readonly details: UploadDetails;
-  /** Milliseconds. */
-  readonly createdAt: number;
-  readonly failure: ImportFailure | null;
-}
-
-export interface ImportFailure {
-  readonly code: string;
-  readonly reason: string;
-}
+import type { UrlOpener } from './open-url.ts';
+import { makeTryAgain } from './try-again.ts';
+import type { ImportFailure, UrlRecord, UrlRecords } from './url-records.ts';
 
 export interface ImportView {
   readonly id: string;
-  /** Bytes that arrived in this attempt. */
+  /** Bytes that arrived, in this attempt or in one before that got further. */
   readonly offset: number;
   readonly sizeBytes: number | null;
+  /** How often it began again at its first byte, because the other server does not give the rest of a file, or changed it. */
+  readonly restarts?: number;
   readonly failure: ImportFailure | null;
 }
 
@@ -56,7 +38,8 @@ export interface ImportView {
  * | running | record              | the asset is made, it fails, or it is cancelled |
  * | failed  | record with failure | it expires |
  *
- * A running import that is cut off by a restart begins again; of a stream, with the file that was cut off.
+ * A running import that is cut off, by a restart too, goes on behind the last part that is stored, where the other server lets
+ * it (`fetch-file.ts`); of a stream, with the file that was cut off.
  */
 export interface UrlImports {
   /** Returns once the import is on the disk. */
@@ -66,6 +49,8 @@ export interface UrlImports {
   cancel(id: string): Promise<boolean>;
   /** Imports that wait or run. */
   open(): number;
+  /** Uploads in parts that their bytes go to. */
+  handles(): string[];
   /** Takes up what a restart left, and forgets failures that have expired. */
   sweep(): Promise<void>;
   /** Stops all; they are taken up after the next start. */
@@ -73,7 +58,7 @@ export interface UrlImports {
 }
 
 export interface UrlImportsDependencies {
-  readonly dir: string;
+  readonly records: UrlRecords;
   readonly opener: UrlOpener;
   readonly parts: PartUploads;
   readonly admitObject: AdmitObject;
@@ -90,37 +75,76 @@ export interface UrlImportsDependencies {
 
 interface Live {
   record: UrlRecord;
+  /** Saved before it is told, so that it does not go back by a restart. */
   offset: number;
   sizeBytes: number | null;
+  received: number;
+  isTelling: boolean;
+  /** Writes of the record, one after the other. */
+  saved: Promise<void>;
   readonly stop: AbortController;
   work: Promise<void>;
 }
 
 const atOnce = 3;
-const attempts = 3;
-const pauseMs = 500;
+const tellEveryMs = 300;
 
 export function makeUrlImports(dependencies: UrlImportsDependencies): UrlImports {
-  const { dir, opener, parts, admitObject, staged, hlsRecords, hls, catalogue, uploadMetrics } = dependencies;
+  const { records, opener, parts, admitObject, staged, hlsRecords, hls, catalogue, uploadMetrics } = dependencies;
   const { maxUploadBytes, expiryMs, clock, logger } = dependencies;
   const live = new Map<string, Live>();
   const limit = pLimit(atOnce);
+  const tryAgain = makeTryAgain(clock);
   let closing = false;
-  const pathOf = (id: string): string => join(dir, `${id}.json`);
 
-  async function save(record: UrlRecord): Promise<void> {
-    const path = pathOf(record.id);
-    await writeFile(`${path}.new`, JSON.stringify(record), { mode: 0o600 });
-    await rename(`${path}.new`, path);
+  /** Writes it down, after what was to be written before. */
+  function change(one: Live, changes: Partial<UrlRecord>): Promise<void> {
+    one.record = { ...one.record, ...changes };
+    const { record } = one;
+    one.saved = one.saved.catch(() => undefined).then(() => records.save(record));
+    return one.saved;
+  }
+
+  /** A few times a second at most; what came last is told too. */
+  function tell(one: Live, received: number): void {
+    one.received = received;
+    if (one.isTelling) return;
+    one.isTelling = true;
+    tellOn(one)
+      .catch(() => undefined) // the record says too little, and the next bytes try again
+      .finally(() => {
+        one.isTelling = false;
+      });
+  }
+
+  async function tellOn(one: Live): Promise<void> {
+    while (one.received > (one.record.reached ?? 0) && !one.stop.signal.aborted) {
+      const { received } = one;
+      await change(one, { reached: received });
+      one.offset = received;
+      await clock.sleep(tellEveryMs, one.stop.signal);
+    }
   }
 
   async function forget(id: string): Promise<void> {
-    await rm(pathOf(id), { force: true });
+    const one = live.get(id);
+    one?.stop.abort();
+    await one?.saved.catch(() => undefined);
+    await records.remove(id);
     live.delete(id);
   }
 
   function launch(record: UrlRecord): Live {
-    const one: Live = { record, offset: 0, sizeBytes: null, stop: new AbortController(), work: Promise.resolve() };
+    const one: Live = {
+      record,
+      offset: record.reached ?? 0,
+      sizeBytes: record.fetched?.sizeBytes ?? null,
+      received: 0,
+      isTelling: false,
+      saved: Promise.resolve(),
+      stop: new AbortController(),
+      work: Promise.resolve(),
+    };
     live.set(record.id, one);
     if (record.failure === null) one.work = limit(() => run(one)).catch((error) => onTrouble(one, error));
     return one;
@@ -136,7 +160,8 @@ export function makeUrlImports(dependencies: UrlImportsDependencies): UrlImports
     } else {
       const file = await fetchFile(one);
       uploadMetrics.received('url', file.sizeBytes);
-      if (one.stop.signal.aborted) return file.discard();
+      // What is there stays for the next start, or is removed by who cancels.
+      if (one.stop.signal.aborted) return;
       await admitObject(id, file, details);
     }
     uploadMetrics.accepted('url');
@@ -149,6 +174,7 @@ export function makeUrlImports(dependencies: UrlImportsDependencies): UrlImports
   async function importStream(one: Live): Promise<void> {
     const { id, url, details, createdAt, origin = null } = one.record;
     const { signal } = one.stop;
+    let received = 0;
     const begun = { schema: 1, id, kind: 'url', details, createdAt, entry: null, failure: null } as const;
     await hlsRecords.put({ ...begun, state: 'receiving' });
     const entry = await fetchHls(new URL(url), placeOf(one.record), staged, {
@@ -156,66 +182,48 @@ export function makeUrlImports(dependencies: UrlImportsDependencies): UrlImports
       maxBytes: maxUploadBytes,
       signal,
       origin,
-      retry: (fetchOne) => persistently(one, fetchOne),
-      onOrigin: async (found) => {
-        one.record = { ...one.record, origin: found };
-        await save(one.record);
-      },
-      onBytes: (received) => {
-        one.offset = received;
+      retry: (fetchOne) => tryAgain(fetchOne, signal),
+      onOrigin: (found) => change(one, { origin: found }),
+      onBytes: (bytes) => {
+        received = bytes;
+        tell(one, bytes);
       },
     }).catch(refuse);
-    uploadMetrics.received('url', one.offset);
+    uploadMetrics.received('url', received);
     await hls.publish(placeOf(one.record), entry, details, signal);
     await hlsRecords.remove(id);
   }
 
   /** Of an import that will not be taken up again. */
-  async function removeStream(record: UrlRecord): Promise<void> {
-    if (!record.hls) return;
-    await staged.removeAll(placeOf(record));
-    await hlsRecords.remove(record.id);
+  async function removeBytes({ id, hls: isStream, fetched, createdAt }: UrlRecord): Promise<void> {
+    if (fetched) await parts.abort({ key: storeKeys.upload(id), handle: fetched.handle });
+    if (!isStream) return;
+    await staged.removeAll({ id, version: importVersion(id, createdAt) });
+    await hlsRecords.remove(id);
   }
 
-  const fetchFile = (one: Live) =>
-    persistently(one, async () => {
-      const key = storeKeys.upload(one.record.id);
-      one.offset = 0;
-      // What a process that was killed left of it.
-      if (one.record.handle) await parts.abort({ key, handle: one.record.handle });
-      const { body, sizeBytes } = await opener.open(one.record.url, one.stop.signal);
-      if (sizeBytes !== null && sizeBytes > maxUploadBytes) {
-        body.on('error', () => undefined).destroy();
-        throw tooLarge(maxUploadBytes);
-      }
-      one.sizeBytes = sizeBytes;
-      return receiveObject(parts, key, body, {
-        maxBytes: maxUploadBytes,
-        announcedBytes: sizeBytes,
-        onBytes: (received) => {
-          one.offset = received;
-        },
-        onBegin: async (handle) => {
-          one.record = { ...one.record, handle };
-          await save(one.record);
-        },
-      });
+  async function fetchFile(one: Live): Promise<ReceivedObject> {
+    const { id, url, fetched = null } = one.record;
+    const fetch = makeFileFetch(parts, opener, {
+      key: storeKeys.upload(id),
+      url,
+      maxBytes: maxUploadBytes,
+      signal: one.stop.signal,
+      begun: fetched,
+      save: (present) => {
+        one.sizeBytes = present.sizeBytes;
+        return change(one, { fetched: present });
+      },
+      onBytes: (received) => tell(one, received),
+      onRestart: () => {
+        one.record = { ...one.record, restarts: (one.record.restarts ?? 0) + 1 };
+      },
     });
-
-  /** Tries again what may pass. */
-  async function persistently<T>({ stop: { signal } }: Live, attemptOnce: () => Promise<T>): Promise<T> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await attemptOnce();
-      } catch (error) {
-        signal.throwIfAborted();
-        if (error instanceof Problem || !isTrouble(error)) throw error;
-        const what = error instanceof UrlTroubleError ? error.message : troubleOf(error);
-        if (attempt === attempts)
-          throw unreachable(`The URL could not be fetched in ${attempts} attempts: ${what}.`, error);
-        await clock.sleep(pauseMs * 2 ** attempt, signal);
-      }
-    }
+    return tryAgain(
+      () => fetch.attempt(),
+      one.stop.signal,
+      () => fetch.parts,
+    );
   }
 
   /** The record keeps why; what is our own trouble is tried again by the sweep. */
@@ -225,25 +233,30 @@ export function makeUrlImports(dependencies: UrlImportsDependencies): UrlImports
     uploadMetrics.refused('url', error);
     logger.warn({ err: error, uploadId: id }, 'an import failed');
     if (!(error instanceof Problem) || error.code === 'not-ready') {
+      await one.saved.catch(() => undefined);
       live.delete(id);
       return;
     }
-    await removeStream(one.record).catch((cause: unknown) => logger.warn({ err: cause, uploadId: id }, 'not removed'));
-    one.record = { ...one.record, failure: { code: ruleOf(error), reason: error.message } };
-    await save(one.record).catch((cause: unknown) => logger.error({ err: cause, uploadId: id }, 'not saved'));
+    await removeBytes(one.record).catch((cause: unknown) => logger.warn({ err: cause, uploadId: id }, 'not removed'));
+    const { fetched: _, ...record } = one.record;
+    one.record = record;
+    await change(one, { failure: { code: ruleOf(error), reason: error.message } }).catch((cause: unknown) =>
+      logger.error({ err: cause, uploadId: id }, 'not saved'),
+    );
   }
 
   const viewOf = ({ record, offset, sizeBytes }: Live): ImportView => ({
     id: record.id,
-    offset,
+    offset: Math.min(offset, sizeBytes ?? offset),
     sizeBytes,
+    ...(record.restarts ? { restarts: record.restarts } : {}),
     failure: record.failure,
   });
 
   return {
     async start(id, url, details, hls = false) {
       const record = { id, url, details, createdAt: clock.now(), failure: null, ...(hls ? { hls } : {}) };
-      await save(record);
+      await records.save(record);
       return viewOf(launch(record));
     },
     find: (id) => {
@@ -255,18 +268,18 @@ export function makeUrlImports(dependencies: UrlImportsDependencies): UrlImports
       if (!one) return false;
       one.stop.abort();
       await one.work;
-      if (!(await catalogue.get(id))) await removeStream(one.record);
+      if (!(await catalogue.get(id))) await removeBytes(one.record);
       await forget(id);
       return true;
     },
     open: () => [...live.values()].filter(({ record }) => record.failure === null).length,
+    handles: () => [...live.values()].flatMap(({ record: { fetched } }) => (fetched ? [fetched.handle] : [])),
     async sweep() {
-      for (const name of await readdir(dir)) {
-        const id = name.replace(/\.json$/, '');
-        if (closing || !isId(id) || !name.endsWith('.json')) continue;
+      for (const id of await records.ids()) {
+        if (closing) return;
         const known = live.get(id);
-        const record = known?.record ?? (await readRecord(join(dir, name)));
-        if (!record) await rm(join(dir, name), { force: true });
+        const record = known?.record ?? (await records.read(id));
+        if (!record) await records.remove(id);
         else if (record.failure && clock.now() - record.createdAt > expiryMs) await forget(id);
         else if (!known) launch(record);
       }
@@ -274,22 +287,8 @@ export function makeUrlImports(dependencies: UrlImportsDependencies): UrlImports
     async close() {
       closing = true;
       for (const { stop } of live.values()) stop.abort();
-      await Promise.allSettled([...live.values()].map(({ work }) => work));
+      await Promise.allSettled([...live.values()].map(({ work, saved }) => work.then(() => saved)));
       await opener.close();
     },
   };
 }
-
-/** Null for what a crash left half written by another version. */
-async function readRecord(path: string): Promise<UrlRecord | null> {
-  try {
-    const record: UrlRecord = JSON.parse(await readFile(path, 'utf8'));
-    return typeof record.url === 'string' && isId(record.id) ? record : null;
-  } catch {
-    return null;
-  }
-}
-
-/** Errors of sockets and of undici; anything else is a mistake of ours. */
-const isTrouble = (error: unknown): boolean =>
-  error instanceof UrlTroubleError || (error instanceof Error && 'code' in error);

@@ -229,6 +229,11 @@ export const uploadSchema = Type.Object({
   id: Type.String(),
   offset: wholeNumber('Bytes that arrived.'),
   sizeBytes: nullable(wholeNumber('Announced size; null while the client has not said it.')),
+  restarts: Type.Optional(
+    wholeNumber(
+      'Of an import from a URL: how often it began again at its first byte, because the other server does not give the rest of a file, or changed it; absent: never.',
+    ),
+  ),
   assetId: nullable(text('The asset that it became; null while it is not finished.')),
   failure: nullable(
     Type.Object({ code: Type.String(), reason: text('Names the mend.') }, { description: 'Why an import ended.' }),
