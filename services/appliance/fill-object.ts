@@ -9,7 +9,7 @@ import type { ByteRange } from '../../shared/domain/http/range.ts';
 import { formatObjectKey, manifestName, type ObjectKey } from '../../shared/domain/keys.ts';
 import { type ManifestFile, type SliceSpec, sliceSizeBytes, slicesOf } from '../../shared/domain/manifest.ts';
 import { Problem } from '../../shared/platform/problem.ts';
-import type { SegmentCache, WriteOutcome } from '../../shared/ports/segment-cache.ts';
+import type { IncomingBuffers, SegmentCache, WriteOutcome } from '../../shared/ports/segment-cache.ts';
 import type { FillPace } from './fill-pace.ts';
 import { parseVersion } from './manifest-shape.ts';
 import type { Provenance } from './provenance.ts';
@@ -74,7 +74,7 @@ export function makeFillObject({ cache, versions, tombstones, provenance, pace }
     }
     // The digest of a single slice is the manifest's, which the cache compares the bytes with.
     const hashing = slices.length > 1 && digest !== null ? createHash('sha256') : null;
-    for await (const { slice, bytes } of cut(body, slices)) {
+    for await (const { slice, bytes } of cut(body, slices, cache.incoming)) {
       hashing?.update(bytes);
       if (slices.length === 1 && digest !== null && digest !== slice.sha256) throw mismatch(key);
       accept(await pace.turn(() => cache.write(name, slice, bytes, filled)), key);
@@ -132,33 +132,40 @@ function slicesIn(file: ManifestFile, range: FillRequest['range']): SliceSpec[] 
   return slices.filter(({ offset }) => offset >= range.start && offset < end);
 }
 
-/** Cuts a body into the given slices. @throws Problem when it is shorter or longer than they are. */
-async function* cut(body: AsyncIterable<Uint8Array>, slices: readonly SliceSpec[]) {
+/**
+ * Cuts a body into the given slices, each in a buffer that is used again once the next is asked for.
+ *
+ * @throws Problem when it is shorter or longer than they are.
+ */
+async function* cut(body: AsyncIterable<Uint8Array>, slices: readonly SliceSpec[], buffers: IncomingBuffers) {
   const total = slices.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  let at = 0;
-  let slice = slices[0];
-  let buffer = Buffer.allocUnsafeSlow(slice?.sizeBytes ?? 0);
-  let length = 0;
-  let received = 0;
-  const tooLong = () => new Problem('digest-mismatch', `The body is longer than the ${total} bytes of its slices.`);
-  if (slice?.sizeBytes === 0) yield { slice, bytes: buffer };
-  for await (const chunk of body) {
-    for (let from = 0; from < chunk.length; ) {
-      if (!slice || slice.sizeBytes === 0) throw tooLong();
-      const part = chunk.subarray(from, from + slice.sizeBytes - length);
-      buffer.set(part, length);
-      from += part.length;
-      length += part.length;
-      received += part.length;
-      if (length < slice.sizeBytes) continue;
-      yield { slice, bytes: buffer };
-      at += 1;
-      slice = slices[at];
-      buffer = Buffer.allocUnsafeSlow(slice?.sizeBytes ?? 0);
-      length = 0;
+  const buffer = buffers.take(Math.max(...slices.map(({ sizeBytes }) => sizeBytes)));
+  try {
+    let at = 0;
+    let slice = slices[0];
+    let length = 0;
+    let received = 0;
+    if (slice?.sizeBytes === 0) yield { slice, bytes: buffer.subarray(0, 0) };
+    for await (const chunk of body) {
+      for (let from = 0; from < chunk.length; ) {
+        if (!slice || slice.sizeBytes === 0)
+          throw new Problem('digest-mismatch', `The body is longer than the ${total} bytes of its slices.`);
+        const part = chunk.subarray(from, from + slice.sizeBytes - length);
+        buffer.set(part, length);
+        from += part.length;
+        length += part.length;
+        received += part.length;
+        if (length < slice.sizeBytes) continue;
+        yield { slice, bytes: buffer.subarray(0, length) };
+        at += 1;
+        slice = slices[at];
+        length = 0;
+      }
     }
+    if (received < total) throw new Problem('digest-mismatch', `The body ended after ${received} of ${total} bytes.`);
+  } finally {
+    buffers.give(buffer);
   }
-  if (received < total) throw new Problem('digest-mismatch', `The body ended after ${received} of ${total} bytes.`);
 }
 
 async function collect(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<Buffer> {

@@ -18,7 +18,7 @@ export interface ApplianceApi {
   /** Bytes of an object that are held from its start; 0 when there are none. */
   heldBytes(target: ApplianceTarget, key: string, signal?: AbortSignal): Promise<number>;
 
-  /** Sends an object, or the part of it that `upload` names. `upload.body` is consumed or destroyed in any case. */
+  /** Sends an object, or the part of it that `upload` names. A body that was begun is ended in any case. */
   put(target: ApplianceTarget, key: string, upload: Upload, signal?: AbortSignal): Promise<'stored' | 'already-held'>;
 
   /**
@@ -64,8 +64,8 @@ export interface PinOrders {
 }
 
 export interface Upload {
-  /** Exactly `sizeBytes` bytes. */
-  readonly body: Readable;
+  /** Exactly `sizeBytes` bytes. A piece has left this process, and may be used again, when the next one is asked for. */
+  readonly body: AsyncIterable<Uint8Array>;
   readonly sizeBytes: number;
   /** Lower-case hex SHA-256 of `body`. */
   readonly sha256: string;

@@ -91,6 +91,16 @@ export interface ObjectBody {
   /** The span that `body` carries; of an empty object `{ start: 0, end: -1 }`. */
   readonly range: ByteSpan;
   readonly body: Readable;
+  /**
+   * The same bytes, instead of `body`, in memory that is used again: each piece is right until the next one is asked for. `return`
+   * ends it, begun or not. Absent where it would save nothing.
+   */
+  readonly lend?: () => LentPieces;
+}
+
+export interface LentPieces extends AsyncIterable<Uint8Array> {
+  next(): Promise<IteratorResult<Uint8Array, undefined>>;
+  return(): Promise<IteratorResult<Uint8Array, undefined>>;
 }
 
 export type ObjectStoreErrorCode =

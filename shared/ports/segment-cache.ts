@@ -39,6 +39,12 @@ export interface SegmentCache {
    */
   write(key: string, slice: SliceSpec, bytes: Uint8Array, options: WriteOptions): Promise<WriteOutcome>;
 
+  /**
+   * Buffers to receive slices in, which `write` need not copy to check them. What is taken is given back once its write has ended,
+   * and not touched after that.
+   */
+  readonly incoming: IncomingBuffers;
+
   /** Deletes all slices of the key, or of all keys below a prefix that ends in `/`; returns the freed bytes. */
   remove(keyOrPrefix: string): Promise<number>;
 
@@ -67,6 +73,12 @@ export interface SegmentCache {
   setCapacity(bytes: number): Promise<void>;
 
   close(): Promise<void>;
+}
+
+export interface IncomingBuffers {
+  /** Of at least `sizeBytes`, with anything in it. */
+  take(sizeBytes: number): Buffer;
+  give(buffer: Buffer): void;
 }
 
 /** What is asked for and not read here, and what should be here before it is. */

@@ -72,6 +72,10 @@ async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   return all;
 }
 
+async function* mapped<T, U>(items: AsyncIterable<T>, change: (item: T) => U): AsyncGenerator<U> {
+  for await (const item of items) yield change(item);
+}
+
 const keysOf = async (items: AsyncIterable<ObjectInfo>): Promise<string[]> =>
   (await collect(items)).map(({ key }) => key);
 
@@ -117,6 +121,29 @@ export function objectStoreContract(name: string, makeStore: () => Promise<Store
         const expected = { sizeBytes: size, sha256: sha256(bytes) };
         expect(await store.put(key, bytes, expected)).toEqual(expected);
         expectBytes(await readAll(key), bytes);
+      });
+
+      it('lends the bytes of an object or of a span, where it lends, and nothing once it is ended', async () => {
+        const bytes = randomBytes(3 * MiB + 5);
+        await store.put('round/lent', bytes);
+        const lend = async (range?: ByteSpan) =>
+          (await store.get('round/lent', range ? { range } : {}))?.lend?.() ?? null;
+        const copied = async (range?: ByteSpan): Promise<Buffer | null> => {
+          const pieces = await lend(range);
+          // Copied at once: a piece is right until the next is asked for.
+          return pieces && Buffer.concat(await collect(mapped(pieces, (piece) => Buffer.from(piece))));
+        };
+        const whole = await copied();
+        if (!whole) return;
+        expectBytes(whole, bytes);
+        const span = { start: MiB - 3, end: 2 * MiB + 7 };
+        expectBytes(await copied(span), bytes.subarray(span.start, span.end + 1));
+        const both = await Promise.all([copied(), copied({ start: 1, end: 3 * MiB })]);
+        expectBytes(both[0], bytes);
+        expectBytes(both[1], bytes.subarray(1, 3 * MiB + 1));
+        const ended = await lend();
+        await ended?.return();
+        expect((await ended?.next())?.done).toBe(true);
       });
 
       it('takes a view into a larger buffer, and text streams', async () => {

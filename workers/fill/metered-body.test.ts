@@ -18,11 +18,10 @@ describe('meterBody', () => {
     );
     expect((await buffer(metered.body)).equals(bytes)).toBe(true);
     expect(counted).toBe(bytes.length);
-    expect(metered.sentBytes()).toBe(bytes.length);
     expect(metered.sourceError()).toBeNull();
   });
 
-  it('tells a source that broke, and destroys one that is no longer wanted', async () => {
+  it('tells a source that broke, and ends one that is no longer wanted', async () => {
     const broken = meterBody(
       new Readable({
         read() {
@@ -36,8 +35,8 @@ describe('meterBody', () => {
     await expect(buffer(broken.body)).rejects.toThrow('disk gone');
     expect(broken.sourceError()?.message).toBe('disk gone');
 
-    const source = Readable.from([Buffer.alloc(10)]);
-    meterBody(source, limiter, () => undefined, never).body.destroy();
-    await expect.poll(() => source.destroyed).toBe(true);
+    const source = Readable.from([Buffer.alloc(10), Buffer.alloc(10)]);
+    for await (const _ of meterBody(source, limiter, () => undefined, never).body) break;
+    expect(source.destroyed).toBe(true);
   });
 });

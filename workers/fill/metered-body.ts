@@ -1,49 +1,40 @@
 /** A body on its way to an appliance: held to the rate, counted, and able to tell who broke it. */
-import { Readable } from 'node:stream';
 import type { RateLimiter } from './shared-rate.ts';
 
 export interface MeteredBody {
-  readonly body: Readable;
-  /** Bytes that left so far. */
-  sentBytes(): number;
+  /** Each piece is right until the next is asked for, if those of the source are. */
+  readonly body: AsyncIterable<Uint8Array>;
   /** Set when the source, not the appliance, was the one that failed. */
   sourceError(): Error | null;
 }
 
 export function meterBody(
-  source: Readable,
+  source: AsyncIterable<Uint8Array>,
   limiter: RateLimiter,
   onBytes: (bytes: number) => void,
   signal: AbortSignal,
 ): MeteredBody {
-  let sentBytes = 0;
   let sourceError: Error | null = null;
 
-  async function* paced(): AsyncGenerator<Buffer> {
-    const chunks = source[Symbol.asyncIterator]();
+  async function* told(): AsyncGenerator<Uint8Array> {
     try {
-      for (;;) {
-        const next: IteratorResult<Uint8Array> = await chunks.next().catch((error: unknown) => {
-          sourceError = error instanceof Error ? error : new Error(String(error));
-          throw sourceError;
-        });
-        if (next.done) return;
-        for (let from = 0; from < next.value.byteLength; from += limiter.grainBytes) {
-          const part = next.value.subarray(from, from + limiter.grainBytes);
-          await limiter.take(part.byteLength, signal);
-          sentBytes += part.byteLength;
-          onBytes(part.byteLength);
-          yield Buffer.from(part.buffer, part.byteOffset, part.byteLength);
-        }
-      }
-    } finally {
-      source.destroy();
+      yield* source;
+    } catch (error) {
+      sourceError = error instanceof Error ? error : new Error(String(error));
+      throw sourceError;
     }
   }
 
-  const body = Readable.from(paced(), { objectMode: true, highWaterMark: 1 });
-  // A body that is dropped before its first byte never enters the generator, which would destroy the source.
-  body.once('close', () => source.destroy());
-  source.on('error', () => undefined);
-  return { body, sentBytes: () => sentBytes, sourceError: () => sourceError };
+  async function* paced(): AsyncGenerator<Uint8Array> {
+    for await (const piece of told()) {
+      for (let from = 0; from < piece.byteLength; from += limiter.grainBytes) {
+        const part = piece.subarray(from, from + limiter.grainBytes);
+        await limiter.take(part.byteLength, signal);
+        onBytes(part.byteLength);
+        yield part;
+      }
+    }
+  }
+
+  return { body: paced(), sourceError: () => sourceError };
 }

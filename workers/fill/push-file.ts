@@ -15,7 +15,7 @@ import { PushFailure } from './fill-errors.ts';
 import { meterBody } from './metered-body.ts';
 import type { PeerRate } from './peer-rate.ts';
 import type { RateLimiter } from './shared-rate.ts';
-import type { Sources } from './sources.ts';
+import type { OpenedSource, Sources } from './sources.ts';
 
 export interface PushDeps {
   readonly sources: Sources;
@@ -85,11 +85,13 @@ export function makePushFile(deps: PushDeps): PushFile {
     if (!(await reserve(slice.sizeBytes, signal)))
       throw new PushFailure('night-budget-spent', 'the bytes of the night are spent');
     let sentBytes = 0;
+    let opened: OpenedSource | null = null;
     try {
       const span = { start: slice.offset, end: slice.offset + slice.sizeBytes - 1 };
-      const opened = await sources.open(file.key, slice.sizeBytes === file.sizeBytes ? null : span, signal);
+      const source = await sources.open(file.key, slice.sizeBytes === file.sizeBytes ? null : span, signal);
+      opened = source;
       const metered = meterBody(
-        opened.body,
+        source.body,
         limiter,
         (bytes) => {
           sentBytes += bytes;
@@ -99,12 +101,13 @@ export function makePushFile(deps: PushDeps): PushFile {
       );
       const upload = { ...partOf(file, slice), body: metered.body };
       const outcome = await api.put(target, file.key, upload, signal).catch((error: unknown) => {
-        if (error instanceof ApplianceApiError && error.code === 'digest-mismatch') opened.distrust();
+        if (error instanceof ApplianceApiError && error.code === 'digest-mismatch') source.distrust();
         const fault = metered.sourceError();
         throw fault && !signal.aborted ? sourceBroke(file.key, fault) : error;
       });
-      return { outcome, source: opened.source };
+      return { outcome, source: source.source };
     } finally {
+      opened?.close();
       await giveBack(slice.sizeBytes - sentBytes);
     }
   }

@@ -13,11 +13,14 @@ import type { FillSource } from '../../shared/domain/fill.ts';
 import type { ApplianceView } from '../../shared/domain/fleet.ts';
 import { parseObjectKey, storeKeys } from '../../shared/domain/keys.ts';
 import type { ApplianceApi } from '../../shared/ports/appliance-api.ts';
-import { type ByteSpan, type ObjectStore, ObjectStoreError } from '../../shared/ports/object-store.ts';
+import { type ByteSpan, type LentPieces, type ObjectStore, ObjectStoreError } from '../../shared/ports/object-store.ts';
 import { PushFailure } from './fill-errors.ts';
 
 export interface OpenedSource {
-  readonly body: Readable;
+  /** Each piece is right until the next is asked for. */
+  readonly body: AsyncIterable<Uint8Array>;
+  /** To be called in any case. */
+  close(): void;
   readonly source: Exclude<FillSource, 'peer'>;
   /** Its bytes were refused. */
   distrust(): void;
@@ -57,7 +60,7 @@ export function makeSources(deps: {
       });
       if (body) {
         const source = role === 'shield' ? 'shield' : 'other-region';
-        return { body, source, distrust: () => void useless.add(one.id) };
+        return { ...readableOf(body), source, distrust: () => void useless.add(one.id) };
       }
       useless.add(name);
     }
@@ -73,7 +76,8 @@ export function makeSources(deps: {
       try {
         const object = await store.get(storeKey, { signal, ...(span ? { range: span } : {}) });
         if (!object) throw new PushFailure('source-missing', `the object store has no ${storeKey}`);
-        return { body: object.body, source: 'object-store', distrust: () => undefined };
+        const opened = object.lend ? lentOf(object.lend()) : readableOf(object.body);
+        return { ...opened, source: 'object-store', distrust: () => undefined };
       } catch (error) {
         const away = error instanceof ObjectStoreError && error.code === 'unavailable';
         const other = away ? await fromAppliance('edge', key, span, signal) : null;
@@ -82,4 +86,15 @@ export function makeSources(deps: {
       }
     },
   };
+}
+
+const lentOf = (pieces: LentPieces): Pick<OpenedSource, 'body' | 'close'> => ({
+  body: pieces,
+  close: () => void pieces.return().catch(() => undefined),
+});
+
+function readableOf(body: Readable): Pick<OpenedSource, 'body' | 'close'> {
+  // Nobody hears of it where the body is never begun, and an error that nobody hears ends the process.
+  body.on('error', () => undefined);
+  return { body, close: () => void body.destroy() };
 }

@@ -109,6 +109,39 @@ describe('the fill API over HTTP', () => {
     expect(await api.put(target, key, upload(Readable.from(slowly())))).toBe('stored');
   });
 
+  it('sends pieces that lie in the same memory one after the other', async () => {
+    const { target } = await appliance();
+    const whole = Buffer.from(Array.from({ length: 2_000_000 }, (_, at) => (at * 7) % 253));
+    async function* lent() {
+      const memory = Buffer.alloc(300_000);
+      for (let at = 0; at < whole.length; at += memory.length) yield memory.subarray(0, whole.copy(memory, 0, at));
+    }
+    const order = { body: lent(), sizeBytes: whole.length, sha256: hash('sha256', whole, 'hex') };
+    await api.put(target, key, upload());
+    expect(await api.put(target, 'a/v1/b.m4s', order)).toBe('stored');
+  });
+
+  it.each([-1, 1])('says so when the source has %d byte too many, and leaves nothing open', async (more) => {
+    const { started, target } = await appliance();
+    const source = Readable.from([bytes.subarray(0, 50_000), Buffer.alloc(50_000 + more)]);
+    await expect(api.put(target, key, upload(source))).rejects.toMatchObject({ code: 'digest-mismatch' });
+    expect(source.destroyed).toBe(true);
+    expect(started.held.size).toBe(0);
+  });
+
+  it('reads the answer that comes before the body has left, and sends no more of it', async () => {
+    const target = await answering((_, response) => {
+      response.writeHead(507, { 'content-type': 'application/problem+json' }).end('{"detail":"no room at all"}');
+    });
+    let asked = 0;
+    async function* endless() {
+      for (; asked < 10_000; asked += 1) yield Buffer.alloc(1_000_000);
+    }
+    const order = { body: endless(), sizeBytes: 1e10, sha256: 'a'.repeat(64) };
+    await expect(api.put(target, key, order)).rejects.toMatchObject({ code: 'no-room', message: /no room at all/ });
+    expect(asked).toBeLessThan(10_000);
+  });
+
   it('ends with the signal’s own reason', async () => {
     const silent = await answering((request) => request.resume());
     const stop = new AbortController();

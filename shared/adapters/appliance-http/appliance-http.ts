@@ -1,5 +1,4 @@
 /** The fill API of an appliance over HTTP (docs/internal-api.md). */
-import type { Readable } from 'node:stream';
 import { Agent, type Dispatcher } from 'undici';
 import { formatDigest } from '../../domain/http/digest.ts';
 import {
@@ -11,6 +10,7 @@ import {
   type HeldKey,
 } from '../../ports/appliance-api.ts';
 import { type ProblemBody, readJson, readProblem } from './answers.ts';
+import { BodyLengthError, makeBodySender } from './send-body.ts';
 
 export interface ApplianceHttpOptions {
   /** The credential of each appliance's fill API. */
@@ -44,12 +44,14 @@ export function makeApplianceHttpApi(options: ApplianceHttpOptions): ApplianceAp
     pipelining: 1,
   });
 
+  const sender = makeBodySender({ silenceMs, connectMs });
+
   async function call(
     target: ApplianceTarget,
     method: Dispatcher.HttpMethod,
     path: string,
     request: {
-      readonly body?: Readable | string;
+      readonly body?: string;
       readonly headers?: Readonly<Record<string, string>>;
       readonly signal?: AbortSignal | undefined;
       /** Another than that of the fill API. */
@@ -125,23 +127,25 @@ export function makeApplianceHttpApi(options: ApplianceHttpOptions): ApplianceAp
 
     async put(target, key, { body, sizeBytes, sha256, part }, signal) {
       const range = part && `bytes ${part.offset}-${part.offset + sizeBytes - 1}/${part.objectBytes}`;
-      try {
-        const answer = await call(target, 'PUT', `/fill/objects/${key}`, {
-          body,
-          signal,
-          headers: {
-            'content-type': 'application/octet-stream',
-            'content-length': String(sizeBytes),
-            'content-digest': formatDigest(sha256),
-            ...(range ? { 'content-range': range } : {}),
-          },
+      const url = new URL(`${target.internalUrl.replace(/\/$/, '')}/fill/objects/${key}`);
+      const headers = {
+        authorization: `Bearer ${credentialOf(target.id)}`,
+        'content-type': 'application/octet-stream',
+        'content-digest': formatDigest(sha256),
+        ...(range ? { 'content-range': range } : {}),
+      };
+      const answer = await sender
+        .send(url, { method: 'PUT', headers, body, sizeBytes, signal })
+        .catch((error: unknown) => {
+          signal?.throwIfAborted();
+          if (error instanceof BodyLengthError)
+            throw new ApplianceApiError('digest-mismatch', target.id, error.message, { cause: error });
+          throw unreachable(target, error);
         });
-        if (answer.statusCode !== 200 && answer.statusCode !== 201) throw await refusal(target, answer);
-        await answer.body.dump();
-        return answer.statusCode === 201 ? 'stored' : 'already-held';
-      } finally {
-        body.destroy();
-      }
+      const { statusCode = 0 } = answer;
+      if (statusCode !== 200 && statusCode !== 201) throw errorOf(target, statusCode, await readProblem(answer));
+      answer.resume();
+      return statusCode === 201 ? 'stored' : 'already-held';
     },
 
     async takeFrom(target, key, { sizeBytes, sha256, part }, from, signal) {
@@ -193,7 +197,10 @@ export function makeApplianceHttpApi(options: ApplianceHttpOptions): ApplianceAp
       return answer.freedBytes;
     },
 
-    close: () => agent.destroy(),
+    async close() {
+      sender.close();
+      await agent.destroy();
+    },
   };
 }
 

@@ -2,6 +2,7 @@ import { type JobState as BullmqState, type Job, type JobsOptions, Queue } from 
 import { type JobName, type JobPolicy, type JobResults, jobMap, jobNames } from '../../jobs/map.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { JobQueue, JobRef, JobState, JobView, JobWorker } from '../../ports/job-queue.ts';
+import { makeChangeWatch } from '../redis/change-watch.ts';
 import { connectRedis } from '../redis/connection.ts';
 import { startBullmqWorker } from './bullmq-worker.ts';
 import { makeJobCancellation } from './job-cancellation.ts';
@@ -38,6 +39,8 @@ const states: Readonly<Record<BullmqState | 'unknown', JobState | null>> = {
   unknown: null,
 };
 
+const endingOf = (name: JobName, id: string): string => `${name}:${id}`;
+
 /** What BullMQ answers when asked to remove the next run of a schedule. */
 const belongsToSchedule = -8;
 
@@ -50,6 +53,7 @@ export function makeBullmqJobQueue(options: BullmqJobQueueOptions): JobQueue {
   const redis = connectRedis({ url: options.redisUrl, prefix, onError });
   const bullmqPrefix = redis.key('jobs');
   const cancellation = makeJobCancellation(redis, onError);
+  const endings = makeChangeWatch(redis, redis.key('job-ended'));
   const queues = new Map<JobName, Queue>();
   const workers = new Set<JobWorker>();
 
@@ -158,11 +162,21 @@ export function makeBullmqJobQueue(options: BullmqJobQueueOptions): JobQueue {
 
     async waitFor(name, id, timeoutMs) {
       const deadlineMs = clock.now() + timeoutMs;
-      for (let pauseMs = 25; ; pauseMs = Math.min(pauseMs * 1.5, 500)) {
-        const job = await view(name, id);
-        const leftMs = deadlineMs - clock.now();
-        if (!job || job.state === 'completed' || job.state === 'failed' || leftMs <= 0) return job;
-        await clock.sleep(Math.min(pauseMs, leftMs));
+      let pause = new AbortController();
+      const look = (): void => pause.abort();
+      // Asked now and then as well: what was told while the connection was away, or before it listened, is never heard.
+      const watching = endings.watch(endingOf(name, id), look);
+      watching.then(look, () => undefined);
+      try {
+        for (let pauseMs = 25; ; pauseMs = Math.min(pauseMs * 1.5, 500)) {
+          pause = new AbortController();
+          const job = await view(name, id);
+          const leftMs = deadlineMs - clock.now();
+          if (!job || job.state === 'completed' || job.state === 'failed' || leftMs <= 0) return job;
+          await clock.sleep(Math.min(pauseMs, leftMs), pause.signal).catch(() => undefined);
+        }
+      } finally {
+        watching.then((stop) => stop()).catch(() => undefined);
       }
     },
 
@@ -205,6 +219,7 @@ export function makeBullmqJobQueue(options: BullmqJobQueueOptions): JobQueue {
         handler,
         childrenOf: makeChildrenOf(childAccess),
         concurrency,
+        onEnded: (id) => void endings.announce(endingOf(name, id)).catch(onError),
         onError,
       });
       const handle: JobWorker = {

@@ -28,6 +28,8 @@ export interface BullmqWorkerOptions<N extends JobName> {
   /** `JobContext.children` of a job that runs; `token` is that of its lock. */
   readonly childrenOf: (job: Job, token: string) => JobContext<N>['children'];
   readonly concurrency: number;
+  /** A job has ended, or will be tried again. */
+  readonly onEnded: (id: string) => void;
   readonly onError: (error: Error) => void;
 }
 
@@ -40,7 +42,7 @@ interface Run {
 const writeResultsMs = 5_000;
 
 export function startBullmqWorker<N extends JobName>(options: BullmqWorkerOptions<N>): JobWorker {
-  const { redis, prefix, policy, cancellation, handler, childrenOf, concurrency, onError } = options;
+  const { redis, prefix, policy, cancellation, handler, childrenOf, concurrency, onEnded, onError } = options;
   const runs = new Map<string, Run>();
   const handlers = new Set<Promise<unknown>>();
   let closing: Promise<void> | null = null;
@@ -102,6 +104,8 @@ export function startBullmqWorker<N extends JobName>(options: BullmqWorkerOption
     runRetryDelay: 1_000,
   });
   worker.on('error', onError);
+  worker.on('completed', ({ id }) => onEnded(id ?? ''));
+  worker.on('failed', (job) => onEnded(job?.id ?? ''));
   worker.on('lockRenewalFailed', (ids) => {
     for (const id of ids) runs.get(id)?.abort('lock-lost');
   });

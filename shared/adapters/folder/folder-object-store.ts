@@ -15,6 +15,7 @@ import { assertFolderPrefix, assertKey, assertPrefix } from '../object-store/key
 import { resolveSpan } from '../object-store/span.ts';
 import { asRootError, asStoreError, isMissing } from './folder-errors.ts';
 import { removeEmptyFolders, removeTree, syncFolder } from './folders.ts';
+import { lendFile } from './lend-file.ts';
 import { headFile, infoOf, isInside, openObject } from './object-file.ts';
 import { putFile, type Rooms } from './put-file.ts';
 import { createTempFile, sweepTempFiles } from './temp-files.ts';
@@ -119,21 +120,30 @@ async function get(objects: string, key: string, options: GetOptions): Promise<O
     }
     const info = infoOf(key, stat);
     const range = resolveSpan(key, options.range, info.sizeBytes);
-    const body = await openBody(handle, info.sizeBytes, range);
-    // Nobody who left hears how a body ends, and an error that nobody hears ends the process.
-    if (options.signal?.aborted) body.destroy();
+    if (info.sizeBytes === 0) {
+      await handle.close();
+      return { info, range, body: Readable.from([], { objectMode: false }) };
+    }
     options.signal?.throwIfAborted();
-    return { info, range, body: options.signal ? addAbortSignal(options.signal, body) : body };
+    let body: Readable | undefined;
+    return {
+      info,
+      range,
+      get body() {
+        body ??= openBody(handle, range, options.signal);
+        return body;
+      },
+      lend: () => lendFile(handle, range, options.signal),
+    };
   } catch (error) {
     await handle.close();
     throw error;
   }
 }
 
-async function openBody(handle: FileHandle, sizeBytes: number, range: ObjectBody['range']): Promise<Readable> {
-  if (sizeBytes > 0) return handle.createReadStream({ ...range, highWaterMark: readChunkBytes });
-  await handle.close();
-  return Readable.from([], { objectMode: false });
+function openBody(handle: FileHandle, range: ObjectBody['range'], signal: AbortSignal | undefined): Readable {
+  const body = handle.createReadStream({ ...range, highWaterMark: readChunkBytes });
+  return signal ? addAbortSignal(signal, body) : body;
 }
 
 async function remove(objects: string, key: string): Promise<void> {

@@ -13,10 +13,10 @@
 import fs from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { LRUCache } from 'lru-cache';
+import type { BufferPool } from '../../platform/buffer-pool.ts';
 import type { KernelIo } from '../../platform/kernel-io.ts';
 import type { StoredBytes } from '../../ports/segment-cache.ts';
 import { blockBytes } from './block-sums.ts';
-import type { BufferPool } from './buffer-pool.ts';
 import type { OpenFiles } from './open-files.ts';
 import type { HeldSlice } from './slice-index.ts';
 

@@ -1,6 +1,7 @@
 /** Reads from the disk what nobody asks for, in a round over all that is held, and drops what is damaged. */
+
+import type { BufferPool } from '../../platform/buffer-pool.ts';
 import { sumBlocks } from './block-sums.ts';
-import type { BufferPool } from './buffer-pool.ts';
 import type { Holdings } from './holdings.ts';
 import { isPassing, type SliceFiles } from './slice-files.ts';
 import type { HeldSlice, SliceIndex } from './slice-index.ts';

@@ -13,9 +13,9 @@
  * readers (slice-reader.ts) and by the rounds of scrubber.ts.
  */
 
+import { makeBufferPool } from '../../platform/buffer-pool.ts';
 import type { KernelIo } from '../../platform/kernel-io.ts';
 import type { SegmentCache } from '../../ports/segment-cache.ts';
-import { makeBufferPool } from './buffer-pool.ts';
 import { lockFolder } from './folder-lock.ts';
 import { readForesight, writeForesight } from './foresight-file.ts';
 import { makeHoldings } from './holdings.ts';
@@ -31,6 +31,7 @@ import { makeSliceFiles } from './slice-files.ts';
 import { type HeldSlice, makeSliceIndex, nameOf } from './slice-index.ts';
 import { makeSliceReader } from './slice-reader.ts';
 import { makeSliceWriter } from './slice-writer.ts';
+import { makeSummer } from './summer.ts';
 
 export interface SliceCacheOptions {
   /** Folder of its own; created when missing. */
@@ -121,6 +122,7 @@ export async function openSliceCache(options: SliceCacheOptions): Promise<Segmen
   holdings.count();
   room.refit();
   const adopting = holdings.adopt().then(() => room.shrinkTo(capacityBytes));
+  const summer = makeSummer();
   const writer = makeSliceWriter({
     index,
     holdings,
@@ -128,6 +130,7 @@ export async function openSliceCache(options: SliceCacheOptions): Promise<Segmen
     room,
     roomIsReady: adopting,
     files,
+    summer,
     firstFileId: recovered.firstFileId,
     onDiskError,
   });
@@ -155,6 +158,7 @@ export async function openSliceCache(options: SliceCacheOptions): Promise<Segmen
     await checking;
     await adopting;
     await writer.settled();
+    await summer.close();
     await holdings.settled();
     pulled.stop();
     await saving;
@@ -168,6 +172,7 @@ export async function openSliceCache(options: SliceCacheOptions): Promise<Segmen
   return {
     ...reader,
     write: writer.write,
+    incoming: summer.pool,
     scrub,
     setPinned: holdings.setPinned,
     async setCapacity(bytes) {

@@ -10,13 +10,12 @@
  */
 import type { SliceSpec } from '../../domain/manifest.ts';
 import type { SegmentCache, WriteOptions, WriteOutcome } from '../../ports/segment-cache.ts';
-import { sumBlocks } from './block-sums.ts';
-import { sha256Of } from './digest.ts';
 import type { Holdings } from './holdings.ts';
 import type { Expected, PulledSlices } from './pulled-slices.ts';
 import type { Reservation, RoomKeeper } from './room.ts';
 import type { SliceFiles } from './slice-files.ts';
 import type { SliceIndex } from './slice-index.ts';
+import type { Summer } from './summer.ts';
 
 export interface SliceWriterDeps {
   readonly index: SliceIndex;
@@ -26,6 +25,7 @@ export interface SliceWriterDeps {
   /** Before this nothing is written: what would have to leave is not known yet. */
   readonly roomIsReady: Promise<void>;
   readonly files: SliceFiles;
+  readonly summer: Pick<Summer, 'sum'>;
   readonly firstFileId: number;
   readonly onDiskError: (error: Error) => void;
 }
@@ -53,7 +53,7 @@ interface Leave {
 }
 
 export function makeSliceWriter(deps: SliceWriterDeps): SliceWriter {
-  const { index, holdings, pulled, room, roomIsReady, files, firstFileId, onDiskError } = deps;
+  const { index, holdings, pulled, room, roomIsReady, files, summer, firstFileId, onDiskError } = deps;
   const writes = new Map<string, Write>();
   let nextFileId = firstFileId;
 
@@ -72,7 +72,9 @@ export function makeSliceWriter(deps: SliceWriterDeps): SliceWriter {
   }
 
   async function store(write: Write, slice: SliceSpec, bytes: Uint8Array, pinIt: boolean): Promise<WriteOutcome> {
-    if (bytes.length !== slice.sizeBytes || (await sha256Of(bytes)) !== slice.sha256) return 'digest-mismatch';
+    if (bytes.length !== slice.sizeBytes) return 'digest-mismatch';
+    const { sha256, whole: crc, blocks } = await summer.sum(bytes);
+    if (sha256 !== slice.sha256) return 'digest-mismatch';
     const leave = await askLeave(write.key, slice, pinIt);
     if (typeof leave === 'string') return leave;
     const { reservation, expected } = leave;
@@ -81,7 +83,6 @@ export function makeSliceWriter(deps: SliceWriterDeps): SliceWriter {
     try {
       if (!expected?.isLost) await files.write(fileId, bytes);
       if (write.deleted || expected?.isLost) throw new Error(`${write.key} is not wanted any more`);
-      const { whole: crc, blocks } = sumBlocks(bytes);
       holdings.add({ key: write.key, index: slice.index, sizeBytes: bytes.length, fileId, crc, blocks }, expected);
       reservation.keep();
       return 'stored';

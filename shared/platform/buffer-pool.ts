@@ -14,7 +14,10 @@ export interface BufferPool {
 const smallestBytes = 64 * 1024;
 
 /** `maxIdleBytes` bounds what waits to be used again, not what is lent. */
-export function makeBufferPool(maxIdleBytes: number): BufferPool {
+export function makeBufferPool(
+  maxIdleBytes: number,
+  allocate: (sizeBytes: number) => Buffer = Buffer.allocUnsafeSlow,
+): BufferPool {
   const idle = new Map<number, Buffer[]>();
   let idleBytes = 0;
   let lentBytes = 0;
@@ -25,7 +28,7 @@ export function makeBufferPool(maxIdleBytes: number): BufferPool {
       const size = classOf(sizeBytes);
       lentBytes += size;
       const found = idle.get(size)?.pop();
-      if (!found) return Buffer.allocUnsafeSlow(size);
+      if (!found) return allocate(size);
       idleBytes -= size;
       return found;
     },
