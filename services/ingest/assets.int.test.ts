@@ -178,6 +178,29 @@ describe('assets', { timeout: 60_000 }, () => {
     expect(await jobs.get('transcode-asset', 'transcode-early')).toMatchObject({ state: 'waiting' });
   });
 
+  it('are transcoded again once whoever was at it when they were deleted has gone', async () => {
+    await catalogue.create(makeTestAsset('slow', { state: 'transcoding' }));
+    const mayEnd = Promise.withResolvers<void>();
+    let runs = 0;
+    const worker = await jobs.work('transcode-asset', async ({ payload, signal }) => {
+      if (payload.assetId !== 'slow') return { version: 'v1' };
+      runs += 1;
+      if (runs > 1) return { version: 'v1' };
+      if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      await mayEnd.promise;
+      throw signal.reason;
+    });
+    await jobs.add('transcode-asset', { assetId: 'slow' });
+    await until('the first run', () => runs === 1);
+    await ingest.call('/v1/assets/slow', { method: 'DELETE' });
+    const restored = ingest.call('/v1/assets/slow/restore', { method: 'POST' });
+    await until('the restored asset', async () => (await catalogue.get('slow'))?.state === 'transcoding');
+    mayEnd.resolve();
+    expect((await restored).status).toBe(200);
+    await until('the second run', () => runs === 2);
+    await worker.close();
+  });
+
   it('are purged by the sweep when their delay is over', async () => {
     await catalogue.create(
       makeTestAsset('overdue', {

@@ -1,6 +1,7 @@
 import { type Asset, isPurgeDue } from '../../shared/domain/asset.ts';
 import { jobMap } from '../../shared/jobs/map.ts';
 import type { Announce } from '../../shared/platform/announce.ts';
+import { restOfWork } from '../../shared/platform/asset-work.ts';
 import { Problem } from '../../shared/platform/problem.ts';
 import { type Catalogue, CatalogueError } from '../../shared/ports/catalogue.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
@@ -8,12 +9,14 @@ import type { JobQueue } from '../../shared/ports/job-queue.ts';
 
 export interface ChangeDependencies {
   readonly catalogue: Pick<Catalogue, 'update'>;
-  readonly jobs: Pick<JobQueue, 'add' | 'cancel'>;
+  readonly jobs: Pick<JobQueue, 'active' | 'add' | 'cancel'>;
   readonly announce: Announce;
   readonly clock: Clock;
   /** How long a deletion can be taken back. */
   readonly deleteDelayMs: number;
 }
+
+const windingUpMs = 5_000;
 
 export interface AssetChange {
   readonly title?: string;
@@ -83,7 +86,8 @@ export function makeDeleteAsset({ catalogue, jobs, announce, clock, deleteDelayM
 }
 
 /**
- * Takes a deletion back: the asset is what it was, with its version, and a transcode that was stopped begins anew.
+ * Takes a deletion back: the asset is what it was, with its version, and a transcode that was stopped begins anew, once whoever
+ * was at it has removed what it made. Who takes long for that is left to the sweep.
  *
  * @throws Problem `gone` when its time is over, `conflict` for one that is not deleted.
  */
@@ -98,7 +102,8 @@ export function makeRestoreAsset({ catalogue, jobs, announce, clock }: Omit<Chan
         return { ...kept, state: deletion.from, updatedAt: new Date(clock.now()).toISOString() };
       })
       .catch(refuseMissing);
-    if (asset.state === 'uploaded' || asset.state === 'transcoding')
+    const isToBeMade = asset.state === 'uploaded' || asset.state === 'transcoding';
+    if (isToBeMade && (await restOfWork({ jobs, clock }, id, { timeoutMs: windingUpMs })).length === 0)
       await jobs.add('transcode-asset', { assetId: id }, { replaceEnded: true });
     await announce(asset, 'restored');
     return asset;

@@ -62,4 +62,28 @@ describe('the sweep', () => {
     });
     expect((await catalogue.get('running'))?.state).toBe('transcoding');
   });
+
+  it('begins the transcode of a restored asset anew, whose worker took long to hear of the deletion', async () => {
+    const { catalogue, jobs } = kit;
+    const mayEnd = Promise.withResolvers<void>();
+    await catalogue.create(makeTestAsset('restored', { state: 'transcoding' }));
+    await jobs.cancel('transcode-asset', 'transcode-running');
+    const worker = await jobs.work('transcode-asset', async ({ signal }) => {
+      await mayEnd.promise;
+      throw signal.reason;
+    });
+    await jobs.add('transcode-asset', { assetId: 'restored' });
+    await expect.poll(async () => (await jobs.active('transcode-asset')).length).toBe(1);
+    await jobs.cancel('transcode-asset', 'transcode-restored');
+    const stateOf = async () => (await jobs.get('transcode-asset', 'transcode-restored'))?.state;
+    const round = sweepOf(kit);
+    await round({ replaceEnded: false });
+    expect(await stateOf()).toBe('active');
+    mayEnd.resolve();
+    await expect.poll(stateOf).toBe('failed');
+    await worker.close();
+    await round({ replaceEnded: false });
+    expect(await stateOf()).toBe('waiting');
+    expect((await catalogue.get('restored'))?.state).toBe('transcoding');
+  });
 });

@@ -2,6 +2,7 @@ import { type Asset, type AssetState, isPurgeDue } from '../../shared/domain/ass
 import { storeKeys } from '../../shared/domain/keys.ts';
 import { jobMap } from '../../shared/jobs/map.ts';
 import type { Announce } from '../../shared/platform/announce.ts';
+import { wasWithdrawn, workOn } from '../../shared/platform/asset-work.ts';
 import type { Logger } from '../../shared/platform/logger.ts';
 import type { Catalogue } from '../../shared/ports/catalogue.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
@@ -18,7 +19,7 @@ export interface SweepDependencies {
   readonly folderImports: Pick<FolderImports, 'sweep'>;
   readonly announce: Announce;
   readonly catalogue: Pick<Catalogue, 'get' | 'list' | 'update'>;
-  readonly jobs: Pick<JobQueue, 'add' | 'get'>;
+  readonly jobs: Pick<JobQueue, 'active' | 'add' | 'get'>;
   readonly store: Pick<ObjectStore, 'list' | 'head' | 'delete'>;
   readonly uploadExpiryMs: number;
   readonly clock: Clock;
@@ -83,9 +84,20 @@ export function makeSweep(dependencies: SweepDependencies): Sweep {
     logger.warn({ assetId, failure: job.failure }, 'no worker could finish a transcode');
   }
 
+  /** Its job was cancelled, or is being, because it was deleted. */
+  async function isWithdrawn(assetId: string): Promise<boolean> {
+    const job = await jobs.get('transcode-asset', jobMap['transcode-asset'].id({ assetId }));
+    return job === null ? (await workOn(jobs, assetId)).length > 0 : wasWithdrawn(job);
+  }
+
   async function ensureJobs(options: SweepOptions): Promise<void> {
     for (const state of ['uploaded', 'transcoding'] as const)
       for await (const { id } of assetsIn(state)) {
+        if (await isWithdrawn(id)) {
+          // Restored. Who was at it when it was deleted must be gone first.
+          if ((await workOn(jobs, id)).length === 0) await ensureJob('transcode-asset', id, { replaceEnded: true });
+          continue;
+        }
         if (state === 'transcoding' && !options.replaceEnded) await failWhatWorkersLost(id);
         await ensureJob('transcode-asset', id, options);
       }

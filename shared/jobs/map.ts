@@ -31,7 +31,8 @@ export interface JobPayloads {
   /** Write yesterday's score into its report. */
   'score-region': { readonly regionId: string; readonly date?: string };
   /** Delete an asset's objects everywhere and then its document. */
-  'delete-asset': { readonly assetId: string };
+  /** `again`: what a worker that nobody could wait for wrote after the deletion. */
+  'delete-asset': { readonly assetId: string; readonly again?: true };
   /** Tell the outside of an asset's new state. */
   'deliver-webhook': { readonly event: AssetEvent };
 }
@@ -194,7 +195,7 @@ export const jobMap: { readonly [N in JobName]: JobPolicy<N> } = {
   },
   'delete-asset': {
     queue: 'delete',
-    id: ({ assetId }) => `delete-${assetId}`,
+    id: ({ assetId, again }) => `delete-${assetId}${again ? '.again' : ''}`,
     attempts: 20,
     backoffMs: 5_000,
     lockMs: 30_000,

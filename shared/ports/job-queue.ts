@@ -22,6 +22,9 @@ export interface JobQueue {
    */
   cancel<N extends JobName>(name: N, id: string): Promise<void>;
 
+  /** Jobs that workers are at, and those whose worker died a moment ago and that no other has taken up yet. */
+  active<N extends JobName>(name: N): Promise<readonly JobView<N>[]>;
+
   /** Children of a job that have not ended. */
   pendingChildren(name: JobName, id: string): Promise<readonly JobRef[]>;
 

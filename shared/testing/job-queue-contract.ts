@@ -53,6 +53,20 @@ export function describeJobQueue(name: string, setUp: () => Promise<JobQueueSetu
       expect(seen).toEqual([{ id: 'transcode-a', payload: { assetId: 'a' }, attempt: 1, lastAttempt: false }]);
     });
 
+    it('tells which jobs workers are at', async () => {
+      const mayEnd = Promise.withResolvers<void>();
+      await other.work('transcode-asset', () => mayEnd.promise.then(() => ({ version: 'v1' })));
+      await transcode();
+      await transcode(queue, 'b');
+      await expect
+        .poll(async () => (await queue.active('transcode-asset')).map(({ payload }) => payload))
+        .toEqual([{ assetId: 'a' }]);
+      expect(await queue.active('encode-chunk')).toEqual([]);
+      mayEnd.resolve();
+      await queue.waitFor('transcode-asset', 'transcode-b', 5_000);
+      await expect.poll(() => queue.active('transcode-asset')).toEqual([]);
+    });
+
     it('makes one job of what is added twice, also when it has ended', async () => {
       let runs = 0;
       await Promise.all([transcode(), transcode(other)]);

@@ -53,9 +53,13 @@ await runProcess({
     );
     // A fill may run for hours: it is handed on at once, and goes on where it stopped.
     onClose('filler', () => filler.close(0));
-    const deleter = await jobs.work('delete-asset', makeDeleteAsset({ fleet, catalogue, store, api, logger }), {
-      concurrency: parallelDeletions,
-    });
+    const deleter = await jobs.work(
+      'delete-asset',
+      makeDeleteAsset({ fleet, catalogue, store, jobs, api, clock, logger }),
+      {
+        concurrency: parallelDeletions,
+      },
+    );
     onClose('deleter', () => deleter.close(settings.shutdownGraceMs));
 
     repeat('sweep of deleted assets', sweepEveryMs, makeSweepDeleted({ fleet, store, api, logger }));

@@ -181,6 +181,8 @@ export function makeTranscodeAsset(dependencies: TranscodeDependencies): JobHand
     const present = await catalogue.get(asset.id).catch(() => asset);
     if (!present || present.state === 'deleted') {
       await discard(asset);
+      // Whoever deleted it may have been here before a manifest was written, which `discard` would take for a commit.
+      if (!present) await store.deletePrefix(storeKeys.mediaPrefix(asset.id));
       return new UnrecoverableJobError(`asset ${asset.id} was deleted`, { cause: error });
     }
     if (job.signal.aborted) return job.signal.reason;

@@ -182,6 +182,12 @@ export function makeBullmqJobQueue(options: BullmqJobQueueOptions): JobQueue {
 
     cancel,
 
+    async active(name) {
+      const running = await (await queueOf(name)).getJobs(['active']);
+      const views = await Promise.all(running.map(({ id = '' }) => view(name, id)));
+      return views.flatMap((one) => (one?.state === 'active' ? [one] : []));
+    },
+
     async pendingChildren(name, id) {
       const job = await (await queueOf(name)).getJob(id);
       return job ? await unfinishedRefs(job) : [];
