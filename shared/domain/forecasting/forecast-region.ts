@@ -23,7 +23,7 @@ import { walk } from './walk.ts';
 import { weekdayFactors } from './weekday.ts';
 
 /** Of the blends as a whole; each asset names its own. Changes whenever the same history would give other numbers. */
-export const modelName = 'blend-by-class/2';
+export const modelName = 'blend-by-class/3';
 
 /**
  * A rise that today does not show: at the low end of the interval so many times what the last day brought. The same factor as for

@@ -8,7 +8,8 @@
 import { dateOfDayNumber, dayNumber } from '../time/local-time.ts';
 import type { DemandTable } from './demand-table.ts';
 import { leastReported } from './missing-hours.ts';
-import { levelCapFactor, makeCapper } from './winsorise.ts';
+import { capFactor, levelCapFactor, makeCapper } from './winsorise.ts';
+import { makeYoungCells } from './young-cells.ts';
 
 /** The observed days, oldest first. */
 export interface Axis {
@@ -66,6 +67,7 @@ export function readHistory(table: DemandTable, before: string): History {
   const totals = new Array<number>(dayNumbers.length).fill(0);
   const assets: number[] = [];
   const levels = new Float64Array(dayNumbers.length);
+  const young = makeYoungCells(dayNumbers.length);
   for (const asset of orderById(table.assetIds)) {
     const one = read(asset);
     const { length, days } = one;
@@ -75,7 +77,10 @@ export function readHistory(table: DemandTable, before: string): History {
       const day = days[at] ?? 0;
       totals[day] = (totals[day] ?? 0) + (levels[at] ?? 0);
     }
+    young.add(one, levels);
   }
+  const mostOfYoung = young.most();
+  for (const { day, excess } of young.beyond(mostOfYoung)) totals[day] = (totals[day] ?? 0) - excess;
   const idAt = (place: number): string => table.assetIds[assets[place] ?? 0] ?? '';
   return {
     axis: { dayNumbers, dates: dayNumbers.map(dateOfDayNumber), weekdays: dayNumbers.map(weekdayOf), totals },
@@ -83,7 +88,7 @@ export function readHistory(table: DemandTable, before: string): History {
     series(place) {
       const asset = assets[place];
       if (asset === undefined) throw new RangeError(`there are ${assets.length} series, none at ${place}`);
-      return read(asset);
+      return read(asset, mostOfYoung);
     },
     placeOf(assetId) {
       let [low, high] = [0, assets.length];
@@ -107,7 +112,7 @@ function orderById(ids: readonly string[]): Uint32Array {
 function makeReader(
   { assetIds, visit, reported }: DemandTable,
   dayNumbers: readonly number[],
-): (asset: number) => Series {
+): (asset: number, mostOfYoung?: number) => Series {
   const firstDay = dayNumbers[0] ?? 0;
   /** By days since the first; -1 for one that is not on the axis. */
   const places = new Int32Array((dayNumbers.at(-1) ?? firstDay) - firstDay + 1).fill(-1);
@@ -148,17 +153,22 @@ function makeReader(
     const scale = scales?.[place] ?? 1;
     if (place >= 0) insert(place, cellBytes * scale, cellViews * scale);
   };
-  return (asset) => {
+  return (asset, mostOfYoung) => {
     series.assetId = assetIds[asset] ?? '';
     series.length = 0;
     visit(asset, add);
-    believe(series, believed);
+    believe(series, believed, capFactor, mostOfYoung);
     return series;
   };
 }
 
-function believe({ length, days, bytes }: Series, believed: Float64Array, factor?: number): void {
-  const capper = makeCapper(factor);
+function believe(
+  { length, days, bytes }: Series,
+  believed: Float64Array,
+  factor: number,
+  mostOfYoung = Number.POSITIVE_INFINITY,
+): void {
+  const capper = makeCapper(factor, mostOfYoung);
   let last = -1;
   for (let at = 0; at < length; at += 1) {
     const day = days[at] ?? 0;

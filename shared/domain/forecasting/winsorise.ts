@@ -2,21 +2,23 @@
  * One day of one client must not bend a forecast: demand that stands alone is cut before any model sees it.
  *
  * A day is cut to `capFactor` times the larger of the asset's median over its last days with demand and its demand on the
- * observed day before. So a title that rises and stays up is believed from its second day on. An asset with few days is
- * taken as it is: nothing says yet what is usual for it.
+ * observed day before. So a title that rises and stays up is believed from its second day on. Of an asset with few days nothing
+ * says yet what is usual: it is believed as much as the region's largest assets vouch for.
  */
 export const capFactor = 10;
 /** One asset moves what is taken for the region's level by less: a region goes up and down by many assets together. */
 export const levelCapFactor = 3;
 const medianDays = 7;
-const fewestDays = 5;
+/** An asset with fewer days of demand is young. */
+export const fewestDays = 5;
 
 export interface Capper {
   /** Demand of the next observed day, zeros included; returns what to believe of it. */
   cap(bytes: number): number;
 }
 
-export function makeCapper(factor = capFactor): Capper {
+/** @param mostOfYoung what a young asset's day may bring, unless the day before brought nearly as much */
+export function makeCapper(factor = capFactor, mostOfYoung = Number.POSITIVE_INFINITY): Capper {
   const recent: number[] = [];
   let previous = 0;
   return {
@@ -25,8 +27,9 @@ export function makeCapper(factor = capFactor): Capper {
       previous = bytes;
       if (bytes === 0) return 0;
       // The median is only looked at where the day before does not vouch already.
-      const isVouched = recent.length < fewestDays || bytes <= factor * before;
-      const believed = isVouched ? bytes : Math.min(bytes, factor * Math.max(median(recent), before));
+      const isVouched = bytes <= factor * before;
+      const usual = isVouched ? bytes : recent.length < fewestDays ? mostOfYoung : factor * median(recent);
+      const believed = isVouched ? bytes : Math.min(bytes, Math.max(usual, factor * before));
       recent.push(bytes);
       if (recent.length > medianDays) recent.shift();
       return believed;
