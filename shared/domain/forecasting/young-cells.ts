@@ -6,8 +6,13 @@
  * of the new ones as a rule. A real premiere leads by then, and is believed wholly on its second day. Where no asset has grown yet, all
  * are believed.
  */
-import type { Series } from './history.ts';
 import { fewestDays, levelCapFactor } from './winsorise.ts';
+
+interface AssetDays {
+  readonly length: number;
+  /** Places on the axis. */
+  readonly days: Uint16Array;
+}
 
 /** @param size observed days */
 export function makeYoungCells(size: number) {
@@ -19,7 +24,7 @@ export function makeYoungCells(size: number) {
 
   return {
     /** @param believed of each of its days, as far as its own past says */
-    add({ length, days }: Series, believed: Float64Array): void {
+    add({ length, days }: AssetDays, believed: Float64Array): void {
       for (let at = 0; at < Math.min(length, fewestDays); at += 1) {
         const [day = 0, bytes = 0] = [days[at], believed[at]];
         const before = at > 0 && days[at - 1] === day - 1 ? (believed[at - 1] ?? 0) : 0;
