@@ -399,4 +399,17 @@ describe('schedules', () => {
     await run({ regionId: 'r', date });
     expect(await keep()).toBe(0);
   });
+
+  it('do not leave a fill that waits for a window behind when the window is moved onto the present', async () => {
+    nowMs = Date.parse('2026-11-20T20:00:00.000Z');
+    await keep();
+    const id = await manualFill('window');
+    const planJob = () => kit.jobs.get('plan-region', `plan-${id}`);
+    await kit.jobs.add('plan-region', { regionId: 'r', date, fillId: id }, { delayMs: 3 * 3_600_000 });
+    expect(await keep()).toBe(0);
+    await kit.fleet.putRegion(makeTestRegion('r', { window: { start: '20:30', end: '23:00' } }));
+    await keep();
+    expect(await planJob()).toMatchObject({ state: 'waiting', payload: { fillId: id } });
+    expect(await keep()).toBe(0);
+  });
 });

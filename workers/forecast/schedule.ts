@@ -7,6 +7,7 @@
  */
 import type { Region } from '../../shared/domain/fleet.ts';
 import { comingWindow, cronBeforeWindow } from '../../shared/domain/time/fill-window.ts';
+import { jobMap, type PlanRegionPayload } from '../../shared/jobs/map.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
 import type { Documents } from '../../shared/ports/documents.ts';
 import type { Fleet } from '../../shared/ports/fleet.ts';
@@ -57,15 +58,24 @@ export function makeKeepSchedules({ fleet, documents, jobs, clock, planLeadMs }:
   }
 
   /**
-   * The date of a window whose planning time has passed and that nobody planned for: the worker was away, or an operator
-   * has moved the window onto the present. A region that is newer than that time waits for its first whole night.
+   * A window whose planning time has passed and that nobody planned for: the worker was away, or an operator has moved the window
+   * onto the present, perhaps from under a fill that was to wait for it. A region that is newer than that time waits for its first
+   * whole night.
    */
-  async function isMissed(region: Region): Promise<string | null> {
+  async function missed(region: Region): Promise<PlanRegionPayload | null> {
     const span = comingWindow(clock.now(), region.window, region.timeZone);
     const plannedAtMs = span.startMs - planLeadMs;
     if (!region.fillEnabled || clock.now() < plannedAtMs || Date.parse(region.createdAt) > plannedAtMs) return null;
     const fills = await documents.listFills({ regionId: region.id, date: span.date });
-    return fills.some(({ start }) => start === 'window') ? null : span.date;
+    const ofNight = fills.filter(({ start }) => start === 'window');
+    const night = { regionId: region.id, date: span.date };
+    if (ofNight.length === 0) return night;
+    for (const { id, state } of ofNight) {
+      const job =
+        state === 'scheduled' && (await jobs.get('plan-region', jobMap['plan-region'].id({ ...night, fillId: id })));
+      if (job && job.state === 'delayed' && job.attempts === 0) return { ...night, fillId: id };
+    }
+    return null;
   }
 
   return async () => {
@@ -73,9 +83,10 @@ export function makeKeepSchedules({ fleet, documents, jobs, clock, planLeadMs }:
     let changed = 0;
     for (const name of scheduledJobs) changed += await keep(name, regions);
     for (const region of regions) {
-      const date = await isMissed(region);
-      if (date === null) continue;
-      await jobs.add('plan-region', { regionId: region.id, date });
+      const night = await missed(region);
+      if (night === null) continue;
+      if (night.fillId !== undefined) await jobs.cancel('plan-region', jobMap['plan-region'].id(night));
+      await jobs.add('plan-region', night);
       changed += 1;
     }
     return changed;
