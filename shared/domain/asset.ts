@@ -67,6 +67,8 @@ export interface SourceVideo {
   /** Frames a second, the nominal rate a constant-rate encode uses. */
   readonly frameRate: number;
   readonly pixelFormat: string;
+  /** As far as the file says, by ffprobe's names; of RGB there is no matrix. */
+  readonly colour?: { readonly matrix?: string; readonly primaries?: string; readonly transfer?: string };
   readonly hdr: boolean;
   /** Which transfer curve HDR has; absent for SDR. */
   readonly transfer?: 'pq' | 'hlg';

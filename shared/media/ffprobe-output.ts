@@ -12,10 +12,13 @@ const Stream = Type.Object({
   height: Type.Optional(Type.Integer()),
   sample_aspect_ratio: Type.Optional(Type.String()),
   pix_fmt: Type.Optional(Type.String()),
+  color_space: Type.Optional(Type.String()),
+  color_primaries: Type.Optional(Type.String()),
   color_transfer: Type.Optional(Type.String()),
   r_frame_rate: Type.Optional(Type.String()),
   avg_frame_rate: Type.Optional(Type.String()),
   duration: Type.Optional(Type.String()),
+  nb_read_packets: Type.Optional(Type.String()),
   channels: Type.Optional(Type.Integer()),
   sample_rate: Type.Optional(Type.String()),
   disposition: Type.Optional(
@@ -39,7 +42,11 @@ export type ProbedStream = Static<typeof Stream>;
 
 const Output = Type.Object({
   streams: Type.Array(Stream),
-  format: Type.Object({ format_name: Type.String(), duration: Type.Optional(Type.String()) }),
+  format: Type.Object({
+    format_name: Type.String(),
+    start_time: Type.Optional(Type.String()),
+    duration: Type.Optional(Type.String()),
+  }),
 });
 export type ProbeOutput = Static<typeof Output>;
 

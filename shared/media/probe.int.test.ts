@@ -49,6 +49,23 @@ describe('what a playable file is', () => {
     }
   });
 
+  it('counts a duration from where the clock begins, and by pictures where it jumps', async () => {
+    await ffmpeg(['-i', clip, '-c', 'copy', '-output_ts_offset', '37.5', at('late.mkv')]);
+    expect((await probeSource(at('late.mkv'))).durationS).toBeCloseTo(3, 0);
+    const plain = ['-i', clip, '-c', 'copy', '-f', 'mpegts'];
+    await ffmpeg([...plain, at('one.ts')]);
+    await ffmpeg([...plain, '-output_ts_offset', '90', at('two.ts')]);
+    const [one, two] = [await readFile(at('one.ts')), await readFile(at('two.ts'))];
+    await writeFile(at('gap.ts'), Buffer.concat([one, two]));
+    await writeFile(at('back.ts'), Buffer.concat([one, one, one]));
+    expect((await probeSource(at('gap.ts'))).durationS).toBeGreaterThan(80);
+    const gap = await probeSource(at('gap.ts'), { isWhole: true });
+    expect(gap.durationS).toBeCloseTo(6, 0);
+    expect(gap.clockS).toBeGreaterThan(80);
+    expect((await probeSource(at('back.ts'), { isWhole: true })).durationS).toBeCloseTo(9, 0);
+    expect(await probeSource(at('one.ts'), { isWhole: true })).toEqual(await probeSource(at('one.ts')));
+  });
+
   it('gives the size that viewers see: after rotation and with square pixels', async () => {
     await ffmpeg(['-i', clip, '-c', 'copy', '-metadata:s:v', 'rotate=90', at('turned.mp4')]);
     expect((await probeSource(at('turned.mp4'))).video).toMatchObject({ width: 180, height: 320 });

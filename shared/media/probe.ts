@@ -8,6 +8,7 @@
 import { stat } from 'node:fs/promises';
 import type { SourceAudio, SourceInfo, SourceText, SourceVideo } from '../domain/asset.ts';
 import { allowedContainersText, containedInput } from './containment.ts';
+import { countedDurationS } from './counted-duration.ts';
 import {
   type ProbedStream,
   type ProbeOutput,
@@ -24,6 +25,8 @@ import { UnplayableSourceError } from './unplayable.ts';
 
 /** Everything of `SourceInfo` that the bytes themselves tell. */
 export interface ProbedSource extends Omit<SourceInfo, 'fileName' | 'sizeBytes' | 'sha256'> {
+  /** What the container's clock says where that jumps; `durationS` is then reckoned from the number of pictures. */
+  readonly clockS?: number;
   readonly audioTracks: readonly SourceAudio[];
   readonly textTracks: readonly SourceText[];
 }
@@ -33,6 +36,8 @@ export interface ProbeOptions {
   readonly ffprobePath?: string;
   /** 30 s by default. */
   readonly timeoutMs?: number;
+  /** All of the file is there, and may be read where its clock cannot be believed. */
+  readonly isWhole?: boolean;
 }
 
 /** Display size in pixels, on either side. */
@@ -62,11 +67,15 @@ export async function probeSource(path: string, options: ProbeOptions = {}): Pro
   const [firstSound] = sounds;
   const audioTracks = sounds.flatMap((stream, track) => (isKnown(stream) ? [audioOf(stream, track)] : []));
   if (firstSound && audioTracks.length === 0) throw unknownCodec(firstSound);
-  const durationS = durationOf(output, [video, ...sounds]);
+  const clockS = durationOf(output, [video, ...sounds]);
+  const { signal, ffprobePath = 'ffprobe', isWhole = false } = options;
+  const counting = { ffprobePath, ...(signal ? { signal } : {}) };
+  const countedS = isWhole && video ? await countedDurationS(path, container, counting) : null;
+  const jumps = countedS !== null && Math.abs(countedS - clockS) > Math.max(1, clockS * 0.05);
   const textTracks = output.streams.filter(({ codec_type }) => codec_type === 'subtitle').map(textOf);
   return {
     container,
-    durationS,
+    ...(jumps ? { durationS: countedS, clockS } : { durationS: clockS }),
     video: video ? await withHdr10(videoOf(video), video, path, options) : null,
     audio: audioTracks[0] ?? null,
     audioTracks,
@@ -121,9 +130,12 @@ const noPictureNoSound = (): UnplayableSourceError =>
   );
 
 /** The longest of the streams that are used; a subtitle track may outlast them all. */
-function durationOf(output: ProbeOutput, streams: readonly (ProbedStream | undefined)[]): number {
+function durationOf({ format }: ProbeOutput, streams: readonly (ProbedStream | undefined)[]): number {
   const known = streams.flatMap((stream) => (stream ? [streamDurationS(stream) ?? 0] : []));
-  const durationS = Math.max(0, ...known) || Number(output.format.duration ?? 0);
+  const toldS = Math.max(0, ...known) || Number(format.duration ?? 0);
+  // Matroska tells where it ends on a clock that need not begin at 0.
+  const startS = format.format_name.includes('matroska') ? Number(format.start_time ?? 0) : 0;
+  const durationS = startS > 0 && startS < toldS ? toldS - startS : toldS;
   if (durationS > 0) return durationS;
   throw new UnplayableSourceError(
     'no-duration',
@@ -151,6 +163,7 @@ function videoOf(stream: ProbedStream): SourceVideo {
     height,
     frameRate: fps(rate),
     pixelFormat: stream.pix_fmt ?? 'unknown',
+    ...colourOf(stream),
     ...hdrOf(stream.color_transfer),
   };
 }
@@ -173,6 +186,12 @@ async function withHdr10(
   signal?.throwIfAborted();
   const hdr10 = readHdr10([...(stream.side_data_list ?? []), ...parseFrameSideData(text)]);
   return hdr10 ? { ...video, hdr10 } : video;
+}
+
+function colourOf({ color_space, color_primaries, color_transfer }: ProbedStream): Pick<SourceVideo, 'colour'> {
+  const said = { matrix: color_space, primaries: color_primaries, transfer: color_transfer };
+  const known = Object.entries(said).filter(([, value]) => value && !/^(unknown|unspecified|reserved|gbr)/.test(value));
+  return known.length > 0 ? { colour: Object.fromEntries(known) } : {};
 }
 
 function hdrOf(transfer: string | undefined): Pick<SourceVideo, 'hdr' | 'transfer'> {

@@ -3,6 +3,7 @@ import type { SourceInfo } from '../../shared/domain/asset.ts';
 import { containedInput } from '../../shared/media/containment.ts';
 import type { FrameRate } from '../../shared/media/frame-rate.ts';
 import { type Chunk, overlapFrames } from './chunks.ts';
+import { isRgb } from './colour.ts';
 import type { Ladder, Rung } from './ladder.ts';
 import { filtersOf, type Picture, pictureOf } from './picture.ts';
 import type { Recipe } from './recipe.ts';
@@ -155,7 +156,10 @@ function pictureChains(plan: EncodePlan, part: EncodePart): string[] {
     const [largest] = all.toSorted((a, b) => b.width * b.height - a.width * a.height);
     if (!largest) return [];
     const input = used.length > 1 ? `[l${number}]` : `${decoded},`;
-    const common = [...filtersOf(picture, video, scaleTo(largest)), `split=${wanted.length}`].join(',');
+    const common = [
+      ...filtersOf(picture, video, scaleTo(largest, isRgb(video) ? ':out_color_matrix=bt709' : '')),
+      `split=${wanted.length}`,
+    ].join(',');
     const labels = wanted.map((index) => `[s${index}]`).join('');
     const scaled = wanted.map((index) => {
       const rung = rungs[index];
@@ -185,18 +189,21 @@ function cutChains(constant: string, { startFrame, endFrame }: ChunkCut, hashes:
   return [`${constant},split[all][ends];[ends]${hashed}[hash];[all]${cut}`];
 }
 
+/** Sound that its time stamps move further than this is moved too: less is not heard beside a picture (EBU R37), and may be jitter. */
+const mostApartS = 0.04;
+
 /** Every track is made continuous once and then mixed for each of its renditions. */
 function soundChains(plan: EncodePlan): string[] {
   const tracks = new Set(plan.audio.map(({ track }) => track));
   return [...tracks].map((track) => {
     const labels = plan.audio.flatMap((output, index) => (output.track === track ? [`[a${index}]`] : []));
     const clock = isOgg(plan) ? 'asetpts=N/SR/TB,' : '';
-    return `[0:a:${track}]${clock}aresample=async=1:first_pts=0,asplit=${labels.length}${labels.join('')}`;
+    return `[0:a:${track}]${clock}aresample=async=1:min_hard_comp=${mostApartS}:first_pts=0,asplit=${labels.length}${labels.join('')}`;
   });
 }
 
-const scaleTo = ({ width, height }: Rung): string =>
-  `scale=${width}:${height}:flags=bicubic+accurate_rnd+bitexact:out_range=tv,setsar=1`;
+const scaleTo = ({ width, height }: Rung, options = ''): string =>
+  `scale=${width}:${height}:flags=bicubic+accurate_rnd+bitexact:out_range=tv${options},setsar=1`;
 
 const movFlags = '+cmaf+delay_moov+default_base_moof+skip_trailer+skip_sidx';
 const withoutTraces = ['-map_metadata', '-1', '-map_chapters', '-1', '-flags', '+bitexact', '-fflags', '+bitexact'];

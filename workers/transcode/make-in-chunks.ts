@@ -149,7 +149,7 @@ export function makeMakeInChunks(dependencies: MakeInChunksDependencies): MakeIn
     const texts = await textsOfVersion(store, asset, work);
     return scratch.withFolder(async (dir) => {
       const plan = planEncode('', dir, work.source, recipe);
-      return publishVersion(order, plan, work.source.durationS, {
+      return publishVersion(order, plan, work.source, {
         ...dependencies,
         progress: reporterOf(
           order,

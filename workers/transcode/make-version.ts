@@ -52,7 +52,7 @@ export function makeMakeVersion(dependencies: MakeVersionDependencies): MakeVers
       await fetching.flush();
 
       // The bytes are asked again rather than the document: what is encoded must fit what is there.
-      const source = await probeSource(inputPath, { signal, ffprobePath });
+      const source = await probeSource(inputPath, { signal, ffprobePath, isWhole: true });
       const encodedDir = join(dir, 'encoded');
       const plan = planEncode(inputPath, encodedDir, source, recipe);
       const progress = report([...plan.video, ...plan.audio].map(({ id }) => id));
@@ -66,7 +66,7 @@ export function makeMakeVersion(dependencies: MakeVersionDependencies): MakeVers
         signal,
         onSkipped: (track, error) => dependencies.onTextSkipped?.(asset.id, track, error),
       });
-      return publishVersion({ asset, version, recipe, signal }, plan, source.durationS, {
+      return publishVersion({ asset, version, recipe, signal }, plan, source, {
         ...dependencies,
         texts,
         progress,

@@ -2,6 +2,7 @@
 import type { Hdr10Metadata, SourceVideo } from '../../shared/domain/asset.ts';
 import type { VideoRange } from '../../shared/domain/manifest.ts';
 import type { VideoCodec } from '../../shared/media/profiles.ts';
+import { type ColourSource, colourOf, tellColour } from './colour.ts';
 import { toneMap } from './tone-map.ts';
 
 export interface Picture {
@@ -11,7 +12,7 @@ export interface Picture {
   readonly hdr10?: Hdr10Metadata;
 }
 
-export type PictureSource = Pick<SourceVideo, 'pixelFormat' | 'hdr' | 'transfer' | 'hdr10'>;
+export type PictureSource = ColourSource & Pick<SourceVideo, 'hdr' | 'transfer' | 'hdr10'>;
 
 /**
  * H.264 is 8-bit SDR, which is what every screen shows and every device decodes. HEVC and AV1 keep HDR as it is, and 10 bits
@@ -33,7 +34,7 @@ const isDeep = (pixelFormat: string): boolean => /(10|12|14|16|48|64)(le|be)$/.t
 export function filtersOf({ range, bits }: Picture, source: PictureSource, scale: string): string[] {
   const format = bits === 10 ? 'format=yuv420p10le' : 'format=yuv420p';
   if (range !== 'SDR') return [bt2100[range], scale, format];
-  if (!source.hdr) return [scale, format];
+  if (!source.hdr) return [scale, format, tellColour(colourOf(source))];
   return [bt2100[source.transfer === 'hlg' ? 'HLG' : 'PQ'], scale, toneMap(source), format];
 }
 

@@ -1,6 +1,7 @@
 /** From encoded renditions, wherever they lie, to a version in the store: packaged, checked, uploaded, its manifest last. */
 import type { Asset } from '../../shared/domain/asset.ts';
 import type { Manifest } from '../../shared/domain/manifest.ts';
+import type { ProbedSource } from '../../shared/media/probe.ts';
 import { UnplayableSourceError } from '../../shared/media/unplayable.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
 import type { Documents } from '../../shared/ports/documents.ts';
@@ -42,7 +43,7 @@ export interface PublishOptions {
 export async function publishVersion(
   { asset, version, recipe, signal }: VersionOrder,
   plan: EncodePlan,
-  expectedS: number,
+  expected: Pick<ProbedSource, 'durationS' | 'clockS'>,
   { store, documents, clock, ffmpegPath, progress, texts, previewsDir, encoded, contentSecrets }: PublishOptions,
 ): Promise<Manifest> {
   progress.stage('package');
@@ -53,7 +54,7 @@ export async function publishVersion(
     sealingOf(asset, recipe, contentSecrets),
   );
   const packaged = await addText(media, texts.shown, recipe.packaging);
-  checkDuration(packaged.durationS, expectedS);
+  checkDuration(packaged.durationS, expected);
   await refuseNotConformant(packaged, signal);
 
   progress.stage('upload');
@@ -81,16 +82,21 @@ function sealingOf({ id, source }: Asset, recipe: Recipe, secrets: readonly Cont
 }
 
 /** ffmpeg reads a file that was cut off, or whose middle is missing, to where it can and reports success. */
-function checkDuration(encodedS: number, expectedS: number): void {
+function checkDuration(
+  encodedS: number,
+  { durationS, clockS = durationS }: Pick<ProbedSource, 'durationS' | 'clockS'>,
+) {
+  // Where the clock jumps, neither is exact.
+  const [expectedS, mostS] = [Math.min(durationS, clockS), Math.max(durationS, clockS)];
   const missingS = expectedS - encodedS;
   if (missingS > Math.max(1, Math.min(10, expectedS * 0.02)))
     throw new UnplayableSourceError(
       'truncated',
       `The file says that it lasts ${expectedS.toFixed(1)} s, but only ${encodedS.toFixed(1)} s could be decoded; it was cut off or is damaged. Upload the whole file.`,
     );
-  if (-missingS > Math.max(10, expectedS * 0.2))
+  if (encodedS - mostS > Math.max(10, mostS * 0.2))
     throw new UnplayableSourceError(
       'not-decodable',
-      `The file says that it lasts ${expectedS.toFixed(1)} s, but its time stamps run to ${encodedS.toFixed(1)} s or more. Re-export it and upload that.`,
+      `The file says that it lasts ${mostS.toFixed(1)} s, but its time stamps run to ${encodedS.toFixed(1)} s or more. Re-export it and upload that.`,
     );
 }

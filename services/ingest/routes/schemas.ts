@@ -50,6 +50,16 @@ const source = Type.Object(
         height: Type.Integer({ description: 'Display pixels.' }),
         frameRate: Type.Number({ description: 'Frames a second.' }),
         pixelFormat: Type.String(),
+        colour: Type.Optional(
+          Type.Object(
+            {
+              matrix: Type.Optional(Type.String()),
+              primaries: Type.Optional(Type.String()),
+              transfer: Type.Optional(Type.String()),
+            },
+            { description: 'As far as the file says, by the names of ffprobe.' },
+          ),
+        ),
         hdr: Type.Boolean(),
         transfer: Type.Optional(Type.Enum(['pq', 'hlg'])),
       }),
