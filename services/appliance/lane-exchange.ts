@@ -6,10 +6,11 @@ import type { KernelIo } from '../../shared/platform/kernel-io.ts';
 import type { StoredBytes } from '../../shared/ports/segment-cache.ts';
 import type { BodyPart, Exchange, HeaderBlock } from './exchange.ts';
 import type { PlainHead } from './plain-head.ts';
+import { sendDirectly } from './send-directly.ts';
 import { type StoredAnswer, sendStored } from './send-stored.ts';
 import { takenBytesOf } from './taken-bytes.ts';
 
-/** Bodies up to this go out in one piece with their head: copying them costs less than a second buffer. */
+/** Bodies up to this go out in one piece with their head: copying them costs less than a second call. */
 const joinedBytes = 16 * 1024;
 const nothing = Buffer.alloc(0);
 
@@ -73,10 +74,9 @@ export class LaneExchange implements Exchange {
     }
     const text = this.#headText(status, head);
     if (body === null || body.length <= joinedBytes) {
-      const bytes = Buffer.allocUnsafe(text.length + (body?.length ?? 0));
-      bytes.write(text, 'latin1');
-      body?.copy(bytes, text.length);
-      socket.write(bytes);
+      const rest = sendDirectly(this.#kernel, socket, text, body);
+      this.#bodyFrom -= text.length + (body?.length ?? 0) - (rest?.length ?? 0);
+      if (rest) socket.write(rest);
     } else {
       socket.cork();
       socket.write(text, 'latin1');

@@ -10,14 +10,12 @@
 import type { Socket } from 'node:net';
 import { descriptorOf, type KernelIo } from '../../shared/platform/kernel-io.ts';
 import type { StoredBytes } from '../../shared/ports/segment-cache.ts';
+import { sendDirectly } from './send-directly.ts';
 
 /** What waits in memory for a client that does not read. */
 const waitingBytes = 16 * 1024;
 /** What is read at once where each piece has to be checked. */
 const checkedBytes = 64 * 1024;
-
-/** Used for one call at a time. */
-const headBytes = Buffer.allocUnsafeSlow(16 * 1024);
 
 export interface StoredAnswer {
   /** Bytes of the body that were handed to the socket, or lie before it. */
@@ -34,21 +32,14 @@ export function sendStored(
   body: StoredBytes,
   done: (error?: Error) => void,
 ): StoredAnswer {
-  let at = 0;
-  let directBytes = 0;
-  const answer = {
-    get directBytes() {
-      return directBytes;
-    },
-    get sentBytes() {
-      return at;
-    },
-  };
+  // Fields and no getters: V8 makes a hidden class for each literal with getters, which keeps all they close over until a major collection.
+  const answer = { sentBytes: 0, directBytes: 0 };
 
   /** Null while it waits for room, or for the disk. */
   function sendOn(): 'sent' | Error | null {
     try {
-      while (at < body.length) {
+      while (answer.sentBytes < body.length) {
+        const at = answer.sentBytes;
         const fd = socket.destroyed ? null : descriptorOf(socket);
         if (fd === null) return null;
         if (!body.isFresh()) {
@@ -60,8 +51,8 @@ export function sendStored(
           write(body.readNow(at, Math.min(body.length, at + waitingBytes)));
           return null;
         }
-        at += count;
-        directBytes += count;
+        answer.sentBytes += count;
+        answer.directBytes += count;
       }
       return 'sent';
     } catch (error) {
@@ -75,7 +66,7 @@ export function sendStored(
   }
 
   function write(bytes: Buffer): void {
-    at += bytes.length;
+    answer.sentBytes += bytes.length;
     // An error is the end of the socket, which is told of elsewhere.
     socket.write(bytes, (error) => {
       if (!error) goOn();
@@ -83,34 +74,23 @@ export function sendStored(
   }
 
   async function readOn(): Promise<void> {
-    while (at < body.length) {
+    while (answer.sentBytes < body.length) {
+      const at = answer.sentBytes;
       if (socket.destroyed) throw new Error('the client is gone');
       const { bytes, release } = await body.read(at, Math.min(body.length, at + checkedBytes));
-      at += bytes.length;
+      answer.sentBytes += bytes.length;
       await new Promise<void>((resolve, reject) => {
         socket.write(bytes, (error) => (error ? reject(error) : resolve()));
       }).finally(release);
     }
   }
 
-  const length = headBytes.write(head, 'latin1');
-  const taken = takeHead(length);
-  if (taken === length) goOn();
+  const rest = body.isFresh() ? sendDirectly(kernel, socket, head, null, true) : Buffer.from(head, 'latin1');
+  if (!rest) goOn();
   else {
-    socket.write(Buffer.from(headBytes.subarray(taken, length)), (error) => {
+    socket.write(rest, (error) => {
       if (!error) goOn();
     });
   }
   return answer;
-
-  /** None where the stream still has something to write; a broken connection is found by who writes the rest. */
-  function takeHead(length: number): number {
-    const fd = descriptorOf(socket);
-    if (socket.writableLength > 0 || fd === null || !body.isFresh()) return 0;
-    try {
-      return kernel.head(fd, headBytes, length);
-    } catch {
-      return 0;
-    }
-  }
 }

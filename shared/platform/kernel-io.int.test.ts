@@ -45,7 +45,7 @@ describe.runIf(kernel)('the kernel', () => {
     const received = buffer(client);
     const to = descriptorOf(socket) ?? -1;
     const head = Buffer.from('a head, and more');
-    expect(io.head(to, head, 6)).toBe(6);
+    expect(io.send(to, head, 6, true)).toBe(6);
     for (let at = 1_000; at < bytes.length; ) {
       const count = io.file(to, fd, at, bytes.length - at);
       at += count;
@@ -60,7 +60,7 @@ describe.runIf(kernel)('the kernel', () => {
     client.pause();
     const to = descriptorOf(socket) ?? -1;
     await vi.waitFor(() => expect(io.file(to, fd, 0, bytes.length)).toBe(0), { timeout: 10_000, interval: 1 });
-    expect(io.head(to, bytes, 100)).toBe(0);
+    expect(io.send(to, bytes, 100, false)).toBe(0);
     client.resetAndDestroy();
     await vi.waitFor(() => expect(() => io.file(to, fd, 0, 100)).toThrow('sendfile failed'), { timeout: 10_000 });
     socket.destroy();

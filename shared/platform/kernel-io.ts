@@ -9,12 +9,12 @@ import type { Socket } from 'node:net';
 
 export interface KernelIo {
   /**
-   * Hands bytes to the socket that more will follow at once, so that no packet is made for them alone. Returns how many were
-   * taken, 0 where the socket is full.
+   * Hands the first `length` bytes to the socket; returns how many were taken, 0 where it is full. With `more`, others follow at
+   * once, and no packet is made for these alone.
    *
    * @throws Error where the connection is broken.
    */
-  head(socketFd: number, bytes: Buffer, length: number): number;
+  send(socketFd: number, bytes: Buffer, length: number, more: boolean): number;
   /**
    * Sends up to `length` bytes of the file from `position` on; returns how many were taken, 0 where the socket is full.
    * Blocks while the bytes are read from a disk: only for what lies in the page cache.
@@ -34,7 +34,7 @@ export interface KernelIo {
 /** Linux: send(2). */
 const dontWait = 0x40;
 const noSignal = 0x4000;
-const more = 0x8000;
+const moreFollows = 0x8000;
 /** Linux: getrusage(2), for the calling thread; where `ru_inblock` lies in its answer of 16 times 8 bytes and 16 more. */
 const thisThread = 1;
 const usageBytes = 144;
@@ -70,8 +70,8 @@ export async function openKernelIo(why: (reason: string) => void = () => {}): Pr
       throw new Error(`${call} failed with errno ${code}`);
     };
     return {
-      head: (socketFd, bytes, length) =>
-        taken(Number(send(socketFd, bytes, length, dontWait | noSignal | more)), 'send'),
+      send: (socketFd, bytes, length, more) =>
+        taken(Number(send(socketFd, bytes, length, dontWait | noSignal | (more ? moreFollows : 0))), 'send'),
       file(socketFd, fileFd, position, length) {
         place[0] = BigInt(position);
         const count = Number(sendFile(socketFd, fileFd, place, length));
