@@ -34,6 +34,7 @@ import { openProvenance, parsePlanMemory } from './provenance.ts';
 import { makePuller } from './pull.ts';
 import { makeReadAhead } from './pulling/read-ahead.ts';
 import { makePullReport } from './pulling/report.ts';
+import { makePutObject } from './put-object.ts';
 import { registerFill } from './routes/fill.ts';
 import { registerInventory } from './routes/inventory.ts';
 import { makeServeRange } from './serve-range.ts';
@@ -263,7 +264,10 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
     tokenGeneration: () => verifier.generation,
     maxOpenRequests,
   });
-  const front = makeFront({ media, guard, kernel: deps.kernel, isClosing: () => stopping.signal.aborted });
+  const fillObject = makeFillObject({ cache, versions, tombstones, provenance, pace });
+  const fillGate = { credential, isReady: () => orders.current() !== null };
+  const putObject = makePutObject({ ...fillGate, fillObject, logger });
+  const front = makeFront({ media, putObject, guard, kernel: deps.kernel, isClosing: () => stopping.signal.aborted });
   const server = makeHttpServer({
     logger,
     metrics,
@@ -277,10 +281,8 @@ export async function makeApplianceApp(deps: ApplianceDeps): Promise<ApplianceAp
       },
     },
   });
-  const fillObject = makeFillObject({ cache, versions, tombstones, provenance, pace });
   registerFill(server, {
-    credential,
-    isReady: () => orders.current() !== null,
+    ...fillGate,
     fillObject,
     takeObject: makeTakeObject({ fillObject, sourceOf }),
     applyPlan: makeApplyPlan(cache, provenance),

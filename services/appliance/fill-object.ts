@@ -10,6 +10,7 @@ import { formatObjectKey, manifestName, type ObjectKey } from '../../shared/doma
 import { type ManifestFile, type SliceSpec, sliceSizeBytes, slicesOf } from '../../shared/domain/manifest.ts';
 import { Problem } from '../../shared/platform/problem.ts';
 import type { IncomingBuffers, SegmentCache, WriteOutcome } from '../../shared/ports/segment-cache.ts';
+import type { FillBody } from './fill-body.ts';
 import type { FillPace } from './fill-pace.ts';
 import { parseVersion } from './manifest-shape.ts';
 import type { Provenance } from './provenance.ts';
@@ -19,7 +20,7 @@ import { writeWhole } from './whole-object.ts';
 
 export interface FillRequest {
   readonly key: ObjectKey;
-  readonly body: AsyncIterable<Uint8Array>;
+  readonly body: FillBody;
   /** Lower-case hex SHA-256 of the body; null when it was not stated. */
   readonly digest: string | null;
   /** Null: the whole object. */
@@ -42,6 +43,7 @@ export interface FillDeps {
 }
 
 const maxManifestBytes = 64 * 1024 * 1024;
+const collectedAtOnceBytes = 256 * 1024;
 const filled = { pinned: true } as const;
 
 export function makeFillObject({ cache, versions, tombstones, provenance, pace }: FillDeps): FillObject {
@@ -137,44 +139,35 @@ function slicesIn(file: ManifestFile, range: FillRequest['range']): SliceSpec[] 
  *
  * @throws Problem when it is shorter or longer than they are.
  */
-async function* cut(body: AsyncIterable<Uint8Array>, slices: readonly SliceSpec[], buffers: IncomingBuffers) {
+async function* cut(body: FillBody, slices: readonly SliceSpec[], buffers: IncomingBuffers) {
   const total = slices.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   const buffer = buffers.take(Math.max(...slices.map(({ sizeBytes }) => sizeBytes)));
   try {
-    let at = 0;
-    let slice = slices[0];
-    let length = 0;
     let received = 0;
-    if (slice?.sizeBytes === 0) yield { slice, bytes: buffer.subarray(0, 0) };
-    for await (const chunk of body) {
-      for (let from = 0; from < chunk.length; ) {
-        if (!slice || slice.sizeBytes === 0)
-          throw new Problem('digest-mismatch', `The body is longer than the ${total} bytes of its slices.`);
-        const part = chunk.subarray(from, from + slice.sizeBytes - length);
-        buffer.set(part, length);
-        from += part.length;
-        length += part.length;
-        received += part.length;
-        if (length < slice.sizeBytes) continue;
-        yield { slice, bytes: buffer.subarray(0, length) };
-        at += 1;
-        slice = slices[at];
-        length = 0;
-      }
+    for (const slice of slices) {
+      const bytes = buffer.subarray(0, slice.sizeBytes);
+      const length = await body.read(bytes);
+      received += length;
+      if (length < bytes.length)
+        throw new Problem('digest-mismatch', `The body ended after ${received} of ${total} bytes.`);
+      yield { slice, bytes };
     }
-    if (received < total) throw new Problem('digest-mismatch', `The body ended after ${received} of ${total} bytes.`);
+    if ((await body.read(Buffer.alloc(1))) > 0)
+      throw new Problem('digest-mismatch', `The body is longer than the ${total} bytes of its slices.`);
   } finally {
     buffers.give(buffer);
   }
 }
 
-async function collect(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
+async function collect(body: FillBody, maxBytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of body) {
-    length += chunk.length;
+  for (;;) {
+    const chunk = Buffer.allocUnsafeSlow(collectedAtOnceBytes);
+    const count = await body.read(chunk);
+    length += count;
     if (length > maxBytes) throw new Problem('too-large', `A manifest has at most ${maxBytes} bytes.`);
-    chunks.push(chunk);
+    chunks.push(chunk.subarray(0, count));
+    if (count < chunk.length) return Buffer.concat(chunks);
   }
-  return Buffer.concat(chunks);
 }

@@ -9,10 +9,13 @@ import type { Guard } from './guard.ts';
 import { isMediaTarget } from './media.ts';
 import { allowHeader } from './media-headers.ts';
 import { makeNodeExchange, type NodeRequest, type NodeResponse } from './node-exchange.ts';
+import type { PutObject } from './put-object.ts';
 import { endUnreadable } from './unreadable.ts';
 
 export interface FrontDeps {
   readonly media: (exchange: Exchange) => void;
+  /** What fills push over plain HTTP, where the kernel's calls can be had; else the routes take it. */
+  readonly putObject: PutObject;
   readonly isClosing: () => boolean;
   readonly guard: Pick<Guard, 'watch' | 'onFull'>;
   /** Null where files are not sent by the kernel. */
@@ -81,13 +84,13 @@ function readRequestLine(request: IncomingMessage): boolean {
 }
 
 /** New connections begin in the fast lane and come to Node's own listener when they leave it. */
-function leadThroughLane(server: Server, { media, isClosing, kernel, guard }: FrontDeps): void {
+function leadThroughLane(server: Server, { media, putObject, isClosing, kernel, guard }: FrontDeps): void {
   const listeners = server.listeners('connection') as ((socket: Socket) => void)[];
   server.removeAllListeners('connection');
   const giveUp = (socket: Socket): void => {
     for (const listener of listeners) listener.call(server, socket);
   };
-  const lane = makeFastLane({ media, isClosing, kernel, giveUp });
+  const lane = makeFastLane({ media, putObject, isClosing, kernel, giveUp });
   server.on('connection', (socket) => {
     if (!socket.destroyed) lane.take(socket);
   });

@@ -2,12 +2,18 @@
 import { maxHeaders } from './config.ts';
 
 export interface PlainHead {
-  readonly method: 'GET' | 'HEAD';
+  readonly method: 'GET' | 'HEAD' | 'PUT';
   readonly target: string;
   /** Names in lower case. */
   readonly fields: ReadonlyMap<string, string>;
   /** The fields as they came: a connection repeats them from request to request. */
   readonly block: string;
+}
+
+/** The head of a fill's request, and where in the chunk its body begins. */
+export interface PutHead extends PlainHead {
+  readonly lengthBytes: number;
+  readonly bodyFrom: number;
 }
 
 const maxHeadBytes = 8 * 1024;
@@ -43,14 +49,33 @@ export function readPlainHead(chunk: Buffer, last: PlainHead | null): PlainHead 
   return fields && { method, target, fields, block };
 }
 
-function readFields(block: string): ReadonlyMap<string, string> | null {
+const putForm = /^PUT (\/fill\/objects\/[\x21-\x7e]+) HTTP\/1\.1$/;
+const lengthForm = /^\d{1,15}$/;
+
+/** Null for everything that does not begin with the whole plain head of a fill's request. */
+export function readPutHead(chunk: Buffer): PutHead | null {
+  if (chunk[0] !== 0x50) return null;
+  const text = chunk.toString('latin1', 0, maxHeadBytes);
+  const end = text.indexOf('\r\n\r\n');
+  const lineEnd = text.indexOf('\r\n');
+  const target = putForm.exec(text.slice(0, lineEnd))?.[1];
+  if (end === -1 || target === undefined) return null;
+  const block = text.slice(lineEnd + 2, end + 2);
+  const fields = readFields(block, 'content-length');
+  const length = fields?.get('content-length') ?? '';
+  if (!fields || !lengthForm.test(length)) return null;
+  return { method: 'PUT', target, fields, block, lengthBytes: Number(length), bodyFrom: end + 4 };
+}
+
+function readFields(block: string, besides?: string): ReadonlyMap<string, string> | null {
   const fields = new Map<string, string>();
   for (const line of block.slice(0, -2).split('\r\n')) {
     const match = fieldForm.exec(line);
     const name = match?.[1]?.toLowerCase();
     const value = match?.[2];
     // Any field twice is left to Node, which knows for each whether that is a list, a choice or a mistake.
-    if (name === undefined || value === undefined || unusual.has(name) || fields.has(name)) return null;
+    if (name === undefined || value === undefined || fields.has(name)) return null;
+    if (unusual.has(name) && name !== besides) return null;
     if (name === 'connection' && value.toLowerCase() !== 'keep-alive') return null;
     fields.set(name, value);
   }

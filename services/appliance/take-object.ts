@@ -6,6 +6,7 @@ import type { Upstream } from '../../shared/domain/fleet.ts';
 import { formatObjectKey, manifestName, type ObjectKey } from '../../shared/domain/keys.ts';
 import { sliceSizeBytes } from '../../shared/domain/manifest.ts';
 import { Problem } from '../../shared/platform/problem.ts';
+import { bodyOf } from './fill-body.ts';
 import type { FillObject } from './fill-object.ts';
 import { PullError, type PullSource } from './upstream.ts';
 
@@ -53,5 +54,5 @@ export const makeTakeObject =
 
     const range =
       objectBytes === undefined ? null : { start: offset, end: offset + sizeBytes - 1, sizeBytes: objectBytes };
-    return fillObject.put({ key, body: body(), digest: sha256, range });
+    return fillObject.put({ key, body: bodyOf(body()), digest: sha256, range });
   };

@@ -1,7 +1,7 @@
 /**
  * Calls of the kernel that Node does not offer; see docs/decisions/0076. `sendfile` sends from a file to a socket: the bytes are
  * copied once, by the receiver, instead of three times, and no memory of the process holds them. `preadv2` reads what lies in
- * the page cache and nothing else, so that it never waits for a disk.
+ * the page cache and nothing else, so that it never waits for a disk. `recv` puts what arrived where it is to stay.
  *
  * Through koffi, which brings its binary with it; where there is none for this machine, there is no `KernelIo`.
  */
@@ -22,6 +22,11 @@ export interface KernelIo {
    * @throws Error where the connection is broken, or the file ends before `position + 1`.
    */
   file(socketFd: number, fileFd: number, position: number, length: number): number;
+  /**
+   * Fills the buffer with what has arrived on the socket; returns how many bytes. 0 also at its end and where it is broken, of both of
+   * which Node tells.
+   */
+  receive(socketFd: number, into: Buffer): number;
   /**
    * Fills the buffer from the file as far as the bytes lie in the page cache; returns how many did. 0 also where the file system
    * cannot tell.
@@ -55,6 +60,7 @@ export async function openKernelIo(why: (reason: string) => void = () => {}): Pr
     const { default: koffi } = await import('koffi');
     const libc = koffi.load('libc.so.6');
     const send = libc.func('int64_t send(int fd, const uint8_t *bytes, uint64_t length, int flags)');
+    const receive = libc.func('int64_t recv(int fd, uint8_t *bytes, uint64_t length, int flags)');
     const sendFile = libc.func('int64_t sendfile64(int to, int from, int64_t *position, uint64_t length)');
     const place = new BigInt64Array(1);
     koffi.struct('iovec', { base: 'uint8_t *', length: 'uint64_t' });
@@ -78,6 +84,7 @@ export async function openKernelIo(why: (reason: string) => void = () => {}): Pr
         if (count === 0) throw new Error('the file ends early');
         return taken(count, 'sendfile');
       },
+      receive: (socketFd, into) => Math.max(0, Number(receive(socketFd, into, into.length, dontWait))),
       readCached: (fileFd, into, position) =>
         Math.max(0, Number(read(fileFd, { base: into, length: into.length }, 1, position, fromCacheOnly))),
       diskReads() {

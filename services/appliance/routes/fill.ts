@@ -1,20 +1,17 @@
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import { parseDigest } from '../../../shared/domain/http/digest.ts';
-import { parseContentRange } from '../../../shared/domain/http/range.ts';
 import { type ObjectKey, parseObjectKey } from '../../../shared/domain/keys.ts';
 import { requireBearer } from '../../../shared/platform/bearer.ts';
 import type { HttpServer } from '../../../shared/platform/http-server.ts';
 import { Problem } from '../../../shared/platform/problem.ts';
 import type { DeleteObjects } from '../delete-objects.ts';
-import type { FillObject, FillRequest } from '../fill-object.ts';
+import { bodyOf } from '../fill-body.ts';
+import type { FillObject } from '../fill-object.ts';
 import type { ApplyPlan } from '../fill-plan.ts';
+import { credentialMend, type FillGateDeps, makeFillGate, readFillRequest } from '../put-object.ts';
 import type { TakeObject } from '../take-object.ts';
 
-export interface FillRouteDeps {
-  readonly credential: string;
-  /** False until the capacity is known. */
-  readonly isReady: () => boolean;
+export interface FillRouteDeps extends FillGateDeps {
   readonly fillObject: FillObject;
   readonly applyPlan: ApplyPlan;
   readonly takeObject: TakeObject;
@@ -40,16 +37,12 @@ const take = Type.Object({
   }),
 });
 
-export const credentialMend = 'The fill API takes the credential of this appliance.';
-
 /** The fill API of docs/internal-api.md, for control and the fill worker. */
 export function registerFill(server: HttpServer, deps: FillRouteDeps): void {
-  const { credential, isReady, fillObject, takeObject, applyPlan, deleteObjects, beat } = deps;
+  const { credential, fillObject, takeObject, applyPlan, deleteObjects, beat } = deps;
   const authorise = requireBearer(credential, credentialMend);
-  const onRequest = async (request: FastifyRequest): Promise<void> => {
-    await authorise(request);
-    if (!isReady()) throw new Problem('not-ready', 'This appliance has not heard from control yet.');
-  };
+  const mayFill = makeFillGate(deps);
+  const onRequest = (request: FastifyRequest): Promise<void> => mayFill(request);
 
   server.post('/fill/plan', { onRequest, bodyLimit: maxPlanBytes, schema: { hide: true, body: plan } }, (request) =>
     applyPlan(request.body),
@@ -86,7 +79,9 @@ export function registerFill(server: HttpServer, deps: FillRouteDeps): void {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', (_request, _payload, done) => done(null));
     scope.put('/fill/objects/*', { onRequest, schema: { hide: true } }, async (request, reply) => {
-      const outcome = await fillObject.put(fillRequest(request));
+      const outcome = await fillObject.put(
+        readFillRequest(wildcard(request), (name) => request.headers[name], bodyOf(request.raw)),
+      );
       return reply.code(outcome === 'stored' ? 201 : 200).send();
     });
   });
@@ -98,14 +93,4 @@ function keyOf(request: FastifyRequest): ObjectKey {
   const key = parseObjectKey(wildcard(request));
   if (!key) throw new Problem('invalid-request', 'The address must end in <assetId>/<version>/<path>.');
   return key;
-}
-
-function fillRequest(request: FastifyRequest): FillRequest {
-  const { 'content-range': range, 'content-digest': digest } = request.headers;
-  const parsed = typeof range === 'string' ? parseContentRange(range) : null;
-  if (range !== undefined && !parsed) throw new Problem('invalid-request', 'Content-Range must be bytes a-b/size.');
-  const sha256 = typeof digest === 'string' ? parseDigest(digest) : null;
-  if (digest !== undefined && sha256 === null)
-    throw new Problem('invalid-request', 'Content-Digest must name sha-256 (RFC 9530).');
-  return { key: keyOf(request), body: request.raw, digest: sha256, range: parsed };
 }

@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import { requireBearer } from '../../../shared/platform/bearer.ts';
 import type { HttpServer } from '../../../shared/platform/http-server.ts';
 import type { InventoryEntry, SegmentCache } from '../../../shared/ports/segment-cache.ts';
-import { credentialMend } from './fill.ts';
+import { credentialMend } from '../put-object.ts';
 
 const query = Type.Object({
   after: Type.Optional(Type.String()),
