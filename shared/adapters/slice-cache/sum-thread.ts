@@ -8,3 +8,5 @@ parentPort?.on('message', ({ id, bytes }: SumTask) => {
   const done: SumTaskDone = { id, sha256: hash('sha256', bytes, 'hex'), ...sumBlocks(bytes) };
   parentPort?.postMessage(done);
 });
+
+parentPort?.postMessage('ready');

@@ -1,16 +1,19 @@
 import { hash, randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { sumBlocks } from './block-sums.ts';
 import { makeSummer, type Summer } from './summer.ts';
 
 let summer: Summer;
 
-beforeAll(() => {
-  summer = makeSummer();
-});
-afterAll(() => summer.close());
-
 const right = (bytes: Uint8Array) => ({ sha256: hash('sha256', bytes, 'hex'), ...sumBlocks(bytes) });
+
+beforeAll(async () => {
+  summer = makeSummer();
+  const bytes = randomBytes(200_000);
+  expect(await summer.sum(bytes)).toEqual(right(bytes));
+  await vi.waitFor(() => expect(summer.isApart).toBe(true), { timeout: 30_000 });
+}, 40_000);
+afterAll(() => summer.close());
 
 describe('the sums of a slice', () => {
   it.each([0, 1, 100_000, 131_073, 300_001])('are right for %d bytes, wherever they lie', async (size) => {

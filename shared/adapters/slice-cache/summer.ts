@@ -19,6 +19,8 @@ export interface Summer {
   /** Buffers whose bytes need not be copied. */
   readonly pool: BufferPool;
   sum(bytes: Uint8Array): Promise<SliceSums>;
+  /** Whether large slices are summed in another thread by now. */
+  readonly isApart: boolean;
   close(): Promise<void>;
 }
 
@@ -44,18 +46,31 @@ export function makeSummer(): Summer {
   const pool = makeBufferPool(idleBytes, (sizeBytes) => Buffer.from(new SharedArrayBuffer(sizeBytes)));
   const open = new Map<number, { readonly bytes: Uint8Array; readonly done: (sums: SliceSums) => void }>();
   let thread: Worker | null = null;
+  let isReady = false;
   let nextId = 0;
 
-  /** The thread starts with the first slice and lasts; should it die, what it had to do is done here. */
+  /**
+   * The thread starts with the first slice and lasts. Until it has, a tenth of a second later, and should it die, what it has to do
+   * is done here.
+   */
   function start(): Worker {
     const started = new Worker(new URL('./sum-thread.ts', import.meta.url), { execArgv: [] });
-    started.on('message', ({ id, ...sums }: SumTaskDone) => {
+    started.unref();
+    started.on('message', (message: SumTaskDone | 'ready') => {
+      if (message === 'ready') {
+        isReady = true;
+        return;
+      }
+      const { id, ...sums } = message;
       open.get(id)?.done(sums);
       open.delete(id);
       if (open.size === 0) started.unref();
     });
     const onEnd = (): void => {
-      if (thread === started) thread = null;
+      if (thread === started) {
+        thread = null;
+        isReady = false;
+      }
       for (const { bytes, done } of open.values()) done(sumHere(bytes));
       open.clear();
     };
@@ -63,12 +78,11 @@ export function makeSummer(): Summer {
     return started;
   }
 
-  function sumThere(bytes: Uint8Array): Promise<SliceSums> {
+  function sumThere(thread: Worker, bytes: Uint8Array): Promise<SliceSums> {
     const task: SumTask = { id: nextId, bytes };
     nextId += 1;
     const { promise, resolve } = Promise.withResolvers<SliceSums>();
     open.set(task.id, { bytes, done: resolve });
-    thread ??= start();
     thread.ref();
     thread.postMessage(task);
     return promise;
@@ -76,13 +90,18 @@ export function makeSummer(): Summer {
 
   return {
     pool,
+    get isApart() {
+      return isReady;
+    },
     async sum(bytes) {
       if (bytes.length <= inlineBytes) return sumHere(bytes);
-      if (isShared(bytes)) return sumThere(bytes);
+      thread ??= start();
+      if (!isReady) return sumHere(bytes);
+      if (isShared(bytes)) return sumThere(thread, bytes);
       const lent = pool.take(bytes.length);
       try {
         lent.set(bytes);
-        return await sumThere(lent.subarray(0, bytes.length));
+        return await sumThere(thread, lent.subarray(0, bytes.length));
       } finally {
         pool.give(lent);
       }
