@@ -17,19 +17,21 @@ export interface Capper {
   cap(bytes: number): number;
 }
 
-/** @param mostOfYoung what a young asset's day may bring, unless the day before brought nearly as much */
+/** @param mostOfYoung what a young asset's day may bring: three times that where the day before brought as much already */
 export function makeCapper(factor = capFactor, mostOfYoung = Number.POSITIVE_INFINITY): Capper {
   const recent: number[] = [];
   let previous = 0;
+  const mostNow = (bytes: number, before: number): number => {
+    if (recent.length < fewestDays) return before < mostOfYoung ? mostOfYoung : levelCapFactor * mostOfYoung;
+    // The median is only looked at where the day before does not vouch already.
+    return bytes <= factor * before ? bytes : factor * Math.max(median(recent), before);
+  };
   return {
     cap(bytes) {
       const before = previous;
       previous = bytes;
       if (bytes === 0) return 0;
-      // The median is only looked at where the day before does not vouch already.
-      const isVouched = bytes <= factor * before;
-      const usual = isVouched ? bytes : recent.length < fewestDays ? mostOfYoung : factor * median(recent);
-      const believed = isVouched ? bytes : Math.min(bytes, Math.max(usual, factor * before));
+      const believed = Math.min(bytes, mostNow(bytes, before));
       recent.push(bytes);
       if (recent.length > medianDays) recent.shift();
       return believed;

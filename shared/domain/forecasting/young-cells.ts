@@ -3,8 +3,8 @@
  * for more than all others together, and lift them with the region's level.
  *
  * A day may bring three times what the largest of the grown assets brings on a day, or, where new titles lead, the largest
- * of the new ones as a rule. A real premiere leads by then, and is believed wholly on its second day. Where no asset has grown yet, all
- * are believed.
+ * of the new ones as a rule; and nine times if the day before brought as much already, since abuse may go on past midnight. A real
+ * premiere leads by then. Where no asset has grown yet, all are believed.
  */
 import { fewestDays, levelCapFactor } from './winsorise.ts';
 
@@ -29,7 +29,7 @@ export function makeYoungCells(size: number) {
         const [day = 0, bytes = 0] = [days[at], believed[at]];
         const before = at > 0 && days[at - 1] === day - 1 ? (believed[at - 1] ?? 0) : 0;
         largestYoung[day] = Math.max(largestYoung[day] ?? 0, bytes);
-        if (bytes > levelCapFactor * Math.max(largestMean, before)) doubted.push({ day, bytes, before });
+        if (bytes > levelCapFactor * largestMean) doubted.push({ day, bytes, before });
       }
       if (length < fewestDays) return;
       let sum = 0;
@@ -44,10 +44,10 @@ export function makeYoungCells(size: number) {
       return levelCapFactor * Math.max(largestMean, usual);
     },
 
-    /** What days brought beyond that, unless the day before brought nearly as much. */
+    /** What days brought beyond that. */
     *beyond(most: number): Generator<{ readonly day: number; readonly excess: number }> {
       for (const { day, bytes, before } of doubted) {
-        const believed = Math.max(most, levelCapFactor * before);
+        const believed = before < most ? most : levelCapFactor * most;
         if (bytes > believed) yield { day, excess: bytes - believed };
       }
     },

@@ -39,6 +39,19 @@ describe('the reason of a plan, in words and numbers', () => {
     expect(found.words.join(' ')).toMatch(/beginning 5\.\d+ times.*720 lines x 70%, 240 lines x 30%/);
   });
 
+  it('says of what an operator wants there that nobody is expected to ask for it, where that is so', () => {
+    const p = plan({
+      demand: {},
+      versions: [sized('a', 10)],
+      appliances: [empty(appliance('e0', 100 * mega))],
+      mustHave: new Set(['a']),
+    });
+    const { words } = explainAsset(p, forecastOf({}), 'a');
+    expect(words).toEqual([
+      expect.stringMatching(/^The forecast expects nobody to ask for it, but an operator wants it/),
+    ]);
+  });
+
   it('names the night’s bytes where they stopped it', () => {
     const demand = { a: 100 * mega, b: 20 * mega };
     const versions = [sized('a', 10), sized('b', 10)];

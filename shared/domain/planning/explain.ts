@@ -215,7 +215,10 @@ function wordsFor(
   reason: PlanReason,
   { value, lowBytes, margins, unspentBytes, leftOutBytes }: Omit<Explanation, 'words'>,
 ): string {
-  const worth = `Each of its bytes is expected to be served ${number(value)} times`;
+  const worth =
+    value === null || value === 0
+      ? 'The forecast expects nobody to ask for it'
+      : `Each of its bytes is expected to be served ${number(value)} times`;
   const lowEnd = `from ${lowBytes ?? 0} bytes a day on`;
   const fetched = lowest(margins.map(({ leastFetched }) => leastFetched));
   const kept = lowest(margins.map(({ leastKept }) => leastKept));
