@@ -55,6 +55,7 @@ async function decode(dir: string, write: (pictures: string, sound: string) => P
   }
 }
 
+/** Levels as they were coded: told their range, ffmpeg would stretch them to that of the raw pictures. */
 export const byFfmpeg: Decode = (url, dir) =>
   decode(dir, (pictures, sound) =>
     ffmpeg([
@@ -66,7 +67,7 @@ export const byFfmpeg: Decode = (url, dir) =>
         '-fps_mode',
         'passthrough',
         '-vf',
-        `extractplanes=y,scale=${small.width}:${small.height}:flags=area`,
+        `setparams=range=unspecified,extractplanes=y,scale=${small.width}:${small.height}:flags=area`,
       ],
       ...['-pix_fmt', 'gray', '-f', 'rawvideo', pictures, '-map', '0:a:0', '-ac', '1', '-f', 's16le', sound],
     ]),
