@@ -5,7 +5,7 @@ import type { Lines } from './planning/lines.ts';
 import type { RatePoint } from './rate-curve.ts';
 import type { FillScore, SeriesClass } from './score.ts';
 
-export { type FillScore, type SeriesClass, seriesClasses } from './score.ts';
+export { type FillScore, hitRatioOf, type SeriesClass, seriesClasses } from './score.ts';
 
 /** Expected demand of one asset in one region for one coming day. */
 export interface AssetForecast {

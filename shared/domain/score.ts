@@ -19,6 +19,7 @@ export interface FillScore {
   readonly servedBytes: number;
   /** Of these, from the appliances' own storage. */
   readonly hitBytes: number;
+  /** 0 where nothing was served; `hitRatioOf` tells that from a day of misses. */
   readonly byteHitRatio: number;
   readonly forecastBytes: number;
   readonly actualBytes: number;
@@ -36,6 +37,10 @@ export interface FillScore {
   /** Null where the region has no tariff. */
   readonly savings?: Savings | null;
 }
+
+/** Null on a day on which nobody was served. */
+export const hitRatioOf = ({ servedBytes, byteHitRatio }: FillScore): number | null =>
+  servedBytes > 0 ? byteHitRatio : null;
 
 /** What became of filled bytes. Null throughout where appliances told nothing of causes. */
 export interface FillUse {

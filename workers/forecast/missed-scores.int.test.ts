@@ -99,6 +99,13 @@ describe('catching up on scores', () => {
     expect(text).toContain(
       `nightfill_score_day_seconds{region="r",service="test"} ${Date.parse('2026-11-23') / 1_000}`,
     );
+    // A day on which nobody was served is none of misses.
+    const last = await kit.documents.getReport('r', '2026-11-23');
+    if (!last?.score) throw new Error('no score');
+    await kit.documents.putReport({ ...last, score: { ...last.score, servedBytes: 0, byteHitRatio: 0 } });
+    await catchUp();
+    expect(await metrics.text()).not.toContain('nightfill_score_byte_hit_ratio{');
+    expect(await metrics.text()).toContain('nightfill_score_day_seconds{');
     await kit.fleet.removeRegion('r');
     await catchUp();
     expect(await metrics.text()).not.toContain('region="r"');

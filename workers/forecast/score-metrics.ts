@@ -1,4 +1,4 @@
-import type { FillReport } from '../../shared/domain/fill.ts';
+import { type FillReport, hitRatioOf } from '../../shared/domain/fill.ts';
 import type { Metrics } from '../../shared/platform/metrics.ts';
 
 /** Gauges of the newest scored day of each region; a region that is not among the reports is shown no more. */
@@ -29,7 +29,7 @@ export function makeShowScores(metrics: Metrics): (reports: readonly FillReport[
         if (typeof value === 'number') one.set({ region }, value);
       };
       set(day, Date.parse(`${date}T00:00:00Z`) / 1_000);
-      set(hits, score.byteHitRatio);
+      set(hits, hitRatioOf(score));
       set(filled, score.use?.filledShare);
       set(covered, forecastCoverage);
       set(wape, score.wape);

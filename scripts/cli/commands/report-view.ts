@@ -53,7 +53,9 @@ export function showReport(cli: Cli, report: ReportDetail): void {
     [
       'served',
       score
-        ? `${formatBytes(score.servedBytes)}, ${formatPercent(score.byteHitRatio)} from the edges’ own disks`
+        ? score.servedBytes > 0
+          ? `${formatBytes(score.servedBytes)}, ${formatPercent(score.byteHitRatio)} from the edges’ own disks`
+          : 'nothing'
         : 'known a day later',
     ],
     [

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { FillReport } from '../../../shared/domain/fill.ts';
+import { type FillReport, hitRatioOf } from '../../../shared/domain/fill.ts';
 import { heldBefore } from '../../../shared/domain/reporting/fill-report.ts';
 import type { Verification } from '../../../shared/domain/reporting/verify-report.ts';
 import { type Cli, openCli } from '../cli.ts';
@@ -166,8 +166,13 @@ function showList(cli: Cli, reports: readonly FillReport[]): void {
       formatDuration(report.durationS * 1_000),
       formatBitRate(report.meanRateBps),
       formatPercent(report.forecastCoverage),
-      report.score ? formatPercent(report.score.byteHitRatio) : '',
+      hitsText(report),
       report.score?.answers ? formatBytes(topUpsOf(report.score)?.bytes ?? 0) : '',
     ]),
   );
+}
+
+function hitsText({ score }: Pick<FillReport, 'score'>): string {
+  const hits = score && hitRatioOf(score);
+  return hits === null ? '' : formatPercent(hits);
 }

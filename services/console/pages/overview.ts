@@ -74,7 +74,7 @@ ${count('Planned', report.planned)}${count('Pushed', report.pushed)}${count('Hel
 </div>
 <label class="meter"><span>Forecast covered</span><strong>${formatPercent(report.forecastCoverage)}</strong>
 <meter min="0" max="1" value="${report.forecastCoverage}">${formatPercent(report.forecastCoverage)}</meter></label>
-${report.score && html`<p class="line"><span>Served from edge storage</span><strong>${formatPercent(report.score.byteHitRatio)}</strong></p>`}
+${report.score && report.score.servedBytes > 0 && html`<p class="line"><span>Served from edge storage</span><strong>${formatPercent(report.score.byteHitRatio)}</strong></p>`}
 </div>`;
 
 const count = (

@@ -85,7 +85,7 @@ const applianceTable = (report: FillReport): Html => html`<div class="table data
 function scoreHtml(score: FillScore): Html {
   const { use, misses, regret, accuracy = [], calibration = [], savings } = score;
   return html`<div class="facts"><section><dl>
-${fact('Served', `${formatBytes(score.servedBytes)}, ${formatPercent(score.byteHitRatio)} from the edges’ own disks`)}
+${fact('Served', score.servedBytes > 0 ? `${formatBytes(score.servedBytes)}, ${formatPercent(score.byteHitRatio)} from the edges’ own disks` : 'nothing')}
 ${use ? fact('From filled objects', `${share(use.filledShare)} of the bytes served`) : null}
 ${use ? fact('Wasted fill', `${formatBytes(use.unusedBytes)} of ${formatBytes(use.pushedBytes)} pushed were never asked for`) : null}
 ${fact('Forecast', `${formatBytes(score.forecastBytes)} expected, ${formatBytes(score.actualBytes)} came${score.wape === null ? '' : `, WAPE ${formatPercent(score.wape)}`}`)}

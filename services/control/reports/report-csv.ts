@@ -4,6 +4,7 @@ import {
   type FillReport,
   type FillSource,
   fillSources,
+  hitRatioOf,
 } from '../../../shared/domain/fill.ts';
 import { rateSteps } from '../../../shared/domain/rate-curve.ts';
 import { leavesOf } from '../../../shared/domain/reporting/leaves.ts';
@@ -49,7 +50,7 @@ function appliances(reports: readonly FillReport[]): string {
         appliance.applianceId,
         ...counts.flatMap((count) => [appliance[count].files, appliance[count].bytes]),
         report.forecastCoverage,
-        report.score?.byteHitRatio ?? '',
+        (report.score && hitRatioOf(report.score)) ?? '',
         ...fillSources.map((source) => bytesFrom(appliance, source)),
         appliance.forecastCoverage ?? '',
         ...[use?.servedBytes, use?.filledBytes, use?.missedBytes].map((bytes) => bytes ?? ''),
