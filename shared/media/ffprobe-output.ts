@@ -17,6 +17,7 @@ const Stream = Type.Object({
   color_transfer: Type.Optional(Type.String()),
   r_frame_rate: Type.Optional(Type.String()),
   avg_frame_rate: Type.Optional(Type.String()),
+  start_time: Type.Optional(Type.String()),
   duration: Type.Optional(Type.String()),
   nb_read_packets: Type.Optional(Type.String()),
   channels: Type.Optional(Type.Integer()),

@@ -20,6 +20,7 @@ import {
 import { fps, nominalRate } from './frame-rate.ts';
 import { readHdr10 } from './hdr-metadata.ts';
 import { ProcessError, runProcess } from './process.ts';
+import { endsOf, type StreamEnds } from './stream-ends.ts';
 import { beginsAsMp4, isCutShort } from './truncation.ts';
 import { UnplayableSourceError } from './unplayable.ts';
 
@@ -27,6 +28,8 @@ import { UnplayableSourceError } from './unplayable.ts';
 export interface ProbedSource extends Omit<SourceInfo, 'fileName' | 'sizeBytes' | 'sha256'> {
   /** What the container's clock says where that jumps; `durationS` is then reckoned from the number of pictures. */
   readonly clockS?: number;
+  /** Where the whole file may be looked at, and its clock does not jump. */
+  readonly ends?: StreamEnds;
   readonly audioTracks: readonly SourceAudio[];
   readonly textTracks: readonly SourceText[];
 }
@@ -76,6 +79,7 @@ export async function probeSource(path: string, options: ProbeOptions = {}): Pro
   return {
     container,
     ...(jumps ? { durationS: countedS, clockS } : { durationS: clockS }),
+    ...(isWhole && !jumps ? { ends: endsOf(output, video, sounds) } : {}),
     video: video ? await withHdr10(videoOf(video), video, path, options) : null,
     audio: audioTracks[0] ?? null,
     audioTracks,

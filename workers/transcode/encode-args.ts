@@ -18,6 +18,8 @@ export interface EncodeOutput {
 export interface AudioOutput extends EncodeOutput {
   /** Which of the source's audio tracks, from 0 in its order. */
   readonly track: number;
+  /** So much silence follows, where the picture or another track goes on. */
+  readonly silenceS: number;
   readonly channels: number;
   readonly rateBps: number;
   readonly language: string | null;
@@ -33,6 +35,8 @@ export interface EncodePlan {
   /** One for each rung, in its order. */
   readonly video: readonly EncodeOutput[];
   readonly audio: readonly AudioOutput[];
+  /** The last picture is shown for so much longer, where sound goes on. */
+  readonly holdS: number;
   /** The part of the picture that is encoded, as a film of its own that begins at 0; absent: all of it. */
   readonly chunk?: ChunkCut;
 }
@@ -139,7 +143,8 @@ function pictureChains(plan: EncodePlan, part: EncodePart): string[] {
   if (!ladder || part.rungs.length === 0) return [];
   const video = source.video ?? unknownVideo;
   const { rungs, frameRate } = ladder;
-  const constant = `[0:V:0]yadif=deint=interlaced,fps=${frameRate.numerator}/${frameRate.denominator}:start_time=0`;
+  const hold = plan.holdS > 0 ? `,tpad=stop_mode=clone:stop_duration=${plan.holdS}` : '';
+  const constant = `[0:V:0]yadif=deint=interlaced,fps=${frameRate.numerator}/${frameRate.denominator}:start_time=0${hold}`;
   const decoded = [...(chunk ? cutChains(constant, chunk, hashesIn(plan, part) !== null) : [constant])].join(',');
   const looks = new Map<string, { readonly picture: Picture; readonly all: Rung[]; readonly wanted: number[] }>();
   for (const [index, rung] of rungs.entries()) {
@@ -197,8 +202,10 @@ function soundChains(plan: EncodePlan): string[] {
   const tracks = new Set(plan.audio.map(({ track }) => track));
   return [...tracks].map((track) => {
     const labels = plan.audio.flatMap((output, index) => (output.track === track ? [`[a${index}]`] : []));
+    const silenceS = plan.audio.find((output) => output.track === track)?.silenceS ?? 0;
+    const silence = silenceS > 0 ? `,apad=pad_dur=${silenceS}` : '';
     const clock = isOgg(plan) ? 'asetpts=N/SR/TB,' : '';
-    return `[0:a:${track}]${clock}aresample=async=1:min_hard_comp=${mostApartS}:first_pts=0,asplit=${labels.length}${labels.join('')}`;
+    return `[0:a:${track}]${clock}aresample=async=1:min_hard_comp=${mostApartS}:first_pts=0${silence},asplit=${labels.length}${labels.join('')}`;
   });
 }
 

@@ -109,7 +109,7 @@ export function makeMakeInChunks(dependencies: MakeInChunksDependencies): MakeIn
     const onShare = (share: number): void => fetching.stage('download', share);
     return sources.withSource(sourceOf(asset), { signal, onShare }, async (inputPath) => {
       await fetching.flush();
-      const source = await probeSource(inputPath, { signal, ffprobePath });
+      const source = await probeSource(inputPath, { signal, ffprobePath, isWhole: true });
       const { ladder, recipe: planned } = planEncode(inputPath, '', source, recipe);
       const chunks = ladder ? planChunks(source.durationS, ladder, planned) : [];
       if (chunks.length < 2) return { uncuttable: 'it is shorter than was thought' };

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ffmpeg, ffprobe, makeClip, makeClipFolder } from '../../shared/testing/clips.ts';
-import { makePackaging, smallProfile } from './testing/make-packaged.ts';
+import { type Made, makePackaging, smallProfile } from './testing/make-packaged.ts';
 
 const folder = await makeClipFolder();
 const make = makePackaging(folder.dir);
@@ -74,5 +74,29 @@ describe('sound', () => {
     expect(Number(packets[1]?.pts_time) - Number(packets[0]?.pts_time)).toBeCloseTo(0.08, 3);
     const { dir } = await make(holed);
     expect(Math.abs((await onsetOf(dir)) - 1.08)).toBeLessThan(0.04);
+  });
+});
+
+describe('tracks of different length', () => {
+  const lengthsOf = ({ packaged }: Made): number[] =>
+    packaged.renditions.map(({ id }) =>
+      packaged.files
+        .filter((file) => file.facts.rendition === id)
+        .reduce((sum, { facts }) => sum + (facts.durationS ?? 0), 0),
+    );
+  const inputs = (videoS: number, ...audioS: readonly number[]): string[] => [
+    ...['-f', 'lavfi', '-i', `testsrc2=size=160x120:rate=25:d=${videoS}`],
+    ...audioS.flatMap((seconds) => ['-f', 'lavfi', '-i', `sine=frequency=440:d=${seconds}`]),
+    ...['-map', '0', ...audioS.flatMap((_, index) => ['-map', `${index + 1}`])],
+    ...['-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p', '-c:a', 'aac'],
+  ];
+
+  it.each(['mp4', 'mkv'])('end together in %s: the last picture stays, and silence follows', async (ending) => {
+    const source = at(`uneven.${ending}`);
+    await ffmpeg([...inputs(1, 3, 2), source]);
+    const lengths = lengthsOf(await make(source));
+    expect(lengths.length).toBeGreaterThanOrEqual(3);
+    for (const length of lengths) expect(length, `${lengths}`).toBeCloseTo(3, 0);
+    expect(Math.max(...lengths) - Math.min(...lengths)).toBeLessThan(0.25);
   });
 });

@@ -23,8 +23,27 @@ export function planEncode(inputPath: string, dir: string, source: ProbedSource,
     ladder,
     recipe: onGrid(recipe, ladder),
     video: (ladder?.rungs ?? []).map(({ id }) => ({ id, path: pathOf(id) })),
-    audio: planAudio(source.audioTracks, recipe.profile).map((output) => ({ ...output, path: pathOf(output.id) })),
+    audio: planAudio(source.audioTracks, recipe.profile).map((output) => ({
+      ...output,
+      path: pathOf(output.id),
+      silenceS: missingS(source, source.ends?.audio[output.track]),
+    })),
+    holdS: missingS(source, source.ends?.video),
   };
+}
+
+/** Less is no trouble to players. */
+const leastMissingS = 0.25;
+
+/**
+ * What a track ends before the longest, as the file says: players wait for ever for what one rendition has and another has
+ * not (Apple's authoring specification, 8.7). By what the file says, so that one that is cut off is still found to be.
+ */
+function missingS({ ends }: Pick<ProbedSource, 'ends'>, endS: number | null | undefined): number {
+  if (!ends || endS === null || endS === undefined) return 0;
+  const longestS = Math.max(endS, ...[ends.video, ...ends.audio].map((one) => one ?? 0));
+  const missing = Math.round((longestS - endS) * 1000) / 1000;
+  return missing > leastMissingS ? missing : 0;
 }
 
 /** Where groups have a whole number of frames, segments have a whole number of those groups: 6.006 s rather than 6 s at 29.97. */
@@ -34,17 +53,19 @@ function onGrid(recipe: Recipe, ladder: Ladder | null): Recipe {
   return { ...recipe, gopS, segmentS: gopS * Math.max(1, Math.round(recipe.segmentS / gopS)) };
 }
 
+type PlannedAudio = Omit<AudioOutput, 'path' | 'silenceS'>;
+
 /**
  * Every track becomes stereo, which every device plays; one of six channels or more is kept as 5.1 too, as a choice of its
  * own, since players that take it by themselves would have to have the loudspeakers.
  */
-export function planAudio(tracks: readonly SourceAudio[], { audioRateBps }: Profile): Omit<AudioOutput, 'path'>[] {
+export function planAudio(tracks: readonly SourceAudio[], { audioRateBps }: Profile): PlannedAudio[] {
   const outputs = tracks
     .slice(0, maxAudioTracks)
     .flatMap(({ channels, language = null, title = null, track = 0 }, index) => {
       const label = nameOf(language, title);
       const prefix = index === 0 ? 'audio' : `audio${index + 1}`;
-      const output = (count: number, rateBps: number, name: string): Omit<AudioOutput, 'path'> => ({
+      const output = (count: number, rateBps: number, name: string): PlannedAudio => ({
         id: `${prefix}-${Math.round(rateBps / 1000)}k`,
         track,
         channels: count,

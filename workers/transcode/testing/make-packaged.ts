@@ -54,7 +54,7 @@ export function makePackaging(folder: string) {
     const encodedDir = `${dir}-encoded`;
     await mkdir(encodedDir);
     await mkdir(dir);
-    const plan = planEncode(sourcePath, encodedDir, await probeSource(sourcePath), {
+    const plan = planEncode(sourcePath, encodedDir, await probeSource(sourcePath, { isWhole: true }), {
       ...recipe,
       profile,
       packaging,
