@@ -12,6 +12,7 @@ export interface SegmentPlace {
   readonly keys: readonly RawKey[];
 }
 
+const noFrames = { longestGroupS: null, firstSampleWhole: null };
 const beginningBytes = 64 * 1024;
 /** Enough to pass parameter sets and SEI and to see what the first picture is. */
 const pictureBytes = 4 * 1024;
@@ -31,7 +32,7 @@ export async function readSegment(
     throw new Error(`has ${first.fileSizeBytes} bytes, and the byte range ends at ${from + byteRange.length}`);
   const sizeBytes = byteRange?.length ?? first.fileSizeBytes;
   if (sizeBytes === 0) throw new Error('is empty');
-  const unknown = { startS: null, durationS: null, startsWithKeyframe: null, frameRate: null, firstSampleWhole: null };
+  const unknown = { startS: null, durationS: null, startsWithKeyframe: null, frameRate: null, ...noFrames };
   if (keys.some(isWhole)) return { format: 'other', sizeBytes, ...unknown };
   if (first.bytes[0] === 0x47 && (first.bytes.length < 189 || first.bytes[188] === 0x47))
     return { format: 'ts', sizeBytes, ...unknown };
@@ -42,7 +43,7 @@ export async function readSegment(
         : (await source.read(uri, from, Math.min(sizeBytes, maxTextBytes))).bytes;
     return { format: 'webvtt', sizeBytes, ...unknown, text: readTextMedia(whole) };
   }
-  const boxes = await fragmentBoxes(source, uri, from, sizeBytes, first.bytes);
+  const boxes = await fragmentBoxes(source, uri, from, sizeBytes, first);
   if (!boxes) return { format: 'other', sizeBytes, ...unknown };
   if (!init) return { format: 'fmp4', sizeBytes, ...unknown };
   const tracks = readFragmented(Buffer.concat([init, ...boxes.headers]));
@@ -74,7 +75,7 @@ async function fragmentBoxes(
   uri: string,
   from: number,
   sizeBytes: number,
-  beginning: Uint8Array,
+  { bytes: beginning, fileSizeBytes }: { readonly bytes: Uint8Array; readonly fileSizeBytes: number },
 ): Promise<FragmentBoxes | null> {
   const headers: Uint8Array[] = [];
   let dataOffset: number | null = null;
@@ -88,6 +89,10 @@ async function fragmentBoxes(
     if (!known && !source.readsAreCheap && headers.length > 0) return { headers, dataOffset, all: false };
     const box = readHeader(await bytesAt(at, 16), sizeBytes - at);
     if (!box || (headers.length === 0 && box.type !== 'moof' && !before.includes(box.type))) break;
+    // An I-frame's range ends within its box; no box ends behind its file.
+    const missingBytes = from + at + box.sizeBytes - fileSizeBytes;
+    if (missingBytes > 0 && (box.type === 'moof' || box.type === 'mdat'))
+      throw new Error(`is cut off: ${missingBytes} bytes of its ${box.type} box are missing`);
     if (box.type === 'moof') {
       if (box.sizeBytes > maxHeaderBytes) throw new Error(`has a moof box of ${box.sizeBytes} bytes`);
       headers.push(await bytesAt(at, box.sizeBytes));
@@ -120,6 +125,20 @@ function factsOf(tracks: readonly FragmentedTrack[], { dataOffset, all }: Fragme
     durationS: all ? ticks / timescale : null,
     startsWithKeyframe: first.isSync,
     frameRate: kind === 'video' && ticks > 0 ? (samples.length * timescale) / ticks : null,
+    longestGroupS: kind === 'video' && all ? longestGroupS(track) : null,
     firstSampleWhole: dataOffset === null ? false : dataOffset + first.sizeBytes <= sizeBytes,
   };
+}
+
+/** From one key frame to the next, or to the segment's end; what comes before the first belongs to another segment. */
+function longestGroupS({ samples, timescale }: FragmentedTrack): number | null {
+  let longest: number | null = null;
+  let group: number | null = null;
+  for (const { isSync, durationTicks } of samples) {
+    if (isSync) group = 0;
+    if (group === null) continue;
+    group += durationTicks;
+    longest = Math.max(longest ?? 0, group);
+  }
+  return longest === null ? null : longest / timescale;
 }

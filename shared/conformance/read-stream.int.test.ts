@@ -52,6 +52,46 @@ const edit = async (path: string, from: string | RegExp, to: string): Promise<vo
   writeFile(path, (await readFile(path, 'utf8')).replace(from, to));
 const rulesOf = (stream: Stream): string[] => [...new Set(checkConformance(stream).findings.map(({ rule }) => rule))];
 
+describe('what others write', () => {
+  it('may leave out what EXT-X-GAP tells of, and name files by variables of its own and of the first playlist', async () => {
+    const stream = await damaged(async (dir) => {
+      await rm(join(dir, 'out_01.m4s'));
+      await edit(join(dir, 'out_0.m3u8'), /^(#EXTINF.*)\n(out_01.m4s)/m, '$1\n#EXT-X-GAP\n$2');
+      await edit(join(dir, 'out_0.m3u8'), /^out_0(\d)/gm, '{$mine}{$theirs}$1');
+      await edit(
+        join(dir, 'out_0.m3u8'),
+        '#EXTM3U',
+        '#EXTM3U\n#EXT-X-DEFINE:NAME="mine",VALUE="out_"\n#EXT-X-DEFINE:IMPORT="theirs"',
+      );
+      await edit(join(dir, 'master.m3u8'), '#EXTM3U', '#EXTM3U\n#EXT-X-DEFINE:NAME="theirs",VALUE="0"');
+    });
+    expect(stream.playlists[0]?.segments.map(({ uri, failure }) => [uri, failure])).toEqual(
+      ['out_00.m4s', 'out_01.m4s', 'out_02.m4s', 'out_03.m4s'].map((uri) => [uri, null]),
+    );
+    expect(stream.playlists[0]?.segments.map(({ media }) => media !== null)).toEqual([true, false, true, true]);
+  });
+
+  it('is found to be cut off in the middle of a segment', async () => {
+    const stream = await damaged((dir) => truncate(join(dir, 'out_01.m4s'), 2_000));
+    expect(stream.playlists[0]?.segments[1]?.failure).toMatch(/^is cut off: \d+ bytes of its mdat box are missing$/);
+  });
+
+  it('has key frames that are far apart, also without I-frame playlists', async () => {
+    const dir = join(clips.dir, 'far');
+    await mkdir(dir);
+    const far = ['-g', '200', '-sc_threshold', '0', '-c:v', 'libx264', '-preset', 'ultrafast', '-an'];
+    const hls = ['-f', 'hls', '-hls_time', '9', '-hls_playlist_type', 'vod', '-hls_segment_type', 'fmp4'];
+    await ffmpeg(['-i', join(clips.dir, 'clip.mp4'), ...far, ...hls, join(dir, 'out.m3u8')]);
+    const { findings } = checkConformance(await readStream(folderSource(dir, 'out.m3u8')));
+    expect(findings.find(({ rule }) => rule === 'NF303')?.measured).toBe('up to 6.667 s between key frames');
+  });
+
+  it('has attributes that are none', async () => {
+    const stream = await damaged((dir) => edit(join(dir, 'master.m3u8'), 'RESOLUTION=160x90', 'RESOLUTION=160*90'));
+    expect(stream.master?.mistakes).toEqual([expect.stringContaining('RESOLUTION=160*90 is not of the form 1280x720')]);
+  });
+});
+
 describe('a folder that ffmpeg made', () => {
   it('is read with what its media are', async () => {
     const stream = await readStream(folderSource(good, 'master.m3u8'));

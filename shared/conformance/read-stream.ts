@@ -35,7 +35,10 @@ export async function readStream(source: StreamSource, limits: ReadLimits = {}):
   const entry = await source.text(source.entry);
   const raw = readTags(entry.text);
   if (raw.kind !== 'master') {
-    const alone = await mediaPlaylist(source, source.entry, 'alone', limits, { raw, delivery: entry.delivery });
+    const alone = await mediaPlaylist(source, source.entry, 'alone', limits, raw.variables, {
+      raw,
+      delivery: entry.delivery,
+    });
     return { master: null, playlists: [alone] };
   }
   const master = masterOf(raw, source.entry, entry.delivery);
@@ -51,7 +54,7 @@ export async function readStream(source: StreamSource, limits: ReadLimits = {}):
   const playlists: MediaPlaylist[] = [];
   for (const [uri, use] of [...wanted].slice(0, maxPlaylists)) {
     limits.signal?.throwIfAborted();
-    playlists.push(await mediaPlaylist(source, uri, use, limits));
+    playlists.push(await mediaPlaylist(source, uri, use, limits, raw.variables));
   }
   return { master, playlists };
 }
@@ -131,6 +134,7 @@ async function mediaPlaylist(
   uri: string,
   use: PlaylistUse,
   limits: ReadLimits,
+  variables: RawPlaylist['variables'],
   known?: { readonly raw: RawPlaylist; readonly delivery: Delivery | null },
 ): Promise<MediaPlaylist> {
   let found = known ?? null;
@@ -138,7 +142,7 @@ async function mediaPlaylist(
   try {
     if (!found) {
       const { text, delivery } = await source.text(uri);
-      found = { raw: readTags(text), delivery };
+      found = { raw: readTags(text, variables), delivery };
     }
     if (found.raw.kind !== 'media') failure = 'is no media playlist';
   } catch (error) {
@@ -187,7 +191,7 @@ async function readMedia(
       limit(async (): Promise<Segment> => {
         signal?.throwIfAborted();
         const uri = absolute(segment.uri, playlistUri);
-        const facts = looked.has(index) ? await look(source, uri, segment, initOf, signal) : unseen;
+        const facts = looked.has(index) && !segment.gap ? await look(source, uri, segment, initOf, signal) : unseen;
         const { durationS, discontinuity, map, byteRange, keys } = segment;
         const range = byteRange ? `@${byteRange.offset}` : '';
         const name = `${shown(uri, source.entry)}${range}`;

@@ -44,13 +44,13 @@ describe('tags as they stand', () => {
       '#EXT-X-ENDLIST',
     );
     const map = { uri: 'm.mp4', byteRange: { offset: 0, length: 700 }, keys: [] };
-    const plain = { discontinuity: false, keys: [], map };
+    const plain = { discontinuity: false, gap: false, keys: [], map };
     const key = { method: 'AES-128', uri: 'k', hasIv: false, keyFormat: 'identity', saysFormat: false };
     expect(ended).toBe(true);
     expect(segments).toEqual([
       { ...plain, uri: 'm.mp4', durationS: 6.006, byteRange: { offset: 700, length: 1000 } },
       { ...plain, uri: 'm.mp4', durationS: 6, byteRange: { offset: 1700, length: 500 } },
-      { uri: 'other.mp4', durationS: 2, byteRange: null, map, discontinuity: true, keys: [key] },
+      { uri: 'other.mp4', durationS: 2, byteRange: null, map, gap: false, discontinuity: true, keys: [key] },
     ]);
   });
 });

@@ -9,6 +9,8 @@ export interface RawSegment {
   readonly uri: string;
   readonly durationS: number;
   readonly discontinuity: boolean;
+  /** EXT-X-GAP: it is known not to be there. */
+  readonly gap: boolean;
   readonly map: RawMap | null;
   readonly byteRange: { readonly offset: number; readonly length: number } | null;
   /** In force for it, one for each KEYFORMAT. */
@@ -36,23 +38,37 @@ export interface RawPlaylist {
   readonly iframes: readonly { readonly uri: string; readonly attributes: Attributes }[];
   readonly media: readonly Attributes[];
   readonly segments: readonly RawSegment[];
+  /** EXT-X-DEFINE: by which `{$name}` was replaced. */
+  readonly variables: ReadonlyMap<string, string>;
   readonly mistakes: readonly string[];
 }
 
 const mediaTags = /^EXT(INF|-X-(TARGETDURATION|ENDLIST|PLAYLIST-TYPE|BYTERANGE|MAP|I-FRAMES-ONLY|MEDIA-SEQUENCE))$/;
 const masterTags = /^EXT-X-(STREAM-INF|I-FRAME-STREAM-INF|MEDIA|SESSION-DATA|SESSION-KEY)$/;
 const mistakesAtMost = 20;
+/** §4.2 and §4.3.4.2. */
+const forms: Readonly<Record<string, { readonly form: RegExp; readonly like: string }>> = {
+  BANDWIDTH: { form: /^\d+$/, like: '1280000' },
+  'AVERAGE-BANDWIDTH': { form: /^\d+$/, like: '1280000' },
+  RESOLUTION: { form: /^\d+x\d+$/, like: '1280x720' },
+  'FRAME-RATE': { form: /^\d+(\.\d+)?$/, like: '29.970' },
+};
 
-/** @throws Error when the text does not begin as a playlist must (§4.3.1.1). */
-export function readTags(text: string): RawPlaylist {
+/**
+ * `variables` are those of the multivariant playlist, for a media playlist that imports them.
+ *
+ * @throws Error when the text does not begin as a playlist must (§4.3.1.1).
+ */
+export function readTags(text: string, variables: ReadonlyMap<string, string> = new Map()): RawPlaylist {
   const lines = text.split(/\r?\n/);
   if (lines[0]?.trimEnd() !== '#EXTM3U') throw new Error('does not begin with #EXTM3U');
-  const reader = makeReader();
+  const reader = makeReader(variables);
   for (const [index, line] of lines.entries()) reader.line(line.trim(), index + 1);
   return reader.end();
 }
 
-function makeReader() {
+function makeReader(imports: ReadonlyMap<string, string>) {
+  const variables = new Map<string, string>();
   const mistakes: string[] = [];
   const variants: { uri: string; attributes: Attributes }[] = [];
   const iframes: { uri: string; attributes: Attributes }[] = [];
@@ -61,7 +77,7 @@ function makeReader() {
   const seen = new Map<string, string>();
   let kind: RawPlaylist['kind'] = null;
   let streamInf: Attributes | null = null;
-  let next: { durationS: number | null; discontinuity: boolean; range: string | null } = fresh();
+  let next: { durationS: number | null; discontinuity: boolean; gap: boolean; range: string | null } = fresh();
   let map: RawMap | null = null;
   let keys: readonly RawKey[] = [];
   let rangeEnds: { uri: string; at: number } | null = null;
@@ -77,6 +93,11 @@ function makeReader() {
   const attributesOf = (tag: string, value: string, required: readonly string[]): Attributes => {
     const attributes = parseAttributes(value, (what) => mistake(`${tag}: ${what}`));
     for (const name of required) if (!attributes.has(name)) mistake(`${tag} without ${name}`);
+    for (const [name, { form, like }] of Object.entries(forms)) {
+      const said = attributes.get(name);
+      if (said !== undefined && !form.test(said))
+        mistake(`${tag}: ${name}=${said.slice(0, 40)} is not of the form ${like}`);
+    }
     return attributes;
   };
 
@@ -93,6 +114,19 @@ function makeReader() {
       case 'EXT-X-BYTERANGE':
         next.range = value;
         break;
+      case 'EXT-X-GAP':
+        next.gap = true;
+        break;
+      case 'EXT-X-DEFINE': {
+        const attributes = attributesOf(name, value, []);
+        const defined = attributes.get('NAME');
+        const imported = attributes.get('IMPORT');
+        if (defined !== undefined) variables.set(defined, attributes.get('VALUE') ?? '');
+        if (imported !== undefined && !imports.has(imported))
+          mistake(`EXT-X-DEFINE imports "${imported}", which is not defined`);
+        if (imported !== undefined) variables.set(imported, imports.get(imported) ?? '');
+        break;
+      }
       case 'EXT-X-DISCONTINUITY':
         next.discontinuity = true;
         break;
@@ -153,8 +187,8 @@ function makeReader() {
       byteRange = parseRange(next.range, continues ?? 0, mistake);
     }
     rangeEnds = byteRange ? { uri, at: byteRange.offset + byteRange.length } : null;
-    const { durationS, discontinuity } = next;
-    segments.push({ uri, durationS: durationS ?? 0, discontinuity, map, byteRange, keys });
+    const { durationS, discontinuity, gap } = next;
+    segments.push({ uri, durationS: durationS ?? 0, discontinuity, gap, map, byteRange, keys });
     next = fresh();
   }
 
@@ -164,8 +198,10 @@ function makeReader() {
   };
 
   return {
-    line(text: string, number: number): void {
+    line(written: string, number: number): void {
       at = number;
+      // RFC 8216bis §4.3; what is not defined stays as it is, and is not found.
+      const text = written.replace(/\{\$([A-Za-z0-9_-]+)\}/g, (whole, name: string) => variables.get(name) ?? whole);
       if (text.startsWith('#EXT')) {
         const [name = ''] = text.slice(1).split(':', 1);
         tag(name, text.slice(name.length + 2));
@@ -188,6 +224,7 @@ function makeReader() {
         iframes,
         media,
         segments,
+        variables,
         mistakes,
       };
     },
@@ -195,9 +232,10 @@ function makeReader() {
 }
 
 const fresh = () =>
-  ({ durationS: null, discontinuity: false, range: null }) as {
+  ({ durationS: null, discontinuity: false, gap: false, range: null }) as {
     durationS: number | null;
     discontinuity: boolean;
+    gap: boolean;
     range: string | null;
   };
 

@@ -149,6 +149,8 @@ export interface SegmentMedia {
   readonly startsWithKeyframe: boolean | null;
   /** Frames a second, from the mean duration of the samples that were read; null for sound. */
   readonly frameRate: number | null;
+  /** The longest time from a key frame to the next or to the end; null for sound, and where only the beginning was read. */
+  readonly longestGroupS?: number | null;
   /** For an I-frame: whether the whole frame lies inside the byte range. */
   readonly firstSampleWhole: boolean | null;
 }

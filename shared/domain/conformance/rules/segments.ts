@@ -43,8 +43,11 @@ export const segmentRules: readonly Rule[] = [
     requirement: 'Key frames come every two seconds.',
     sources: ['Apple 1.13'],
     check: (stream) =>
-      judge(iframePlaylists(stream), ({ uri, segments }) => {
-        const longest = Math.max(0, ...segments.map(({ durationS }) => durationS));
+      judge([...iframePlaylists(stream), ...videos(stream)], ({ uri, use, iframesOnly, segments }) => {
+        const isList = use === 'iframes' || iframesOnly;
+        const known = segments.flatMap(({ durationS, media }) => (isList ? durationS : (media?.longestGroupS ?? [])));
+        if (known.length === 0) return undefined;
+        const longest = Math.max(...known);
         return verdict(longest <= 2.1, uri, `up to ${seconds(longest)} between key frames`, '2 s');
       }),
   },
