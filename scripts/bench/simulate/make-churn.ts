@@ -5,48 +5,32 @@
  *
  *     node scripts/nightfill.mjs --exec scripts/bench/simulate/make-churn.ts 15 20000 > churn.csv
  *
- * Arguments: days, requests a day. The same arguments give the same log.
+ * Arguments: days, requests a day, and any of seed, new titles a day, titles of the catalogue, share of the demand that is for new
+ * titles, hours in which a new title's demand halves. The same arguments give the same log.
  */
 import { makeRandom } from '../../../shared/domain/forecasting/popularity/random.ts';
+import { makeDraw, makeRanks } from './draws.ts';
 
-const [days = 15, requestsADay = 20_000] = process.argv.slice(2).map(Number);
+const [
+  days = 15,
+  requestsADay = 20_000,
+  seed = 7,
+  newTitlesADay = 400,
+  catalogueTitles = 2_000,
+  newShare = 0.5,
+  halfLifeHours = 6,
+] = process.argv.slice(2).map(Number);
 const startS = Date.UTC(2026, 0, 5) / 1_000;
 const dayS = 86_400;
-const newTitlesADay = 400;
-const catalogueTitles = 2_000;
-const newShare = 0.5;
-const halfLifeS = 6 * 3_600;
+const halfLifeS = halfLifeHours * 3_600;
 const exponent = 0.9;
-const random = makeRandom(7);
-
-const exponential = (): number => -Math.log(1 - random());
-const normal = (): number => Math.sqrt(2 * exponential()) * Math.cos(2 * Math.PI * random());
-const size = (): number => Math.max(2_000, Math.round(1e6 * Math.exp(normal())));
-
-/** Draws ranks 0 … count-1 by their weights. */
-function makeRanks(count: number): () => number {
-  const sums: number[] = [];
-  let total = 0;
-  for (let rank = 0; rank < count; rank += 1) {
-    total += (rank + 1) ** -exponent;
-    sums.push(total);
-  }
-  return () => {
-    const wanted = random() * total;
-    let low = 0;
-    let high = count - 1;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((sums[middle] ?? 0) < wanted) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  };
-}
+const random = makeRandom(seed);
+const { exponential, size } = makeDraw(random);
+const weightOf = (rank: number): number => (rank + 1) ** -exponent;
 
 const catalogueSizes = Array.from({ length: catalogueTitles }, size);
-const catalogueRank = makeRanks(catalogueTitles);
-const newRank = makeRanks(newTitlesADay);
+const catalogueRank = makeRanks(random, catalogueTitles, weightOf);
+const newRank = makeRanks(random, newTitlesADay, weightOf);
 const rows: { readonly timeS: number; readonly row: string }[] = [];
 
 for (let day = 0; day < days; day += 1) {

@@ -31,4 +31,20 @@ describe('what lies on an appliance', () => {
     expect(shelves.placesOf('e1', version)).toBeNull();
     expect(shelves.placesOf('e2', version)).toBeNull();
   });
+
+  it('is full where only the gap is free that a large file left', () => {
+    const isFull = (...sizes: number[]) =>
+      makeShelves([
+        {
+          appliance: appliance('e0', 1_000),
+          inventory: sizes.map((heldBytes, at) => ({ key: `a/v1/${at}`, heldBytes })),
+        },
+      ]).isFull('e0');
+    const small = (bytes: number) => Array.from({ length: bytes / 10 }, () => 10);
+    expect(isFull(...small(960))).toBe(true);
+    expect(isFull(...small(880))).toBe(false);
+    expect(isFull(...small(780), 100)).toBe(true);
+    expect(isFull(...small(640), 100)).toBe(false);
+    expect(isFull(600)).toBe(false);
+  });
 });

@@ -31,7 +31,8 @@ export function makeShelves(appliances: readonly PlannableAppliance[]): Shelves 
   const shelves = new Map(
     appliances.map(({ appliance, inventory }) => {
       const storedBytes = inventory.reduce((sum, { heldBytes }) => sum + heldBytes, 0);
-      const isFull = storedBytes > appliance.capacityBytes * fullShare;
+      const gapShare = Math.min(mostGapShare, largestBytes(inventory) / appliance.capacityBytes);
+      const isFull = storedBytes > appliance.capacityBytes * (fullShare - gapShare);
       return [appliance.id, { inventory, byAsset: placesByAsset(inventory), isFull }];
     }),
   );
@@ -55,6 +56,11 @@ export function makeShelves(appliances: readonly PlannableAppliance[]): Shelves 
     isFull: (applianceId) => shelves.get(applianceId)?.isFull ?? false,
   };
 }
+
+/** What had to leave for a large file lies free in part: a gap smaller than another such file is no room. Beyond so much of a disk it is. */
+const mostGapShare = 0.25;
+const largestBytes = (inventory: readonly HeldObject[]): number =>
+  inventory.reduce((most, { heldBytes }) => Math.max(most, heldBytes), 0);
 
 function placesByAsset(inventory: readonly HeldObject[]): ReadonlyMap<string, number[]> {
   const byAsset = new Map<string, number[]>();

@@ -13,7 +13,7 @@ export type Sureness = Pick<AssetForecast, 'expectedBytes' | 'lowBytes' | 'rises
 /** So many requests expected, and the chance of none is a tenth. */
 export const leastSureRequests = Math.LN10;
 
-/** A disk that is not so full has room that costs nobody a place. */
+/** A disk that would not be so full with another file as large as its largest (`held.ts`) has room that costs nobody a place. */
 export const fullShare = 0.95;
 
 /** The low end of the interval, as a share of what is expected; 0 where no rise is expected. */
