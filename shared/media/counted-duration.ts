@@ -7,6 +7,7 @@ const jumpingClocks = ['mpegts', 'mpeg'];
 
 /** Reading a large file takes long, and hardly any of it is thinking. */
 const timeoutMs = 30 * 60_000;
+const scanTimeoutMs = 5 * 60_000;
 const limits = { memoryBytes: 4 * 1024 ** 3, fileSizeBytes: 0, cpuS: 30 * 60 };
 
 /**
@@ -30,4 +31,27 @@ export async function countedDurationS(
   const rate = parseFraction(stream?.avg_frame_rate) ?? parseFraction(stream?.r_frame_rate);
   const packets = Number(stream?.nb_read_packets ?? 0);
   return rate && packets > 0 ? packets / rate : null;
+}
+
+/**
+ * How long a recording lasts whose container does not say, as those that a browser makes: from its first to its last time
+ * stamp, for which all of it is read. Null for other containers, where a missing duration is a sign of damage.
+ */
+export async function scannedDurationS(
+  path: string,
+  container: string,
+  { signal, ffprobePath }: { readonly signal?: AbortSignal; readonly ffprobePath: string },
+): Promise<number | null> {
+  if (!container.includes('matroska')) return null;
+  let [first, last] = [Number.POSITIVE_INFINITY, 0];
+  const onLine = (line: string): void => {
+    const [, time = Number.NaN, duration = Number.NaN] = line.split(',').map(Number);
+    if (!Number.isFinite(time)) return;
+    first = Math.min(first, time);
+    last = Math.max(last, time + (Number.isFinite(duration) ? duration : 0));
+  };
+  const args = ['-v', 'error', '-show_entries', 'packet=pts_time,duration_time', '-of', 'csv'];
+  const bounds = { timeoutMs: scanTimeoutMs, limits, onLine };
+  await runProcess(ffprobePath, [...args, ...containedInput(path)], signal ? { ...bounds, signal } : bounds);
+  return last > first ? last - first : null;
 }

@@ -8,7 +8,7 @@
 import { stat } from 'node:fs/promises';
 import type { SourceAudio, SourceInfo, SourceText, SourceVideo } from '../domain/asset.ts';
 import { allowedContainersText, containedInput } from './containment.ts';
-import { countedDurationS } from './counted-duration.ts';
+import { countedDurationS, scannedDurationS } from './counted-duration.ts';
 import {
   type ProbedStream,
   type ProbeOutput,
@@ -70,9 +70,10 @@ export async function probeSource(path: string, options: ProbeOptions = {}): Pro
   const [firstSound] = sounds;
   const audioTracks = sounds.flatMap((stream, track) => (isKnown(stream) ? [audioOf(stream, track)] : []));
   if (firstSound && audioTracks.length === 0) throw unknownCodec(firstSound);
-  const clockS = durationOf(output, [video, ...sounds]);
   const { signal, ffprobePath = 'ffprobe', isWhole = false } = options;
   const counting = { ffprobePath, ...(signal ? { signal } : {}) };
+  const clockS = durationOf(output, [video, ...sounds]) ?? (await scannedDurationS(path, container, counting));
+  if (clockS === null) throw noDuration();
   const countedS = isWhole && video ? await countedDurationS(path, container, counting) : null;
   const jumps = countedS !== null && Math.abs(countedS - clockS) > Math.max(1, clockS * 0.05);
   const textTracks = output.streams.filter(({ codec_type }) => codec_type === 'subtitle').map(textOf);
@@ -134,18 +135,20 @@ const noPictureNoSound = (): UnplayableSourceError =>
   );
 
 /** The longest of the streams that are used; a subtitle track may outlast them all. */
-function durationOf({ format }: ProbeOutput, streams: readonly (ProbedStream | undefined)[]): number {
+function durationOf({ format }: ProbeOutput, streams: readonly (ProbedStream | undefined)[]): number | null {
   const known = streams.flatMap((stream) => (stream ? [streamDurationS(stream) ?? 0] : []));
   const toldS = Math.max(0, ...known) || Number(format.duration ?? 0);
   // Matroska tells where it ends on a clock that need not begin at 0.
   const startS = format.format_name.includes('matroska') ? Number(format.start_time ?? 0) : 0;
   const durationS = startS > 0 && startS < toldS ? toldS - startS : toldS;
-  if (durationS > 0) return durationS;
-  throw new UnplayableSourceError(
-    'no-duration',
-    'The file does not say how long it is, as recordings straight from a browser do not. Remux it (ffmpeg -i in -c copy out.mkv) and upload that.',
-  );
+  return durationS > 0 ? durationS : null;
 }
+
+const noDuration = (): UnplayableSourceError =>
+  new UnplayableSourceError(
+    'no-duration',
+    'The file does not say how long it is, and holds no time stamps that would tell. Remux it (ffmpeg -i in -c copy out.mkv) and upload that.',
+  );
 
 function videoOf(stream: ProbedStream): SourceVideo {
   if (!isKnown(stream)) throw unknownCodec(stream);
