@@ -73,7 +73,6 @@ export async function makeFillNight(options: { readonly persistent?: boolean } =
   const api = makeApplianceHttpApi({
     credentialOf: (id) => applianceCredential(nightSecret, id),
     pullCredentialOf: (id) => pullCredential(nightSecret, id),
-    silenceMs: 2_000,
   });
   const edges: FailingAppliance[] = [];
   const published: Manifest[] = [];
@@ -199,11 +198,44 @@ export async function makeFillNight(options: { readonly persistent?: boolean } =
   };
 }
 
-/** A clock that runs as all clocks do, from another moment. */
-export const clockFrom = (atMs: number): Clock => {
-  const offsetMs = atMs - Date.now();
-  return { now: () => Date.now() + offsetMs, sleep: systemClock.sleep };
-};
+export interface MovableClock extends Clock {
+  /** Makes it so late; whoever sleeps until then, or before, wakes up. */
+  moveTo(atMs: number): void;
+}
+
+/** A clock that runs as all clocks do, from another moment, and can be set forward: what is awaited for hours, tests need not wait for. */
+export function clockFrom(atMs: number): MovableClock {
+  let offsetMs = atMs - Date.now();
+  const sleepers = new Set<() => void>();
+  const now = (): number => Date.now() + offsetMs;
+  return {
+    now,
+    async sleep(ms, signal) {
+      const untilMs = now() + ms;
+      // At least once, as a timer would.
+      do {
+        const woken = new AbortController();
+        const wake = (): void => woken.abort();
+        sleepers.add(wake);
+        try {
+          const either = AbortSignal.any([woken.signal, ...(signal ? [signal] : [])]);
+          await systemClock.sleep(Math.max(0, untilMs - now()), either);
+        } catch {
+          signal?.throwIfAborted();
+        } finally {
+          sleepers.delete(wake);
+        }
+      } while (now() < untilMs);
+    },
+    moveTo(lateMs) {
+      offsetMs += Math.max(0, lateMs - now());
+      for (const wake of [...sleepers]) wake();
+    },
+  };
+}
+
+/** For what comes sooner or later, on however busy a machine. */
+export const soon = { timeout: 60_000, interval: 20 };
 
 /** As many segments, all of one size. */
 export const segments = (count: number, bytes: number): number[] => new Array<number>(count).fill(bytes);

@@ -1,11 +1,20 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { manifestName } from '../../shared/domain/keys.ts';
 import { noCount } from '../../shared/domain/reporting/fill-report.ts';
 import { windowFor } from '../../shared/domain/time/fill-window.ts';
-import { JobAbortedError } from '../../shared/ports/job-queue.ts';
-import { clockFrom, type FillNight, makeFillNight, nightDate, segments } from '../../shared/testing/fill-night.ts';
+import {
+  clockFrom,
+  type FillNight,
+  makeFillNight,
+  nightDate,
+  segments,
+  soon,
+} from '../../shared/testing/fill-night.ts';
 import { type FillWorkerOptions, runFill } from './testing/run-fill.ts';
+
+// Against hanging only: how long it takes is the machine's.
+vi.setConfig({ testTimeout: 150_000, hookTimeout: 150_000 });
 
 let night: FillNight;
 
@@ -69,53 +78,56 @@ describe('fill-region', () => {
     expect(result.pushed.files).toBe(5);
   });
 
-  it('keeps the rate within 5% over ten seconds, over all parallel pushes', async () => {
+  it('sends no more than the rate allows, over all parallel pushes, and says how fast it was', async () => {
     await night.addEdges(2);
     const rateBps = 16e6;
-    const fill = await night.freeze({ a: segments(48, 500_000) }, { budget: { rateBps } });
-    const stop = new AbortController();
-    const running = run(fill.id, { parallelPushes: 6 }, stop.signal);
-    const arrivals = () => night.edges.flatMap((edge) => edge.arrivals).sort((a, b) => a.atMs - b.atMs);
-    await expect.poll(() => arrivals().length, { timeout: 5_000 }).toBeGreaterThan(0);
-    const startMs = arrivals()[0]?.atMs ?? 0;
-    await delay(startMs + 10_500 - performance.now());
-    stop.abort(new JobAbortedError('cancelled'));
-    await running;
-    const bytes = arrivals()
-      .filter(({ atMs }) => atMs - startMs <= 10_000)
-      .reduce((sum, arrival) => sum + arrival.bytes, 0);
-    expect((bytes * 8) / 10 / rateBps).toBeGreaterThan(0.95);
-    expect((bytes * 8) / 10 / rateBps).toBeLessThan(1.05);
-    const { meanRateBps, state } = await night.report();
-    expect(state).toBe('cancelled');
-    expect(meanRateBps / rateBps).toBeGreaterThan(0.9);
-    expect(meanRateBps / rateBps).toBeLessThan(1.1);
-  }, 40_000);
+    const fill = await night.freeze({ a: segments(16, 500_000) }, { budget: { rateBps } });
+    const startMs = performance.now();
+    expect(await run(fill.id, { parallelPushes: 6 })).toEqual({ state: 'completed' });
+    // By any time since the beginning: a slow machine only makes it less. That it is no less either is tested without one.
+    let bytes = 0;
+    for (const arrival of night.edges.flatMap((edge) => edge.arrivals).sort((a, b) => a.atMs - b.atMs)) {
+      bytes += arrival.bytes;
+      const allowedMs = arrival.atMs - startMs + 150;
+      expect(bytes, `after ${Math.round(arrival.atMs - startMs)} ms`).toBeLessThanOrEqual(
+        (rateBps / 8_000) * allowedMs,
+      );
+    }
+    const { meanRateBps, sentBytes = 0 } = await night.report();
+    expect(bytes).toBe(sentBytes);
+    expect(meanRateBps / rateBps).toBeLessThan(1.05);
+  });
 
   it('stops at the end of the window and says what is left', async () => {
-    const fill = await night.freeze({ a: segments(40, 100_000) }, { start: 'window', budget: { rateBps: 8e6 } });
+    const fill = await night.freeze({ a: segments(200, 100_000) }, { start: 'window', budget: { rateBps: 8e6 } });
     const { endMs } = windowFor(nightDate, { start: '01:00', end: '05:00' }, 'Europe/Berlin');
-    const clock = clockFrom(endMs - 3_000);
-    expect(await run(fill.id, { clock })).toEqual({ state: 'incomplete' });
-    expect(clock.now() - endMs).toBeLessThan(1_000);
+    const clock = clockFrom(endMs - 3_600_000);
+    const running = run(fill.id, { clock });
+    await expect.poll(() => night.edge(0).held.size, soon).toBeGreaterThan(4);
+    clock.moveTo(endMs);
+    expect(await running).toEqual({ state: 'incomplete' });
     const result = await night.report();
     expect(result.pushed.files).toBeGreaterThan(3);
     expect(result.failed.files).toBeGreaterThan(3);
     expect(new Set(result.failures.map(({ reason }) => reason))).toEqual(new Set(['window-ended']));
     expect(result.pushed.files + result.failed.files).toBe(result.planned.files);
     expect(result.forecastCoverage).toBeLessThan(0.9);
-    const arrived = night.edge(0).arrivals.length;
     await delay(300);
-    expect(night.edge(0).arrivals.length).toBe(arrived);
+    // What had left by then may arrive later, and nothing else.
+    expect(night.edge(0).arrivals.reduce((sum, { bytes }) => sum + bytes, 0)).toBeLessThanOrEqual(
+      result.sentBytes ?? 0,
+    );
     expect((await night.fill(fill.id)).message).toContain('window-ended');
   });
 
   it('waits for the window, and sends nothing before it opens', async () => {
     const fill = await night.freeze({ a: segments(2, 1_000) }, { start: 'window' });
     const { startMs } = windowFor(nightDate, { start: '01:00', end: '05:00' }, 'Europe/Berlin');
-    const running = run(fill.id, { clock: clockFrom(startMs - 800) });
-    await expect.poll(async () => (await night.fill(fill.id)).state).toBe('paused-window');
+    const clock = clockFrom(startMs - 3_600_000);
+    const running = run(fill.id, { clock });
+    await expect.poll(async () => (await night.fill(fill.id)).state, soon).toBe('paused-window');
     expect(night.edge(0).arrivals).toEqual([]);
+    clock.moveTo(startMs);
     expect(await running).toEqual({ state: 'completed' });
   });
 

@@ -1,10 +1,20 @@
 /** Several fill workers in one region's night, operators who interfere, and appliances that help each other. */
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { windowFor } from '../../shared/domain/time/fill-window.ts';
-import { clockFrom, type FillNight, makeFillNight, nightDate, segments } from '../../shared/testing/fill-night.ts';
+import {
+  clockFrom,
+  type FillNight,
+  makeFillNight,
+  nightDate,
+  segments,
+  soon,
+} from '../../shared/testing/fill-night.ts';
 import { openQueue, runFill, spawnWorker, startFillWorker } from './testing/run-fill.ts';
+
+// Against hanging only: how long it takes is the machine's.
+vi.setConfig({ testTimeout: 150_000, hookTimeout: 150_000 });
 
 let night: FillNight;
 
@@ -32,23 +42,19 @@ describe('several fill workers', () => {
     const children = [spawnWorker(night), spawnWorker(night)];
     const queue = openQueue(night);
     try {
+      const startMs = performance.now();
       const { id } = await queue.add('fill-region', { fillId: fill.id });
-      await expect.poll(() => arrivals().length, { timeout: 15_000 }).toBeGreaterThan(0);
-      const startMs = arrivals()[0]?.atMs ?? 0;
-      await delay(startMs + 4_000 - performance.now());
+      await expect.poll(arrivedBytes, soon).toBeGreaterThan(5e6);
       const exited = once(children[0] as (typeof children)[number], 'exit');
       children[0]?.kill('SIGKILL');
       await exited;
-      const ended = await queue.waitFor('fill-region', id, 45_000);
+      const ended = await queue.waitFor('fill-region', id, 120_000);
       expect(ended?.state).toBe('completed');
-      // In no ten seconds more than the rate, and in no night more than its bytes.
-      const all = arrivals();
-      let from = 0;
+      // By no time more than the rate, and in no night more than its bytes.
       let bytes = 0;
-      for (const { atMs, bytes: more } of all) {
+      for (const { atMs, bytes: more } of arrivals()) {
         bytes += more;
-        while (atMs - (all[from]?.atMs ?? 0) > 10_000) bytes -= all[from++]?.bytes ?? 0;
-        expect((bytes * 8) / 10).toBeLessThan(rateBps * 1.05);
+        expect(bytes).toBeLessThanOrEqual((rateBps / 8_000) * (atMs - startMs + 200));
       }
       expect(arrivedBytes()).toBeLessThanOrEqual(15e6);
       const report = await night.report();
@@ -61,18 +67,18 @@ describe('several fill workers', () => {
       for (const child of children) child.kill('SIGKILL');
       await queue.close();
     }
-  }, 90_000);
+  });
 
   it('go on with the right bytes after kill -9 of Redis', async () => {
     const fill = await night.freeze({ a: segments(40, 100_000) }, { budget: { rateBps: 8e6 } });
     const worker = await startFillWorker(night);
     try {
       const { id } = await worker.jobs.add('fill-region', { fillId: fill.id });
-      await expect.poll(() => night.edge(0).held.size, { timeout: 15_000, interval: 20 }).toBeGreaterThan(10);
+      await expect.poll(() => night.edge(0).held.size, soon).toBeGreaterThan(10);
       await night.kit.redisKit.server.kill();
       await delay(300);
       await night.kit.redisKit.server.restart();
-      const ended = await worker.jobs.waitFor('fill-region', id, 40_000);
+      const ended = await worker.jobs.waitFor('fill-region', id, 120_000);
       expect(ended).toMatchObject({ state: 'completed', result: { state: 'completed' } });
     } finally {
       await worker.close();
@@ -81,26 +87,27 @@ describe('several fill workers', () => {
     expect(report.pushed).toEqual(fill.planned);
     expect(night.edge(0).held.size).toBe(fill.planned.files);
     expect(report.sentBytes).toBeGreaterThan(fill.planned.bytes * 0.9);
-  }, 60_000);
+  });
 });
 
 describe('a fill that is interfered with', () => {
   it('is paused and resumed while it runs, and shows it', async () => {
-    const fill = await night.freeze({ a: segments(40, 100_000) }, { budget: { rateBps: 8e6 } });
+    const fill = await night.freeze({ a: segments(70, 100_000) }, { budget: { rateBps: 8e6 } });
     const running = runFill(night, fill.id);
-    await expect.poll(() => night.edge(0).held.size, { timeout: 10_000, interval: 20 }).toBeGreaterThan(5);
+    await expect.poll(() => night.edge(0).held.size, soon).toBeGreaterThan(5);
     await night.kit.documents.setFillPaused(fill.id, true);
-    await expect.poll(async () => (await night.fill(fill.id)).state, { timeout: 10_000 }).toBe('paused');
-    await expect.poll(async () => (await night.fill(fill.id)).rateBps, { timeout: 10_000 }).toBe(0);
+    await expect.poll(async () => (await night.fill(fill.id)).state, soon).toBe('paused');
+    await expect.poll(async () => (await night.fill(fill.id)).rateBps, soon).toBe(0);
     const held = night.edge(0).held.size;
     expect(held).toBeLessThan(fill.planned.files);
-    await delay(500);
-    expect(night.edge(0).held.size).toBe(held);
+    // Longer than would be needed for more files than were on their way.
+    await delay(1_500);
+    expect(night.edge(0).held.size).toBeLessThanOrEqual(held + 8);
     await night.kit.documents.setFillPaused(fill.id, false);
     expect(await running).toEqual({ state: 'completed' });
     expect((await night.report()).pushed).toEqual(fill.planned);
     expect(storedTwice()).toBe(0);
-  }, 40_000);
+  });
 
   it('brings nothing of an asset that is deleted while it runs', async () => {
     const fill = await night.freeze(
@@ -108,18 +115,22 @@ describe('a fill that is interfered with', () => {
       { budget: { rateBps: 8e6 } },
     );
     const running = runFill(night, fill.id);
-    await expect.poll(() => night.edge(0).held.size, { timeout: 10_000, interval: 20 }).toBeGreaterThan(3);
+    await expect.poll(() => night.edge(0).held.size, soon).toBeGreaterThan(3);
     await night.kit.catalogue.update('b', (asset) => ({ ...asset, state: 'deleted' }));
     expect(await running).toEqual({ state: 'completed' });
     const report = await night.report();
     expect(report.failures.length).toBeGreaterThan(10);
     expect(report.failures.every(({ key, reason }) => key.startsWith('b/') && reason === 'asset-deleted')).toBe(true);
-  }, 40_000);
+  });
 
   it('leaves to the next night what the window cut, and sends nothing twice then', async () => {
-    const first = await night.freeze({ a: segments(40, 100_000) }, { start: 'window', budget: { rateBps: 8e6 } });
+    const first = await night.freeze({ a: segments(100, 100_000) }, { start: 'window', budget: { rateBps: 8e6 } });
     const { endMs } = windowFor(nightDate, { start: '01:00', end: '05:00' }, 'Europe/Berlin');
-    expect(await runFill(night, first.id, { clock: clockFrom(endMs - 2_500) })).toEqual({ state: 'incomplete' });
+    const clock = clockFrom(endMs - 3_600_000);
+    const running = runFill(night, first.id, { clock });
+    await expect.poll(() => night.edge(0).held.size, soon).toBeGreaterThan(4);
+    clock.moveTo(endMs);
+    expect(await running).toEqual({ state: 'incomplete' });
     const cut = await night.report();
     const heldAfterCut = night.edge(0).held.size;
     const second = await night.freeze({}, { run: 2 });
@@ -132,7 +143,7 @@ describe('a fill that is interfered with', () => {
     expect(rest.pushed.files).toBeGreaterThan(0);
     expect(rest.planned.files).toBe(cut.planned.files);
     expect(storedTwice()).toBe(0);
-  }, 40_000);
+  });
 });
 
 describe('appliances of one region', () => {
@@ -190,7 +201,7 @@ describe('appliances of one region', () => {
         expect(soFar, `${side} after ${Math.round(atMs - startMs)} ms`).toBeLessThanOrEqual(allowed + 100_000);
       }
     }
-  }, 30_000);
+  });
 
   it('take over, where viewers go next, what one cannot have', async () => {
     await night.addEdges(2);

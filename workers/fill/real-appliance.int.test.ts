@@ -13,7 +13,7 @@ import type { ApplianceOrders } from '../../shared/domain/fleet.ts';
 import { manifestName } from '../../shared/domain/keys.ts';
 import { noCount } from '../../shared/domain/reporting/fill-report.ts';
 import type { ApplianceApi, HeldKey } from '../../shared/ports/appliance-api.ts';
-import { type FillNight, makeFillNight, nightSecret } from '../../shared/testing/fill-night.ts';
+import { type FillNight, makeFillNight, nightSecret, segments, soon } from '../../shared/testing/fill-night.ts';
 import { applianceCredential } from '../../shared/tokens/credentials.ts';
 import { runFill } from './testing/run-fill.ts';
 
@@ -26,12 +26,12 @@ let control: Server;
 let appliance: ChildProcess;
 let url: string;
 
-async function startAppliance(): Promise<void> {
+async function startAppliance(port = 0): Promise<void> {
   appliance = spawn(process.execPath, ['services/appliance/main.ts'], {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     env: {
       PATH: process.env.PATH ?? '',
-      NIGHTFILL_PORT: '0',
+      NIGHTFILL_PORT: String(port),
       NIGHTFILL_LOG_LEVEL: 'silent',
       NIGHTFILL_APPLIANCE_ID: 'e1',
       NIGHTFILL_APPLIANCE_CREDENTIAL: applianceCredential(nightSecret, 'e1'),
@@ -41,7 +41,7 @@ async function startAppliance(): Promise<void> {
   });
   const [message] = (await once(appliance, 'message')) as [{ readonly port: number }];
   url = `http://127.0.0.1:${message.port}`;
-  await expect.poll(async () => (await fetch(`${url}/readyz`)).status, { timeout: 10_000 }).toBe(200);
+  await expect.poll(async () => (await fetch(`${url}/readyz`)).status, soon).toBe(200);
 }
 
 /** As much of control as an appliance needs before it takes a fill: its orders. */
@@ -124,6 +124,21 @@ describe('a fill of the real appliance', () => {
     expect(await carryOut(third)).toEqual({ state: 'completed' });
     expect((await night.report(3)).failures[0]?.reason).toBe('asset-deleted');
   }, 60_000);
+
+  it('ends with every byte when the appliance is killed while it takes them, and comes back', async () => {
+    const manifest = await night.publish('a', [9 * 1024 * 1024, ...segments(40, 100_000)]);
+    const fill = await night.freezeFor([target(url)], { run: 1, budget: { rateBps: 32e6 } });
+    const running = runFill(night, fill.id, { api, patienceMs: { window: 120_000, now: 120_000 } });
+    await expect.poll(async () => (await inventory()).length, soon).toBeGreaterThan(8);
+    await endAppliance('SIGKILL');
+    await startAppliance(Number(new URL(url).port));
+    expect(await running).toEqual({ state: 'completed' });
+    const held = new Map((await inventory()).map(({ key, heldBytes }) => [key, heldBytes]));
+    for (const { path, sizeBytes } of manifest.files) expect(held.get(`a/v1/${path}`)).toBe(sizeBytes);
+    const report = await night.report();
+    expect(report).toMatchObject({ pushed: fill.planned, skipped: noCount, failed: noCount });
+    expect(report.sentBytes).toBeGreaterThanOrEqual(fill.planned.bytes);
+  }, 150_000);
 
   it('refuses damaged bytes and a wrong credential', async () => {
     await night.publish('a', [50_000, 50_000]);

@@ -66,7 +66,7 @@ export async function runFill(
       if (reason instanceof JobAbortedError && reason.code === 'cancelled') void worker.jobs.cancel('fill-region', id);
       else worker.close().then(() => reject(reason), reject);
     });
-    const job = await Promise.race([worker.jobs.waitFor('fill-region', id, 60_000), closed]);
+    const job = await Promise.race([worker.jobs.waitFor('fill-region', id, 120_000), closed]);
     if (job?.result) return job.result;
     const fill = await night.fill(fillId);
     if (job?.failure === 'cancelled') return { state: fill.state };
