@@ -7,7 +7,7 @@ import type { Tariff } from './fleet.ts';
 
 /**
  * `head`: the most watched assets that together make half of the demand; `torso`: those up to 90%; `tail`: the rest;
- * `new`: first seen less than two weeks ago in a region that was watched before.
+ * `new`: first seen less than three weeks ago in a region that was watched before.
  */
 export const seriesClasses = ['head', 'torso', 'tail', 'new'] as const;
 export type SeriesClass = (typeof seriesClasses)[number];

@@ -5,7 +5,7 @@
  *     node scripts/nightfill.mjs --exec scripts/bench/forecast/accuracy.ts LOG… [--region US,DE] [--sizes titles.csv.gz]
  *         [--warmup-days 7] [--history 56] [--every 1] [--json]
  *
- * Several logs are read as one. Classes are those of the evening before: `new` is first seen less than 14 days ago, `unseen` is what no
+ * Several logs are read as one. Classes are those of the evening before: `new` is first seen less than 21 days ago, `unseen` is what no
  * model of one region can know. `yesterday` and `mean7` are the plain last day and the plain mean of seven days.
  */
 import { parseArgs } from 'node:util';

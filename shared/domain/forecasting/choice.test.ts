@@ -97,6 +97,20 @@ describe('the blend of models', () => {
     expect(result.assets[0]?.model).toMatch(/^blend\/2 /);
   });
 
+  it('does not let a title come back that has faded', () => {
+    const old = many(20, 40, (asset, day) => (1_000 * noise(asset, day)) / (asset + 1));
+    // A title every five days, which brings six tenths of its day before.
+    const faded = (until: number) =>
+      [20, 25, 30, 35].flatMap((first) =>
+        days(until - first).map((age) => row(`film-${first}`, first + age, 5_000 * 0.6 ** age)),
+      );
+    for (const day of [34, 36, 38, 40]) {
+      const history = [...old, ...faded(40)].filter(({ date }) => date < on(day));
+      const { expectedBytes = 0 } = forecast(history, day).assets.find(({ assetId }) => assetId === 'film-20') ?? {};
+      expect(expectedBytes).toBeLessThan(2 * 5_000 * 0.6 ** (day - 20 - 7));
+    }
+  });
+
   it('names a score for each candidate, and only new titles are tried with the decay', () => {
     const result = forecast(many(20, 40, noise), 40);
     expect(choiceOf(result, 'head')?.candidates.map(({ model }) => model)).toEqual([

@@ -3,7 +3,8 @@ import type { SeriesClass } from '../fill.ts';
 import { unseenBeforeDays } from './age-curve.ts';
 import { type Axis, firstDayOf, type History, type Series } from './history.ts';
 
-const newForDays = 14;
+/** Until it has lived through each weekday three times: before, the slow models still have its first days in mind. */
+const newForDays = 21;
 const volumeDays = 14;
 const headShare = 0.5;
 const torsoShare = 0.9;
