@@ -393,8 +393,8 @@ describe('the pages', () => {
       date: '2026-11-21',
       state: 'incomplete',
       startedAt: '2026-11-21T00:00:00.000Z',
-      finishedAt: '2026-11-21T00:00:40.000Z',
-      durationS: 40,
+      finishedAt: '2026-11-21T00:04:00.000Z',
+      durationS: 240,
       planned: count,
       pushed: count,
       skipped: count,
@@ -421,6 +421,7 @@ describe('the pages', () => {
     const { base } = await startConsole({ controlUrl, openPages: true });
     const text = await (await fetch(`${base}/reports/eu/2026-11-21`, { headers: asBrowser })).text();
     expect(text).toMatch(/<svg class="curve"[^>]*aria-label="Rate over the fill’s time/);
+    expect(text).toContain('<span>01:00</span><span>01:02</span><span>01:04</span>');
     expect(text).toContain('widen the window or raise the rate');
     expect(text).toContain('edge-1');
     const missing = await fetch(`${base}/reports/eu/2026-11-22`, { headers: asBrowser });

@@ -17,13 +17,16 @@ export interface ReportPage {
 
 export const reportHtml = ({ report, timeZone, dates }: ReportPage): Html => html`
 <h1>${report.regionId}, ${report.date}</h1>
-<nav aria-label="Days" class="days">${dates.map(
-  (date) =>
-    html`<a href="/reports/${report.regionId}/${date}"${date === report.date && html` aria-current="page"`}>${date}</a> `,
-)}</nav>
+${
+  dates.length > 1 &&
+  html`<nav aria-label="Days" class="days">${dates.map(
+    (date) =>
+      html`<a href="/reports/${report.regionId}/${date}"${date === report.date && html` aria-current="page"`}>${date}</a> `,
+  )}</nav>`
+}
 <section aria-labelledby="night"><h2 id="night">The night</h2>
 <div class="facts"><section><dl>
-${fact('State', report.state)}
+${fact('State', html`<span class="badge ${report.state === 'completed' ? 'good' : 'warn'}">${report.state}</span>`)}
 ${fact('Time', `${formatLocalTime(Date.parse(report.startedAt), timeZone)} to ${formatLocalTime(Date.parse(report.finishedAt), timeZone)}, ${formatDuration(report.durationS)}`)}
 ${fact('Planned', amount(report.planned))}
 ${fact('Pushed', amount(report.pushed))}
@@ -32,7 +35,7 @@ ${fact('Failed', amount(report.failed))}
 ${fact('Rate', `${formatBitRate(report.meanRateBps)} mean, ${formatBitRate(report.peakRateBps)} peak`)}
 ${fact('From', sourcesOf(report))}
 ${fact('Forecast covered', formatPercent(report.forecastCoverage))}
-</dl>${curveSvg(report)}</section></div>
+</dl>${curveFigure(report, timeZone)}</section></div>
 ${applianceTable(report)}
 ${actionsOf(report).map(
   ({ reason, files, bytes, mend }) =>
@@ -43,7 +46,7 @@ ${actionsOf(report).map(
 ${report.score ? scoreHtml(report.score) : html`<p class="empty">Scored on the morning after the day.</p>`}
 </section>`;
 
-const fact = (label: string, value: string | null): Html | null =>
+const fact = (label: string, value: string | Html | null): Html | null =>
   value === null ? null : html`<div><dt>${label}</dt><dd>${value}</dd></div>`;
 const amount = ({ files, bytes }: { readonly files: number; readonly bytes: number }): string =>
   `${formatBytes(bytes)} in ${plural(files, 'file')}`;
@@ -59,18 +62,23 @@ function sourcesOf({ appliances }: FillReport): string | null {
 }
 
 const curve = { columns: 120, width: 600, height: 80 };
+/** What takes less has no curve to speak of, and its ends have the same time. */
+const shortestCurveS = 60;
 
 /** Bars over the fill's time, the highest its best rate. */
-function curveSvg({ rateCurve = [], durationS }: FillReport): Html | null {
+function curveFigure({ rateCurve = [], startedAt, durationS }: FillReport, timeZone: string): Html | null {
   const rates = resample(rateCurve, durationS, curve.columns);
-  if (rates.length === 0) return null;
+  if (rates.length === 0 || durationS < shortestCurveS) return null;
   const best = Math.max(...rates, 1);
   const step = curve.width / curve.columns;
   const path = rates.map((rate, at) => {
     const y = curve.height * (1 - rate / best);
     return `${at === 0 ? 'M0' : 'L'}${at === 0 ? ` ${curve.height}L0` : (at * step).toFixed(1)} ${y.toFixed(1)}H${((at + 1) * step).toFixed(1)}`;
   });
-  return html`<svg class="curve" viewBox="0 0 ${curve.width} ${curve.height}" role="img" aria-label="Rate over the fill’s time, up to ${formatBitRate(best)}" preserveAspectRatio="none"><path d="${path.join('')}V${curve.height}Z"/></svg>`;
+  const at = (share: number): string => formatLocalTime(Date.parse(startedAt) + share * durationS * 1_000, timeZone);
+  return html`<figure class="rate"><figcaption>Rate, up to ${formatBitRate(best)}</figcaption>
+<svg class="curve" viewBox="0 0 ${curve.width} ${curve.height}" role="img" aria-label="Rate over the fill’s time, up to ${formatBitRate(best)}" preserveAspectRatio="none"><path d="${path.join('')}V${curve.height}Z"/></svg>
+<p class="times"><span>${at(0)}</span><span>${at(0.5)}</span><span>${at(1)}</span></p></figure>`;
 }
 
 const applianceTable = (report: FillReport): Html => html`<div class="table data"><table>
