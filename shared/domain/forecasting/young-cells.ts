@@ -25,6 +25,8 @@ export function makeYoungCells(size: number) {
   return {
     /** @param believed of each of its days, as far as its own past says */
     add({ length, days }: AssetDays, believed: Float64Array): void {
+      // In a region this young no asset can have grown, and all are believed.
+      if (size < fewestDays) return;
       for (let at = 0; at < Math.min(length, fewestDays); at += 1) {
         const [day = 0, bytes = 0] = [days[at], believed[at]];
         const before = at > 0 && days[at - 1] === day - 1 ? (believed[at - 1] ?? 0) : 0;
