@@ -28,7 +28,7 @@ import { UnplayableSourceError } from './unplayable.ts';
 export interface ProbedSource extends Omit<SourceInfo, 'fileName' | 'sizeBytes' | 'sha256'> {
   /** What the container's clock says where that jumps; `durationS` is then reckoned from the number of pictures. */
   readonly clockS?: number;
-  /** Where the whole file may be looked at, and its clock does not jump. */
+  /** Where the whole file may be looked at, and its clock does not jump; of Ogg, ffprobe tells it wrongly. */
   readonly ends?: StreamEnds;
   readonly audioTracks: readonly SourceAudio[];
   readonly textTracks: readonly SourceText[];
@@ -80,7 +80,7 @@ export async function probeSource(path: string, options: ProbeOptions = {}): Pro
   return {
     container,
     ...(jumps ? { durationS: countedS, clockS } : { durationS: clockS }),
-    ...(isWhole && !jumps ? { ends: endsOf(output, video, sounds) } : {}),
+    ...(isWhole && !jumps && container !== 'ogg' ? { ends: endsOf(output, video, sounds) } : {}),
     video: video ? await withHdr10(videoOf(video), video, path, options) : null,
     audio: audioTracks[0] ?? null,
     audioTracks,

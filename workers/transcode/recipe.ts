@@ -28,7 +28,7 @@ export interface Recipe {
   readonly chunkS?: number;
 }
 
-export const packager = 'nightfill 7';
+export const packager = 'nightfill 8';
 
 /** Keyframes every 2 s, or oftener where segments are shorter; always a whole number to a segment. */
 export const gopSecondsFor = (segmentS: number): number => segmentS / Math.max(1, Math.round(segmentS / 2));
