@@ -245,7 +245,7 @@ export const settings = {
   }),
 
   sendfile: boolean('NIGHTFILL_SENDFILE', {
-    doc: 'Whether an appliance lets the kernel send what lies on its disk, over plain HTTP on Linux. Otherwise it is read and written.',
+    doc: 'Whether an appliance lets the kernel send what lies on its disk, and put what fills push where it is to lie, over plain HTTP on Linux. Otherwise both are read and written.',
     fallback: 'true',
   }),
 
