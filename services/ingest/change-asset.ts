@@ -16,7 +16,7 @@ export interface ChangeDependencies {
   readonly deleteDelayMs: number;
 }
 
-const windingUpMs = 5_000;
+const windingUpMs = 15_000;
 
 export interface AssetChange {
   readonly title?: string;
