@@ -1,5 +1,5 @@
 /**
- * Plain requests for media, and what fills push, read and answered on the socket itself; see docs/decisions/0028 and 0079.
+ * Plain requests for media, and what fills push, read and answered on the socket itself; see docs/decisions/0028 and 0077.
  *
  * | a connection is | until |
  * |-----------------|-------|
