@@ -59,7 +59,7 @@ export function makeFastLane({ media, putObject, isClosing, kernel, giveUp }: Fa
     socket.setNoDelay(true);
 
     function onData(chunk: Buffer): void {
-      if (body && !body.isOver) {
+      if (body && !body.isOver()) {
         const behind = body.take(chunk);
         if (behind) onData(behind);
         return;
@@ -103,7 +103,7 @@ export function makeFastLane({ media, putObject, isClosing, kernel, giveUp }: Fa
 
     function onAnswered(): void {
       current = null;
-      if (body && !body.isOver && !socket.destroyed) body.leave();
+      if (body && !body.isOver() && !socket.destroyed) body.leave();
       else goOn();
     }
 
@@ -137,7 +137,7 @@ export function makeFastLane({ media, putObject, isClosing, kernel, giveUp }: Fa
     /** The client sends no more: it left, or it still reads and says so early, as simple clients do. */
     const onEnd = (): void => {
       ended = true;
-      if (body && !body.isOver) return void socket.destroy();
+      if (body && !body.isOver()) return void socket.destroy();
       const waiting = current;
       if (!waiting) return void socket.end();
       setTimeout(() => {
