@@ -136,10 +136,10 @@ describe('a fill that is interfered with', () => {
     const second = await night.freeze({}, { run: 2 });
     expect(await runFill(night, second.id)).toEqual({ state: 'completed' });
     const rest = await night.report();
-    // What was on its way at the window's end may have arrived without its answer: it is there, and not sent again.
-    expect(rest.skipped.files).toBe(heldAfterCut);
+    // What was on its way at the window's end may have arrived without its answer, or later: it is there, and not sent again.
+    expect(rest.skipped.files).toBeGreaterThanOrEqual(heldAfterCut);
     expect(heldAfterCut).toBeGreaterThanOrEqual(cut.pushed.files);
-    expect(rest.pushed.files).toBe(rest.planned.files - heldAfterCut);
+    expect(rest.pushed.files).toBe(rest.planned.files - rest.skipped.files);
     expect(rest.pushed.files).toBeGreaterThan(0);
     expect(rest.planned.files).toBe(cut.planned.files);
     expect(storedTwice()).toBe(0);
