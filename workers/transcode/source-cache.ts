@@ -28,7 +28,6 @@ export interface SourceCacheOptions {
 
 interface Copy {
   readonly path: Promise<string>;
-  readonly gone: Promise<void>;
   readonly onShare: Set<(share: number) => void>;
   users: number;
   isWhole: boolean;
@@ -38,6 +37,8 @@ interface Copy {
 
 export function makeSourceCache({ store, scratch, idleMs }: SourceCacheOptions): SourceCache {
   const copies = new Map<string, Copy>();
+  /** Of copies that are being removed, until nothing of them is left. */
+  const leaving = new Set<Promise<void>>();
 
   function fetch(source: SourceToFetch): Copy {
     const fetched = Promise.withResolvers<string>();
@@ -63,27 +64,27 @@ export function makeSourceCache({ store, scratch, idleMs }: SourceCacheOptions):
       if (copies.get(source.sha256) === copy) copies.delete(source.sha256);
       stop.abort(new Error('nobody needs the source any more'));
       released.resolve();
+      leaving.add(gone);
+      void gone.then(() => leaving.delete(gone));
     };
-    const copy: Copy = { path: fetched.promise, gone, onShare, users: 0, isWhole: false, timer: undefined, remove };
+    const copy: Copy = { path: fetched.promise, onShare, users: 0, isWhole: false, timer: undefined, remove };
     copies.set(source.sha256, copy);
     return copy;
   }
 
-  const removeIdle = (): Promise<unknown> => {
-    const idle = [...copies.values()].filter(({ users }) => users === 0);
-    for (const copy of idle) {
+  function removeIdle(): void {
+    for (const copy of [...copies.values()].filter(({ users }) => users === 0)) {
       clearTimeout(copy.timer);
       copy.remove();
     }
-    return Promise.all(idle.map(({ gone }) => gone));
-  };
+  }
 
   return {
     async withSource(source, { signal, onShare }, use) {
       signal.throwIfAborted();
       let copy = copies.get(source.sha256);
       if (!copy) {
-        void removeIdle();
+        removeIdle();
         copy = fetch(source);
       }
       clearTimeout(copy.timer);
@@ -99,7 +100,8 @@ export function makeSourceCache({ store, scratch, idleMs }: SourceCacheOptions):
       }
     },
     async close() {
-      await removeIdle();
+      removeIdle();
+      await Promise.all(leaving);
     },
   };
 }
