@@ -3,6 +3,7 @@
  *
  * A disk that fails does so at every request: the log has each kind of failure once in half a minute, the metric counts all.
  */
+import { limitRepeats } from '../../shared/platform/limit-repeats.ts';
 import type { Logger } from '../../shared/platform/logger.ts';
 import type { Metrics } from '../../shared/platform/metrics.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
@@ -15,7 +16,6 @@ export interface DiskTrouble {
 
 /** Longer than the scrub needs to come upon the next bad slice, on a disk that nobody else asks for anything. */
 const lastsMs = 10 * 60_000;
-const quietMs = 30_000;
 
 const words: Readonly<Record<string, string>> = {
   EIO: 'its disk gives I/O errors',
@@ -35,19 +35,17 @@ export function makeDiskTrouble({
   readonly metrics: Pick<Metrics, 'counter'>;
 }): DiskTrouble {
   const errors = metrics.counter('nightfill_disk_errors_total', 'What the disk refused, by code.', ['code']);
-  const toldAtMs = new Map<string, number>();
+  const log = limitRepeats<NodeJS.ErrnoException>((error) => logger.error({ err: error }, 'the disk has trouble'), {
+    kindOf: ({ code, syscall }) => `${code} ${syscall}`,
+    now: clock.now,
+  });
   let last: { readonly text: string; readonly atMs: number } | null = null;
   return {
     note(error) {
-      const { code = 'damaged', syscall = '' } = error;
+      const { code = 'damaged' } = error;
       errors.inc({ code });
-      const atMs = clock.now();
-      last = { text: words[code] ?? error.message, atMs };
-      const kind = `${code} ${syscall}`;
-      const before = toldAtMs.get(kind);
-      if (before !== undefined && atMs - before < quietMs) return;
-      toldAtMs.set(kind, atMs);
-      logger.error({ err: error }, 'the disk has trouble');
+      last = { text: words[code] ?? error.message, atMs: clock.now() };
+      log(error);
     },
     get current() {
       return last && clock.now() - last.atMs < lastsMs ? last.text : null;

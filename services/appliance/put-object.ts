@@ -2,7 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { parseDigest } from '../../shared/domain/http/digest.ts';
 import { parseContentRange } from '../../shared/domain/http/range.ts';
-import { parseObjectKey } from '../../shared/domain/keys.ts';
+import { type ObjectKey, parseObjectKey } from '../../shared/domain/keys.ts';
 import { requireBearer } from '../../shared/platform/bearer.ts';
 import type { Logger } from '../../shared/platform/logger.ts';
 import { Problem } from '../../shared/platform/problem.ts';
@@ -32,13 +32,19 @@ export function makeFillGate({ credential, isReady }: FillGateDeps) {
 }
 
 /** @throws Problem `invalid-request` */
+export function readFillKey(address: string): ObjectKey {
+  const key = parseObjectKey(address);
+  if (!key) throw new Problem('invalid-request', 'The address must end in <assetId>/<version>/<path>.');
+  return key;
+}
+
+/** @throws Problem `invalid-request` */
 export function readFillRequest(
   address: string,
   header: (name: 'content-range' | 'content-digest') => unknown,
   body: FillBody,
 ): FillRequest {
-  const key = parseObjectKey(address);
-  if (!key) throw new Problem('invalid-request', 'The address must end in <assetId>/<version>/<path>.');
+  const key = readFillKey(address);
   const range = header('content-range');
   const digest = header('content-digest');
   const parsed = typeof range === 'string' ? parseContentRange(range) : null;

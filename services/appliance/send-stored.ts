@@ -85,7 +85,7 @@ export function sendStored(
     }
   }
 
-  const rest = body.isFresh() ? sendDirectly(kernel, socket, head, null, true) : Buffer.from(head, 'latin1');
+  const rest = sendDirectly(body.isFresh() ? kernel : null, socket, head, null, true);
   if (!rest) goOn();
   else {
     socket.write(rest, (error) => {

@@ -1,6 +1,5 @@
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import { type ObjectKey, parseObjectKey } from '../../../shared/domain/keys.ts';
 import { requireBearer } from '../../../shared/platform/bearer.ts';
 import type { HttpServer } from '../../../shared/platform/http-server.ts';
 import { Problem } from '../../../shared/platform/problem.ts';
@@ -8,7 +7,7 @@ import type { DeleteObjects } from '../delete-objects.ts';
 import { bodyOf } from '../fill-body.ts';
 import type { FillObject } from '../fill-object.ts';
 import type { ApplyPlan } from '../fill-plan.ts';
-import { credentialMend, type FillGateDeps, makeFillGate, readFillRequest } from '../put-object.ts';
+import { credentialMend, type FillGateDeps, makeFillGate, readFillKey, readFillRequest } from '../put-object.ts';
 import type { TakeObject } from '../take-object.ts';
 
 export interface FillRouteDeps extends FillGateDeps {
@@ -54,7 +53,7 @@ export function registerFill(server: HttpServer, deps: FillRouteDeps): void {
   });
 
   server.post('/fill/take/*', { onRequest, schema: { hide: true, body: take } }, async (request, reply) => {
-    const outcome = await takeObject({ ...request.body, key: keyOf(request) });
+    const outcome = await takeObject({ ...request.body, key: readFillKey(wildcard(request)) });
     return reply.code(outcome === 'stored' ? 201 : 200).send();
   });
 
@@ -68,7 +67,7 @@ export function registerFill(server: HttpServer, deps: FillRouteDeps): void {
     onRequest,
     schema: { hide: true },
     handler: async (request, reply) => {
-      const offset = await fillObject.heldFromStart(keyOf(request));
+      const offset = await fillObject.heldFromStart(readFillKey(wildcard(request)));
       if (offset === null) throw new Problem('not-found', 'Nothing of this object is held.');
       return reply.header('upload-offset', offset).header('cache-control', 'no-store').send();
     },
@@ -88,9 +87,3 @@ export function registerFill(server: HttpServer, deps: FillRouteDeps): void {
 }
 
 const wildcard = (request: FastifyRequest): string => (request.params as { readonly '*': string })['*'];
-
-function keyOf(request: FastifyRequest): ObjectKey {
-  const key = parseObjectKey(wildcard(request));
-  if (!key) throw new Problem('invalid-request', 'The address must end in <assetId>/<version>/<path>.');
-  return key;
-}

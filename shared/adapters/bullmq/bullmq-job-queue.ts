@@ -1,5 +1,6 @@
 import { type JobState as BullmqState, type Job, type JobsOptions, Queue } from 'bullmq';
 import { type JobName, type JobPolicy, type JobResults, jobMap, jobNames } from '../../jobs/map.ts';
+import { limitRepeats } from '../../platform/limit-repeats.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { JobQueue, JobRef, JobState, JobView, JobWorker } from '../../ports/job-queue.ts';
 import { makeChangeWatch } from '../redis/change-watch.ts';
@@ -7,7 +8,6 @@ import { connectRedis } from '../redis/connection.ts';
 import { startBullmqWorker } from './bullmq-worker.ts';
 import { makeJobCancellation } from './job-cancellation.ts';
 import { type ChildAccess, makeChildrenOf, unfinishedChildren } from './job-children.ts';
-import { limitRepeats } from './limit-repeats.ts';
 import { retryOptions } from './retry-options.ts';
 
 /**
@@ -49,7 +49,7 @@ export function makeBullmqJobQueue(options: BullmqJobQueueOptions): JobQueue {
   // A worker takes whatever its queue holds; with two names in one, it would get the other's payloads.
   if (new Set(jobNames.map((name) => policies[name].queue)).size < jobNames.length)
     throw new Error('Two job names share a queue');
-  const onError = limitRepeats(options.onError ?? (() => undefined));
+  const onError = limitRepeats<Error>(options.onError ?? (() => undefined));
   const redis = connectRedis({ url: options.redisUrl, prefix, onError });
   const bullmqPrefix = redis.key('jobs');
   const cancellation = makeJobCancellation(redis, onError);
