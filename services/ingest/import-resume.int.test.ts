@@ -1,17 +1,17 @@
 import { createHash } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { RequestListener } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startRedisServer, type TestRedisServer } from '../../shared/testing/redis-server.ts';
 import { validatorOf } from './import/open-url.ts';
 import { usualPartBytes } from './part-writer.ts';
 import { type Clips, makeClips } from './testing/clips.ts';
 import { assetOf, type IngestProcess, startIngest, until } from './testing/ingest-process.ts';
+import { makeOtherServers } from './testing/other-servers.ts';
 
 let redis: TestRedisServer;
 let clips: Clips;
 let ingest: IngestProcess;
-const servers: Server[] = [];
+const { listen, close: closeServers } = makeOtherServers();
 
 beforeAll(async () => {
   [redis, clips] = await Promise.all([startRedisServer(), makeClips()]);
@@ -21,10 +21,7 @@ afterAll(async () => {
   await ingest?.remove();
   await redis?.stop();
   await clips?.remove();
-  for (const server of servers) {
-    server.closeAllConnections();
-    server.close();
-  }
+  closeServers();
 });
 
 /** A film of some parts: the clip, and behind it a box that players pass over. */
@@ -36,20 +33,18 @@ function filmOf(parts: number, filling = 1): Buffer {
 }
 const digest = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 
-type Answer = (request: IncomingMessage, response: ServerResponse) => void;
+type Answer = RequestListener;
 
 /** Answers each request by the next of `answers`, the last for all that follow; tells which ranges were asked for. */
 async function origin(...answers: readonly Answer[]) {
   const asked: { readonly range: string | undefined; readonly ifRange: string | undefined }[] = [];
-  const server = createServer((request, response) => {
+  const port = await listen('127.0.0.2', (request, response) => {
     const answer = answers[Math.min(asked.length, answers.length - 1)];
     asked.push({ range: request.headers.range, ifRange: request.headers['if-range'] as string | undefined });
     response.on('error', () => undefined);
     answer?.(request, response);
   });
-  servers.push(server);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.2', resolve));
-  return { url: `http://127.0.0.2:${(server.address() as AddressInfo).port}/film.mp4`, asked };
+  return { url: `http://127.0.0.2:${port}/film.mp4`, asked };
 }
 
 /** The first bytes, and then nothing for ever. */

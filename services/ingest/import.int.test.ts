@@ -1,26 +1,19 @@
 import { createHash } from 'node:crypto';
-import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { RequestListener } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startRedisServer, type TestRedisServer } from '../../shared/testing/redis-server.ts';
 import { type Clips, makeClips } from './testing/clips.ts';
 import { assetOf, type IngestProcess, problemOf, startIngest, until } from './testing/ingest-process.ts';
+import { makeOtherServers } from './testing/other-servers.ts';
 
 let redis: TestRedisServer;
 let clips: Clips;
 let ingest: IngestProcess;
-const servers: Server[] = [];
+const { listen, close: closeServers } = makeOtherServers();
 /** What reached a server that no import may reach. */
 const forbidden: string[] = [];
 let secretPort: number;
 const maxUploadBytes = 2_000_000;
-
-async function listen(host: string, answer: RequestListener, wantedPort = 0): Promise<number> {
-  const server = createServer(answer);
-  servers.push(server);
-  await new Promise<void>((resolve) => server.listen(wantedPort, host, resolve));
-  return (server.address() as AddressInfo).port;
-}
 
 beforeAll(async () => {
   [redis, clips] = await Promise.all([startRedisServer(), makeClips()]);
@@ -39,10 +32,7 @@ afterAll(async () => {
   await ingest?.remove();
   await redis?.stop();
   await clips?.remove();
-  for (const server of servers) {
-    server.closeAllConnections();
-    server.close();
-  }
+  closeServers();
 });
 afterEach(() => {
   expect(forbidden, 'requests where none may go').toEqual([]);

@@ -1,32 +1,31 @@
 import { createHmac } from 'node:crypto';
-import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingHttpHeaders } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AssetEvent } from '../../shared/domain/asset-event.ts';
 import { startRedisServer, type TestRedisServer } from '../../shared/testing/redis-server.ts';
 import { type Clips, makeClips } from './testing/clips.ts';
 import { assetOf, type IngestProcess, startIngest, until } from './testing/ingest-process.ts';
+import { makeOtherServers } from './testing/other-servers.ts';
 
 const secret = 'a-secret-of-the-tests-only';
 let redis: TestRedisServer;
 let clips: Clips;
 let ingest: IngestProcess;
-let receiver: Server;
+const { listen, close: closeServers } = makeOtherServers();
 const received: { readonly headers: IncomingHttpHeaders; readonly body: string; readonly status: number }[] = [];
 /** What the receiver answers with next; 204 after these. */
 const answers: number[] = [];
 
 beforeAll(async () => {
-  receiver = createServer(async (request, response) => {
+  const port = await listen('127.0.0.1', async (request, response) => {
     const status = answers.shift() ?? 204;
     received.push({ headers: request.headers, body: await text(request), status });
     response.writeHead(status, status === 302 ? { location: '/elsewhere' } : {}).end();
   });
-  await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
   [redis, clips] = await Promise.all([startRedisServer(), makeClips()]);
   ingest = await startIngest(redis.url, {
-    NIGHTFILL_WEBHOOK_URL: `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/hook`,
+    NIGHTFILL_WEBHOOK_URL: `http://127.0.0.1:${port}/hook`,
     NIGHTFILL_WEBHOOK_SECRET: secret,
   });
 });
@@ -34,8 +33,7 @@ afterAll(async () => {
   await ingest?.remove();
   await redis?.stop();
   await clips?.remove();
-  receiver?.closeAllConnections();
-  receiver?.close();
+  closeServers();
 });
 
 async function upload(): Promise<string> {

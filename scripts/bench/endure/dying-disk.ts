@@ -10,10 +10,9 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { makeFolderObjectStore } from '../../../shared/adapters/folder/folder-object-store.ts';
-import { storeKeys } from '../../../shared/domain/keys.ts';
-import { type Appliance, asOperator, openSite } from './appliance.ts';
-import { bytesOf, fillTitle, makeTitle, type Title } from './content.ts';
-import { version } from './store.ts';
+import { type Appliance, asOperator, openSite, type Site } from './appliance.ts';
+import { fillTitle, makeTitle } from './content.ts';
+import { heldBy, makeExpectations, pieces, publishTitle, readTitle } from './trial.ts';
 
 const diskBytes = 384 * 2 ** 20;
 const root = mkdtempSync(join(tmpdir(), 'nightfill-dying-'));
@@ -21,23 +20,11 @@ const store = makeFolderObjectStore({ root: join(root, 'store') });
 const image = join(root, 'image');
 const disk = join(root, 'disk');
 mkdirSync(disk);
-const pieces = (count: number, sizeBytes: number) =>
-  Array.from({ length: count }, (_, at) => ({ path: `video/seg-${at}.m4s`, sizeBytes: sizeBytes + at }));
 const film = makeTitle('film', pieces(100, 1_000_000));
 const other = makeTitle('other', pieces(60, 500_000));
 const filled = makeTitle('filled', pieces(100, 1_000_000));
 
-let failures = 0;
-function expectThat(isTrue: boolean, what: string): void {
-  console.log(`  ${isTrue ? 'ok  ' : 'FAIL'} ${what}`);
-  if (!isTrue) failures += 1;
-}
-
-async function publish({ assetId, files, manifest }: Title): Promise<void> {
-  for (const { path, sizeBytes } of files)
-    await store.put(storeKeys.media({ assetId, version, path }), bytesOf(`${assetId}/${path}`, sizeBytes));
-  await store.put(storeKeys.manifest(assetId, version), manifest);
-}
+const { expectThat, end } = makeExpectations();
 
 /** Mounts a new file system; what it holds lies in the page cache until `forget`. */
 function mountDisk(): void {
@@ -63,35 +50,6 @@ const options = (): string =>
     .find((mount) => mount.split(' ')[1] === disk)
     ?.split(' ')[3] ?? '';
 
-interface Read {
-  right: number;
-  wrong: number;
-  cut: number;
-  readonly refused: Record<number, number>;
-  held: number;
-}
-
-async function read(site: Pick<Site, 'signed'>, appliance: Appliance, { assetId, files }: Title): Promise<Read> {
-  const found: Read = { right: 0, wrong: 0, cut: 0, refused: {}, held: 0 };
-  for (const { path, sizeBytes } of files) {
-    const answer = await appliance.get(await site.signed(assetId, path));
-    const bytes = await answer.arrayBuffer().then(
-      (body) => Buffer.from(body),
-      () => null,
-    );
-    if (bytes === null) found.cut += 1;
-    else if (answer.status !== 200) found.refused[answer.status] = (found.refused[answer.status] ?? 0) + 1;
-    else if (bytes.equals(bytesOf(`${assetId}/${path}`, sizeBytes))) found.right += 1;
-    else found.wrong += 1;
-    if (/=\S*hit|detail=hit/.test(String(answer.headers.get('cache-status')))) found.held += 1;
-  }
-  return found;
-}
-
-const heldBy = async (appliance: Appliance): Promise<number> => {
-  const answer = await appliance.get('/inventory?limit=10000', { headers: asOperator });
-  return ((await answer.json()) as { items: unknown[] }).items.length;
-};
 /** What it says of its disk. */
 const trouble = async (appliance: Appliance): Promise<string> => {
   const text = await (await appliance.get('/metrics')).text();
@@ -104,7 +62,6 @@ const outcomeOf = (work: Promise<unknown>): Promise<string> =>
     (error: Error) => error.message,
   );
 
-type Site = Awaited<ReturnType<typeof openSite>>;
 type Start = () => Promise<Appliance>;
 
 async function onNewDisk(use: (site: Site, start: Start) => Promise<void>): Promise<void> {
@@ -137,22 +94,22 @@ async function stopAndStart(appliance: Appliance, start: Start): Promise<void> {
 async function ioErrors(site: Site, start: Start): Promise<void> {
   const appliance = await start();
   await appliance.ready();
-  await read(site, appliance, film);
+  await readTitle(site, appliance, film);
   await fillTitle(appliance, filled, 4);
-  const before = await read(site, appliance, film);
-  const held = await heldBy(appliance);
+  const before = await readTitle(site, appliance, film);
+  const held = (await heldBy(appliance)).length;
   expectThat(before.right === film.files.length, `viewers before: ${JSON.stringify(before)}, ${held} objects held`);
   forget();
   truncateSync(image, Math.round(diskBytes * 0.3));
   forget();
   for (const time of ['first', 'second']) {
-    const found = await read(site, appliance, film);
+    const found = await readTitle(site, appliance, film);
     expectThat(found.right === film.files.length, `viewers, the ${time} time: ${JSON.stringify(found)}`);
   }
-  const gone = await read(site, appliance, filled);
+  const gone = await readTitle(site, appliance, filled);
   expectThat(gone.wrong === 0, `viewers of what lay nowhere else: ${JSON.stringify(gone)}`);
   console.log(`  a fill: ${await outcomeOf(fillTitle(appliance, makeTitle('late', pieces(50, 1_000_000)), 2))}`);
-  const pulled = await read(site, appliance, other);
+  const pulled = await readTitle(site, appliance, other);
   expectThat(pulled.right === other.files.length, `viewers of what was not held: ${JSON.stringify(pulled)}`);
   await stopAndStart(appliance, start);
 }
@@ -160,28 +117,28 @@ async function ioErrors(site: Site, start: Start): Promise<void> {
 async function readOnly(site: Site, start: Start): Promise<void> {
   const appliance = await start();
   await appliance.ready();
-  await read(site, appliance, film);
-  const before = await read(site, appliance, film);
+  await readTitle(site, appliance, film);
+  const before = await readTitle(site, appliance, film);
   writeFileSync(`/sys/fs/ext4/${device()}/trigger_fs_error`, 'an error');
-  const held = await read(site, appliance, film);
+  const held = await readTitle(site, appliance, film);
   expectThat(
     held.right === film.files.length && held.held >= before.held,
     `viewers of what is held: ${JSON.stringify(held)}`,
   );
-  const pulled = await read(site, appliance, other);
+  const pulled = await readTitle(site, appliance, other);
   expectThat(pulled.right === other.files.length, `viewers of what is not held: ${JSON.stringify(pulled)}`);
   const outcome = await outcomeOf(fillTitle(appliance, filled, 2));
   expectThat(/: 507$/.test(outcome), `a fill: ${outcome}`);
   const deletion = await appliance.get('/objects/film/', { method: 'DELETE', headers: asOperator });
   expectThat(deletion.status === 507, `a deletion: ${deletion.status} ${await deletion.text()}`);
-  const after = await read(site, appliance, film);
+  const after = await readTitle(site, appliance, film);
   expectThat(after.refused[410] === film.files.length, `viewers of what was deleted: ${JSON.stringify(after)}`);
   await stopAndStart(appliance, start);
 }
 
 try {
-  await publish(film);
-  await publish(other);
+  await publishTitle(store, film);
+  await publishTitle(store, other);
   console.log('I/O errors');
   await onNewDisk(ioErrors);
   console.log('a file system that became read-only');
@@ -189,4 +146,4 @@ try {
 } finally {
   rmSync(root, { recursive: true });
 }
-if (failures > 0) process.exit(1);
+end();

@@ -1,6 +1,4 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join, normalize } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Manifest } from '../../../../shared/domain/manifest.ts';
@@ -8,11 +6,12 @@ import { makeClipFolder } from '../../../../shared/testing/clips.ts';
 import { type HlsStreamOptions, makeHlsStream } from '../../../../shared/testing/hls-streams.ts';
 import { startRedisServer } from '../../../../shared/testing/redis-server.ts';
 import { assetOf, type IngestProcess, startIngest, until } from '../../testing/ingest-process.ts';
+import { makeOtherServers } from '../../testing/other-servers.ts';
 
 let redis: Awaited<ReturnType<typeof startRedisServer>>;
 let folder: Awaited<ReturnType<typeof makeClipFolder>>;
 let ingest: IngestProcess;
-let server: Server;
+const { listen, close: closeServers } = makeOtherServers();
 let base: string;
 /** Paths that were asked for. */
 const asked: string[] = [];
@@ -65,7 +64,7 @@ const filesIn = async (...names: string[]): Promise<string[]> => {
 
 beforeAll(async () => {
   [redis, folder] = await Promise.all([startRedisServer(), makeClipFolder()]);
-  server = createServer(async (request, response) => {
+  const port = await listen('127.0.0.2', async (request, response) => {
     const { pathname } = new URL(request.url ?? '', 'http://any');
     asked.push(pathname);
     const to = redirects.get(pathname);
@@ -75,16 +74,14 @@ beforeAll(async () => {
     const bytes = await readFile(join(folder.dir, file)).catch(() => null);
     response.writeHead(bytes ? 200 : 404).end(bytes);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.2', resolve));
-  base = `http://127.0.0.2:${(server.address() as AddressInfo).port}`;
+  base = `http://127.0.0.2:${port}`;
   ingest = await startIngest(redis.url, { NIGHTFILL_IMPORT_NETWORKS: '127.0.0.2/32' });
 });
 afterAll(async () => {
   await ingest?.remove();
   await redis?.stop();
   await folder?.dispose();
-  server?.closeAllConnections();
-  server?.close();
+  closeServers();
 });
 
 describe('an HLS stream that was made elsewhere', { timeout: 60_000 }, () => {
